@@ -1,0 +1,60 @@
+//! Native histograms.
+
+/// The schema that says "the bounds of the buckets are listed": a classic histogram in native form.
+pub const CUSTOM_BUCKETS_SCHEMA: i8 = -53;
+
+/// What is known about a reset between a histogram and the one before it in its series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CounterReset {
+    /// Nothing: compare the two.
+    #[default]
+    Unknown,
+    /// The counter started again.
+    Reset,
+    /// The counter went on.
+    NotReset,
+    /// It is a gauge: resets mean nothing.
+    Gauge,
+}
+
+/// A run of consecutive populated buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// Buckets left out since the end of the span before; of the first span, the index of its first bucket.
+    pub offset: i32,
+    /// Buckets in the span.
+    pub length: u32,
+}
+
+/// A distribution of observations over buckets.
+///
+/// Counts are absolute per bucket and floats, as queries see them; those of an integer histogram are whole numbers.
+///
+/// With a schema n of −4…8, bucket i of the positive side has the observations in `(2^((i−1)·2^−n), 2^(i·2^−n)]`, and the
+/// negative side is its mirror. With [`CUSTOM_BUCKETS_SCHEMA`], `custom_values` are the ascending upper bounds, bucket 0
+/// starts at −Inf and the last one, above the last bound, ends at +Inf; there is no zero bucket and no negative side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histogram {
+    /// Resolution, or [`CUSTOM_BUCKETS_SCHEMA`].
+    pub schema: i8,
+    /// What is known about a reset.
+    pub counter_reset: CounterReset,
+    /// The zero bucket has the observations in `[-zero_threshold, zero_threshold]`.
+    pub zero_threshold: f64,
+    /// Observations in the zero bucket.
+    pub zero_count: f64,
+    /// All observations, NaN ones included.
+    pub count: f64,
+    /// Sum of all observations. [`STALE_NAN`](crate::STALE_NAN) makes the whole histogram a staleness marker.
+    pub sum: f64,
+    /// Where the populated positive buckets are.
+    pub positive_spans: Vec<Span>,
+    /// Observations in each of them.
+    pub positive_buckets: Vec<f64>,
+    /// Where the populated negative buckets are.
+    pub negative_spans: Vec<Span>,
+    /// Observations in each of them.
+    pub negative_buckets: Vec<f64>,
+    /// Upper bounds for [`CUSTOM_BUCKETS_SCHEMA`], without +Inf; else empty.
+    pub custom_values: Vec<f64>,
+}

@@ -1,0 +1,27 @@
+//! The words of the field as types.
+//!
+//! Everything that travels through Ringwood is made of these: label sets, samples and native histograms, matchers, points
+//! and ranges in time, and the names of tenants, targets, shards and nodes.
+//! No I/O, no serialisation: what crosses a wire or reaches a disk has a type of its own there.
+
+mod duration;
+mod exemplar;
+mod histogram;
+mod id;
+mod labels;
+mod matcher;
+mod metadata;
+mod number;
+mod sample;
+mod time;
+
+pub use duration::{ParseDurationError, format_duration, parse_duration};
+pub use exemplar::Exemplar;
+pub use histogram::{CUSTOM_BUCKETS_SCHEMA, CounterReset, Histogram, Span};
+pub use id::{LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
+pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL};
+pub use matcher::{MatchOp, Matcher};
+pub use metadata::{Metadata, MetricType};
+pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote};
+pub use sample::{STALE_NAN, Sample, Value, is_stale};
+pub use time::{TimeRange, Timestamp};

@@ -1,0 +1,144 @@
+//! Numbers and texts as Go writes them, which is what every client of Prometheus expects to read.
+
+use std::fmt::Write;
+
+/// The shortest decimal that reads back as `value`, without exponent: Go's `FormatFloat(value, 'f', -1, 64)`.
+///
+/// `NaN`, `+Inf` and `-Inf` for what is no number.
+pub fn format_float(value: f64) -> String {
+    special(value).map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// [`format_float`], with an exponent of at least two digits below 1e-6 and from 1e21: a sample value in JSON.
+pub fn format_float_json(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-6..1e21).contains(&size) {
+        return special(value).map_or_else(|| with_exponent(value), str::to_owned);
+    }
+    format_float(value)
+}
+
+/// Shortest digits, with an exponent below 1e-4 and from 1e6: Go's `%g`, `%v` and `FormatFloat(value, 'g', -1, 64)`.
+pub fn format_float_g(value: f64) -> String {
+    if let Some(text) = special(value) {
+        return text.to_owned();
+    }
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        with_exponent(value)
+    }
+}
+
+/// The canonical form of a bucket's bound or a quantile in a label: shortest, with at least one decimal or an exponent.
+pub fn format_float_label(value: f64) -> String {
+    let mut text = format_float_g(value);
+    if value.is_finite() && !text.contains(['.', 'e']) {
+        text.push_str(".0");
+    }
+    text
+}
+
+/// A text in double quotes with Go's escapes: `strconv.Quote`.
+pub fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0c' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x0b' => out.push_str("\\v"),
+            c if is_printable(c) => out.push(c),
+            c => {
+                let code = u32::from(c);
+                let written = match code {
+                    0..0x80 => write!(out, "\\x{code:02x}"),
+                    0x80..0x1_0000 => write!(out, "\\u{code:04x}"),
+                    _ => write!(out, "\\U{code:08x}"),
+                };
+                written.expect("a string takes everything");
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Whether Go's `unicode.IsPrint` holds, as near as the standard library's tables say: marks are printable there, and
+/// are the only printable characters that Rust escapes.
+fn is_printable(c: char) -> bool {
+    let combining = matches!(u32::from(c), 0x300..=0x36f | 0x483..=0x489 | 0x591..=0x5bd | 0x610..=0x61a | 0x64b..=0x65f
+        | 0x900..=0x903 | 0x93a..=0x94f | 0xe31 | 0xe34..=0xe3a | 0x1ab0..=0x1ace | 0x1dc0..=0x1dff | 0x20d0..=0x20f0
+        | 0x302a..=0x302d | 0x3099..=0x309a | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f);
+    combining || c == '\'' || c.escape_debug().len() == 1
+}
+
+fn special(value: f64) -> Option<&'static str> {
+    if value.is_nan() {
+        Some("NaN")
+    } else if value.is_infinite() {
+        Some(if value > 0.0 { "+Inf" } else { "-Inf" })
+    } else {
+        None
+    }
+}
+
+/// Shortest digits with an exponent of a sign and at least two digits: `1e-07`.
+fn with_exponent(value: f64) -> String {
+    let text = format!("{value:e}");
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_written_like_go_writes_them() {
+        for (value, plain, json, g, label) in [
+            (0.0, "0", "0", "0", "0.0"),
+            (-0.0, "-0", "-0", "-0", "-0.0"),
+            (1.0, "1", "1", "1", "1.0"),
+            (0.1, "0.1", "0.1", "0.1", "0.1"),
+            (1e-7, "0.0000001", "1e-07", "1e-07", "1e-07"),
+            (1e-5, "0.00001", "0.00001", "1e-05", "1e-05"),
+            (1e6, "1000000", "1000000", "1e+06", "1e+06"),
+            (999999.5, "999999.5", "999999.5", "999999.5", "999999.5"),
+            (0.0001, "0.0001", "0.0001", "0.0001", "0.0001"),
+            (
+                123456789.0,
+                "123456789",
+                "123456789",
+                "1.23456789e+08",
+                "1.23456789e+08",
+            ),
+            (1e21, "1000000000000000000000", "1e+21", "1e+21", "1e+21"),
+            (f64::NAN, "NaN", "NaN", "NaN", "NaN"),
+            (f64::INFINITY, "+Inf", "+Inf", "+Inf", "+Inf"),
+            (f64::NEG_INFINITY, "-Inf", "-Inf", "-Inf", "-Inf"),
+        ] {
+            assert_eq!(format_float(value), plain);
+            assert_eq!(format_float_json(value), json);
+            assert_eq!(format_float_label(value), label);
+            assert_eq!(format_float_g(value), g);
+        }
+    }
+
+    #[test]
+    fn texts_are_quoted_like_go_quotes_them() {
+        assert_eq!(
+            quote("a\"b\\c\n\t\x01é\u{a0}e\u{301}'😀\u{85}"),
+            "\"a\\\"b\\\\c\\n\\t\\x01é\\u00a0e\u{301}'😀\\u0085\""
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! Processor time as a handle.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+/// Runs work that would keep an async runtime busy for longer than half a millisecond.
+///
+/// Each kind of work (applying entries, answering reads, building blocks) has a pool of its own, so that none starves
+/// another. In the simulator a pool runs its work at once, in the order of the calls.
+#[derive(Clone, Debug)]
+pub struct CpuPool {
+    /// `None`: run in the caller's task.
+    permits: Option<Arc<Semaphore>>,
+}
+
+impl CpuPool {
+    /// A pool that runs at most `width` pieces of work at a time, on the runtime's blocking threads.
+    ///
+    /// # Panics
+    /// If `width` is 0.
+    pub fn new(width: usize) -> Self {
+        assert!(width > 0, "a pool without threads would never run anything");
+        Self {
+            permits: Some(Arc::new(Semaphore::new(width))),
+        }
+    }
+
+    /// A pool that runs everything in the task that asks, for tests and the simulator.
+    pub fn inline() -> Self {
+        Self { permits: None }
+    }
+
+    /// Runs `work` and returns what it returned.
+    ///
+    /// Work that has begun runs to its end even when the returned future is dropped.
+    ///
+    /// # Panics
+    /// If `work` panics, with its panic.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let Some(permits) = &self.permits else { return work() };
+        let permit = permits
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        let joined = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        match joined.await {
+            Ok(result) => result,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
