@@ -15,15 +15,8 @@ pub enum ParseDurationError {
 }
 
 /// Units in the order in which they must stand, in milliseconds. A day has 24 hours, a year 365 days.
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * DAY),
-    ("w", 7 * DAY),
-    ("d", DAY),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const UNITS: [(&str, i64); 7] =
+    [("y", 365 * DAY), ("w", 7 * DAY), ("d", DAY), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 const DAY: i64 = 86_400_000;
 const MAX_MS: i64 = i64::MAX / 1_000_000;
 
@@ -48,10 +41,7 @@ pub fn parse_duration(text: &str) -> Result<i64, ParseDurationError> {
         let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (unit, tail) = tail.split_at(letters);
         // Units stand in descending order: one that was passed can't be found again.
-        let (_, ms) = units
-            .find(|(name, _)| *name == unit)
-            .filter(|_| digits > 0)
-            .ok_or_else(invalid)?;
+        let (_, ms) = units.find(|(name, _)| *name == unit).filter(|_| digits > 0).ok_or_else(invalid)?;
         let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(*ms));
         total = part
             .and_then(|part| total.checked_add(part))
@@ -111,14 +101,8 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in [
-            "1", "1y1m1d", "1x", "s", "-1w", "1.5d", "1s1s", "d1", " 1s", "1 s", "1S",
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Err(ParseDurationError::Invalid(text.to_owned())),
-                "{text}"
-            );
+        for text in ["1", "1y1m1d", "1x", "s", "-1w", "1.5d", "1s1s", "d1", " 1s", "1 s", "1S"] {
+            assert_eq!(parse_duration(text), Err(ParseDurationError::Invalid(text.to_owned())), "{text}");
         }
         assert_eq!(parse_duration(""), Err(ParseDurationError::Empty));
         for text in ["294y", "200y10400w", "107675d", "2584200h", "99999999999999999999s"] {

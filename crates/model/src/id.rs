@@ -93,10 +93,7 @@ mod tests {
     #[test]
     fn tenants_have_names_that_object_keys_bear() {
         for name in ["anonymous", "team-a", "a.b", "(x)!*'"] {
-            assert_eq!(
-                TenantId::new(name).map(|tenant| tenant.to_string()).as_deref(),
-                Some(name)
-            );
+            assert_eq!(TenantId::new(name).map(|tenant| tenant.to_string()).as_deref(), Some(name));
         }
         for name in ["", ".", "..", "a/b", "a|b", "ü", &"x".repeat(151)] {
             assert_eq!(TenantId::new(name), None, "{name}");

@@ -298,9 +298,7 @@ impl LabelsBuilder {
 
 impl From<&Labels> for LabelsBuilder {
     fn from(labels: &Labels) -> Self {
-        Self {
-            pairs: labels.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-        }
+        Self { pairs: labels.iter().map(|(name, value)| (name.into(), value.into())).collect() }
     }
 }
 
@@ -316,9 +314,7 @@ impl fmt::Display for Quoted<'_> {
 fn is_legacy_metric_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
 }
 
 fn is_legacy_label_name(name: &str) -> bool {
@@ -386,10 +382,7 @@ mod tests {
     fn pairs_are_sorted_the_last_counts_and_empty_values_vanish() {
         let labels = Labels::from_pairs([("b", "2"), ("a", "1"), ("c", ""), ("b", "3")]);
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "3")]);
-        assert_eq!(
-            (labels.get("b"), labels.get("c"), labels.value("c")),
-            (Some("3"), None, "")
-        );
+        assert_eq!((labels.get("b"), labels.get("c"), labels.value("c")), (Some("3"), None, ""));
         assert_eq!(labels.without(&["a"]).to_string(), r#"{b="3"}"#);
         assert_eq!(labels.only(&["a", "z"]).to_string(), r#"{a="1"}"#);
     }
@@ -409,14 +402,8 @@ mod tests {
 
     #[test]
     fn a_prefix_sorts_first_and_names_before_values() {
-        let sets = [
-            &[][..],
-            &[("a", "1")],
-            &[("a", "1"), ("b", "1")],
-            &[("a", "2")],
-            &[("b", "0")],
-        ]
-        .map(|pairs| Labels::from_pairs(pairs.iter().copied()));
+        let sets = [&[][..], &[("a", "1")], &[("a", "1"), ("b", "1")], &[("a", "2")], &[("b", "0")]]
+            .map(|pairs| Labels::from_pairs(pairs.iter().copied()));
         assert!(sets.is_sorted());
     }
 

@@ -51,22 +51,12 @@ impl Matcher {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Regex | MatchOp::NotRegex => Some(re2::Regex::anchored(value)?),
         };
-        Ok(Self {
-            op,
-            name: name.into(),
-            value: value.into(),
-            regex,
-        })
+        Ok(Self { op, name: name.into(), value: value.into(), regex })
     }
 
     /// `name="value"`.
     pub fn equal(name: &str, value: &str) -> Self {
-        Self {
-            op: MatchOp::Equal,
-            name: name.into(),
-            value: value.into(),
-            regex: None,
-        }
+        Self { op: MatchOp::Equal, name: name.into(), value: value.into(), regex: None }
     }
 
     /// How it compares.
@@ -151,11 +141,7 @@ mod tests {
             (matcher(MatchOp::NotRegex, ".+"), false, true),
         ] {
             let labels = Labels::from_pairs([("a", "1")]);
-            assert_eq!(
-                (matcher.matches_labels(&labels), matcher.matches_empty()),
-                (one, empty),
-                "{matcher}"
-            );
+            assert_eq!((matcher.matches_labels(&labels), matcher.matches_empty()), (one, empty), "{matcher}");
         }
         assert_eq!(matcher(MatchOp::NotRegex, "a\"b").to_string(), r#"a!~"a\"b""#);
         assert!(Matcher::new(MatchOp::Regex, "a", "(").is_err());

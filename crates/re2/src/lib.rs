@@ -21,10 +21,7 @@ impl Regex {
     /// If Go would refuse the expression.
     pub fn anchored(pattern: &str) -> Result<Self, Error> {
         let compiled = regex::Regex::new(&format!("^(?s:{pattern})$")).map_err(|error| Error(error.to_string()))?;
-        Ok(Self {
-            pattern: pattern.into(),
-            compiled,
-        })
+        Ok(Self { pattern: pattern.into(), compiled })
     }
 
     /// Whether the whole of `text` matches.
