@@ -1,5 +1,7 @@
 //! What every log device promises, and what only the one on disk can be asked.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;

@@ -1,5 +1,7 @@
 //! openraft's own suite for log stores, on both devices.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
 use std::io;
 use std::sync::Arc;
 
@@ -19,15 +21,22 @@ type Meta = openraft::alias::SnapshotMetaOf<TypeConfig>;
 
 /// A state machine that remembers nothing but how far it is.
 #[derive(Clone, Default)]
-struct Counting(Arc<Mutex<(Option<LogId>, StoredMembership, Option<Meta>)>>);
+struct Counting(Arc<Mutex<Progress>>);
+
+#[derive(Default)]
+struct Progress {
+    last: Option<LogId>,
+    membership: StoredMembership,
+    snapshot: Option<Meta>,
+}
 
 impl RaftSnapshotBuilder<TypeConfig> for Counting {
     type SnapshotData = ();
 
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<TypeConfig, ()>> {
         let mut state = self.0.lock();
-        let meta = SnapshotMeta { last_log_id: state.0, last_membership: state.1.clone() };
-        state.2 = Some(meta.clone());
+        let meta = SnapshotMeta { last_log_id: state.last, last_membership: state.membership.clone() };
+        state.snapshot = Some(meta.clone());
         Ok(Snapshot { meta, snapshot: () })
     }
 }
@@ -38,7 +47,7 @@ impl RaftStateMachine<TypeConfig> for Counting {
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
         let state = self.0.lock();
-        Ok((state.0, state.1.clone()))
+        Ok((state.last, state.membership.clone()))
     }
 
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
@@ -47,9 +56,9 @@ impl RaftStateMachine<TypeConfig> for Counting {
     {
         while let Some((entry, responder)) = entries.try_next().await? {
             let mut state = self.0.lock();
-            state.0 = Some(entry.log_id);
+            state.last = Some(entry.log_id);
             if let EntryPayload::Membership(membership) = entry.payload {
-                state.1 = StoredMembership::new(Some(entry.log_id), membership);
+                state.membership = StoredMembership::new(Some(entry.log_id), membership);
             }
             drop(state);
             if let Some(responder) = responder {
@@ -64,12 +73,13 @@ impl RaftStateMachine<TypeConfig> for Counting {
     }
 
     async fn install_snapshot(&mut self, meta: &Meta, (): ()) -> io::Result<()> {
-        *self.0.lock() = (meta.last_log_id, meta.last_membership.clone(), Some(meta.clone()));
+        *self.0.lock() =
+            Progress { last: meta.last_log_id, membership: meta.last_membership.clone(), snapshot: Some(meta.clone()) };
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<TypeConfig, ()>>> {
-        Ok(self.0.lock().2.clone().map(|meta| Snapshot { meta, snapshot: () }))
+        Ok(self.0.lock().snapshot.clone().map(|meta| Snapshot { meta, snapshot: () }))
     }
 }
 

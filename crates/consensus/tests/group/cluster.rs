@@ -21,11 +21,11 @@ use stdx::{Clock, CpuPool, RealDisk, Tasks};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-pub const SHARD: ShardId = ShardId(1);
+pub(crate) const SHARD: ShardId = ShardId(1);
 
 /// Remembers every command. Its snapshot is a file for each hundred commands and one for the rest.
 #[derive(Clone, Default)]
-pub struct Words(pub Vec<Bytes>);
+pub(crate) struct Words(pub(crate) Vec<Bytes>);
 
 impl StateMachine for Words {
     type View = Vec<Bytes>;
@@ -58,14 +58,14 @@ impl StateMachine for Words {
 
 /// Delivers messages between nodes of one process.
 #[derive(Default)]
-pub struct Wires {
+pub(crate) struct Wires {
     nodes: Mutex<BTreeMap<NodeId, Groups>>,
     down: Mutex<BTreeSet<NodeId>>,
-    pub snapshot_bytes: Arc<Mutex<usize>>,
+    pub(crate) snapshot_bytes: Arc<Mutex<usize>>,
 }
 
 impl Wires {
-    pub fn set_down(&self, node: NodeId, down: bool) {
+    pub(crate) fn set_down(&self, node: NodeId, down: bool) {
         let mut nodes = self.down.lock();
         if down {
             nodes.insert(node)
@@ -125,22 +125,22 @@ impl Network for Ends {
 }
 
 /// One node: what survives it, and what does not.
-pub struct Node {
-    pub id: NodeId,
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
     log: Arc<MemoryDevice>,
     folder: PathBuf,
-    pub group: Group<Words>,
+    pub(crate) group: Group<Words>,
 }
 
-pub struct Cluster {
+pub(crate) struct Cluster {
     temporary: tempfile::TempDir,
-    pub wires: Arc<Wires>,
-    pub nodes: Vec<Node>,
+    pub(crate) wires: Arc<Wires>,
+    pub(crate) nodes: Vec<Node>,
 }
 
 impl Cluster {
     /// A group of `count` voters.
-    pub async fn new(count: u64) -> Self {
+    pub(crate) async fn new(count: u64) -> Self {
         let wires = Arc::new(Wires::default());
         let mut cluster = Self { temporary: tempfile::tempdir().unwrap(), wires, nodes: Vec::new() };
         for _ in 0..count {
@@ -154,7 +154,7 @@ impl Cluster {
     }
 
     /// A node that takes part in nothing yet.
-    pub async fn add_node(&mut self) -> NodeId {
+    pub(crate) async fn add_node(&mut self) -> NodeId {
         let id = NodeId(self.nodes.len() as u64 + 1);
         let log = Arc::new(MemoryDevice::new());
         let folder = self.temporary.path().join(id.to_string());
@@ -164,7 +164,7 @@ impl Cluster {
     }
 
     /// Stops a node and starts it again from what it has on its disk.
-    pub async fn restart(&mut self, id: NodeId) {
+    pub(crate) async fn restart(&mut self, id: NodeId) {
         let at = self.nodes.iter().position(|node| node.id == id).unwrap();
         self.nodes[at].group.shutdown().await;
         let (log, folder) = (self.nodes[at].log.clone(), self.nodes[at].folder.clone());
@@ -190,12 +190,12 @@ impl Cluster {
         group
     }
 
-    pub fn node(&self, id: NodeId) -> &Node {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
         self.nodes.iter().find(|node| node.id == id).unwrap()
     }
 
     /// The node that leads and can propose, other than `not`.
-    pub async fn leader(&self, not: Option<NodeId>) -> &Node {
+    pub(crate) async fn leader(&self, not: Option<NodeId>) -> &Node {
         loop {
             for node in &self.nodes {
                 let leads = node.group.status().standing == Standing::Leader && Some(node.id) != not;
@@ -208,7 +208,7 @@ impl Cluster {
     }
 
     /// Proposes words at whoever leads, trying again as a client would.
-    pub async fn say(&self, words: &[&str], not: Option<NodeId>) {
+    pub(crate) async fn say(&self, words: &[&str], not: Option<NodeId>) {
         for word in words {
             while self.leader(not).await.group.propose(Bytes::from(word.to_string())).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -218,7 +218,7 @@ impl Cluster {
 }
 
 /// What a node has, once it has applied as much as `like`.
-pub async fn words(node: &Node, like: &Node) -> Vec<String> {
+pub(crate) async fn words(node: &Node, like: &Node) -> Vec<String> {
     node.group.applied(like.group.view().await.0).await;
     node.group.view().await.1.iter().map(|word| String::from_utf8(word.to_vec()).unwrap()).collect()
 }
