@@ -10,7 +10,7 @@ macro_rules! messages {
                 pub use v1::*;
 
                 /// Version 1: fields are added to it, never changed.
-                #[expect(missing_docs, clippy::allow_attributes_without_reason, reason = "generated; see proto/")]
+                #[allow(missing_docs, clippy::allow_attributes_without_reason, clippy::large_enum_variant, reason = "generated")]
                 pub mod v1 {
                     tonic::include_proto!($package);
                 }
