@@ -4,8 +4,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::Labels;
+use crate::labels::is_legacy_label_name;
 use crate::number::quote;
+use crate::Labels;
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,7 +127,12 @@ impl Hash for Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.name, self.op.as_str(), quote(&self.value))
+        if is_legacy_label_name(&self.name) {
+            f.write_str(&self.name)?;
+        } else {
+            f.write_str(&quote(&self.name))?;
+        }
+        write!(f, "{}{}", self.op.as_str(), quote(&self.value))
     }
 }
 
@@ -158,6 +164,7 @@ mod tests {
             );
         }
         assert_eq!(matcher(MatchOp::NotRegex, "a\"b").to_string(), r#"a!~"a\"b""#);
+        assert_eq!(Matcher::equal("a.b", "c").to_string(), r#""a.b"="c""#);
         assert!(Matcher::new(MatchOp::Regex, "a", "(").is_err());
     }
 }
