@@ -61,7 +61,9 @@ pub fn parse_duration(text: &str) -> Result<i64, ParseDurationError> {
         }
         // Units stand in descending order: one that was passed can't be found again.
         let at = allowed.iter().position(|(name, _)| *name == unit).ok_or_else(invalid)?;
-        let part = i64::try_from(number).ok().and_then(|number| number.checked_mul(allowed[at].1));
+        let part = i64::try_from(number)
+            .ok()
+            .and_then(|number| number.checked_mul(allowed[at].1));
         allowed = &allowed[at + 1..];
         total = part
             .and_then(|part| total.checked_add(part))
@@ -121,9 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in [
-            "1", "1y1m1d", "s", "-1w", "1s1s", "d1", " 1s", "99999999999999999999s",
-        ] {
+        for text in ["1", "1y1m1d", "s", "-1w", "1s1s", "d1", " 1s", "99999999999999999999s"] {
             assert_eq!(
                 parse_duration(text),
                 Err(ParseDurationError::Invalid(text.to_owned())),

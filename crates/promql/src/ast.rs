@@ -5,16 +5,16 @@ mod operation;
 mod selector;
 
 pub use duration::{DurationArg, DurationError, DurationExpr, DurationKind, DurationOp};
-pub use operation::{Aggregation, Binary, Call, Cardinality, Fill, Grouping, Paren, Unary, VectorMatching};
 pub(crate) use duration::{is_out_of_range, to_seconds};
+pub use operation::{Aggregation, Binary, Call, Cardinality, Fill, Grouping, Paren, Unary, VectorMatching};
 pub use selector::{At, Extension, MatrixSelector, Subquery, TimeShift, VectorSelector};
 
 use crate::{Span, ValueType};
 
 /// An expression.
 ///
-/// What [`parse`](crate::parse) returns is well typed, and no deeper than [`MAX_DEPTH`](crate::MAX_DEPTH), so that
-/// recursion over it is safe. Trees are compared with their places in the text.
+/// What [`parse`](crate::parse) returns is well typed, and so shallow that recursion over it is safe (see
+/// [`MAX_OPERATORS`](crate::MAX_OPERATORS)). Trees are compared with their places in the text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     /// `42`, `1h30m`

@@ -36,7 +36,10 @@ impl Checker<'_> {
             Expr::Subquery(subquery) => {
                 let inner = self.expr(&mut subquery.expr)?;
                 if inner != ValueType::Vector {
-                    let message = format!("subquery is only allowed on instant vector, got {} instead", inner.as_str());
+                    let message = format!(
+                        "subquery is only allowed on instant vector, got {} instead",
+                        inner.as_str()
+                    );
                     return Err(self.error(subquery.span, message));
                 }
                 Ok(ValueType::Matrix)
@@ -86,7 +89,10 @@ impl Checker<'_> {
                 _ => self.expr(arg)?,
             };
             let types = call.function.args;
-            let wanted = types.get(at).or(types.last()).expect("without types there are no arguments");
+            let wanted = types
+                .get(at)
+                .or(types.last())
+                .expect("without types there are no arguments");
             if found != *wanted {
                 let name = quote(call.function.name);
                 let message = format!("expected type {wanted} in call to function {name}, got {found}");
@@ -110,13 +116,19 @@ impl Checker<'_> {
             _ => format!("at most {most}"),
         };
         let name = quote(call.function.name);
-        Err(self.error(call.span, format!("expected {wanted} argument(s) in call to {name}, got {given}")))
+        Err(self.error(
+            call.span,
+            format!("expected {wanted} argument(s) in call to {name}, got {given}"),
+        ))
     }
 
     fn info_labels(&self, call: &Call, labels: &Expr) -> Result<(), ParseError> {
         let found = labels.value_type();
         if found != ValueType::Vector {
-            let message = format!("expected type {} in call to function \"info\", got {found}", ValueType::Vector);
+            let message = format!(
+                "expected type {} in call to function \"info\", got {found}",
+                ValueType::Vector
+            );
             return Err(self.error(call.span, message));
         }
         match labels {

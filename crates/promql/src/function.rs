@@ -60,7 +60,10 @@ impl Function {
 
     const fn experimental(self) -> Self {
         let is_experimental = true;
-        Self { is_experimental, ..self }
+        Self {
+            is_experimental,
+            ..self
+        }
     }
 
     const fn reads_time(self) -> Self {

@@ -41,10 +41,12 @@ impl ParseOptions {
 /// The length of the longest expression that is read, in bytes. The longest of dashboards have some thousands.
 pub const MAX_LENGTH: usize = 1 << 20;
 
-/// How deep a tree may be at most: how deeply expressions are nested plus how many operators there are.
-///
-/// Operators count wherever they stand, since `a + b + c` is deeper by one than `a + b`.
-pub const MAX_DEPTH: u32 = 1000;
+/// How deeply expressions may be nested, which decides how much stack the parser needs: less than 512 KiB.
+pub const MAX_NESTING: u32 = 200;
+
+/// How many operators and subqueries an expression may have, since each makes the tree deeper: `a + b + c` is a sum of a
+/// sum. So no tree is deeper than this and [`MAX_NESTING`] together.
+pub const MAX_OPERATORS: u32 = 1000;
 
 /// Reads an expression.
 ///
@@ -52,7 +54,7 @@ pub const MAX_DEPTH: u32 = 1000;
 ///
 /// # Errors
 /// The first fault: of the words, of their order, or, if there are none of those, of the types.
-/// Expressions beyond [`MAX_LENGTH`] or [`MAX_DEPTH`] are refused too.
+/// Expressions beyond [`MAX_LENGTH`], [`MAX_NESTING`] or [`MAX_OPERATORS`] are refused too.
 pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
     let mut parser = Parser::new(text, *options)?;
     if parser.peek()?.kind == TokenKind::End {
@@ -93,14 +95,9 @@ struct Parser<'a> {
     taken_to: u32,
     /// How many aggregations are being read.
     aggregations: u32,
-    depth: Depth,
-}
-
-/// An upper bound of the tree's depth.
-#[derive(Default)]
-struct Depth {
-    nested: u32,
-    most_nested: u32,
+    /// How many expressions are being read, one in the other.
+    nesting: u32,
+    /// How many operators and subqueries were read.
     operators: u32,
 }
 
@@ -123,7 +120,8 @@ impl<'a> Parser<'a> {
             peeked: None,
             taken_to: 0,
             aggregations: 0,
-            depth: Depth::default(),
+            nesting: 0,
+            operators: 0,
         })
     }
 
@@ -234,13 +232,21 @@ impl<'a> Parser<'a> {
     /// Takes the next word, which must be of this kind.
     fn expect(&mut self, kind: TokenKind) -> Result<Token, ParseError> {
         let token = self.next()?;
-        if token.kind == kind { Ok(token) } else { Err(self.unexpected(token)) }
+        if token.kind == kind {
+            Ok(token)
+        } else {
+            Err(self.unexpected(token))
+        }
     }
 
     /// [`Self::expect`], in a construct that has a message of its own.
     fn expect_in(&mut self, kind: TokenKind, context: Context) -> Result<Token, ParseError> {
         let token = self.next()?;
-        if token.kind == kind { Ok(token) } else { Err(self.unexpected_in(token, context)) }
+        if token.kind == kind {
+            Ok(token)
+        } else {
+            Err(self.unexpected_in(token, context))
+        }
     }
 
     fn expect_end(&mut self) -> Result<(), ParseError> {
@@ -273,28 +279,29 @@ impl<'a> Parser<'a> {
         self.error(token.span, message)
     }
 
+    /// Starts an expression inside another one.
     fn enter(&mut self) -> Result<(), ParseError> {
-        self.depth.nested += 1;
-        self.depth.most_nested = self.depth.most_nested.max(self.depth.nested);
-        self.check_depth()
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            let token = self.peek()?;
+            let message = format!("expression is nested too deeply: at most {MAX_NESTING} levels are allowed");
+            return Err(self.error(token.span, message));
+        }
+        Ok(())
     }
 
     fn leave(&mut self) {
-        self.depth.nested -= 1;
+        self.nesting -= 1;
     }
 
     fn count_operator(&mut self) -> Result<(), ParseError> {
-        self.depth.operators += 1;
-        self.check_depth()
-    }
-
-    fn check_depth(&mut self) -> Result<(), ParseError> {
-        if self.depth.most_nested + self.depth.operators <= MAX_DEPTH {
-            return Ok(());
+        self.operators += 1;
+        if self.operators > MAX_OPERATORS {
+            let token = self.peek()?;
+            let message = format!("expression has too many operators: at most {MAX_OPERATORS} are allowed");
+            return Err(self.error(token.span, message));
         }
-        let token = self.peek()?;
-        let message = format!("expression is too deep: at most {MAX_DEPTH} operators and nested expressions are allowed");
-        Err(self.error(token.span, message))
+        Ok(())
     }
 }
 

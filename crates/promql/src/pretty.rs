@@ -14,10 +14,11 @@ const DEEPEST_INDENT: usize = 100;
 ///
 /// Arguments and operands stand on lines of their own, indented by two blanks for each level. Selectors are never split.
 pub fn prettify(expr: &Expr) -> String {
-    prettify_to(expr, LINE_WIDTH)
+    prettify_within(expr, LINE_WIDTH)
 }
 
-fn prettify_to(expr: &Expr, line_width: usize) -> String {
+/// [`prettify`], for lines of another length.
+pub fn prettify_within(expr: &Expr, line_width: usize) -> String {
     let mut printer = Printer {
         out: String::new(),
         line_width,

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use model::{METRIC_NAME, MatchOp, Matcher, format_duration, format_float, format_float_g, is_legacy_label_name, quote};
+use model::{
+    METRIC_NAME, MatchOp, Matcher, format_duration, format_float, format_float_g, is_legacy_label_name, quote,
+};
 
 use crate::ast::{
     Aggregation, At, Binary, Call, DurationArg, DurationExpr, DurationKind, DurationOp, Extension, MatrixSelector,

@@ -70,7 +70,7 @@ pub struct DurationError {
 }
 
 /// 2⁶³ nanoseconds in seconds: what Prometheus' durations can hold.
-const MAX_SECONDS: f64 = 9_223_372_036.854_775_808;
+const MAX_SECONDS: f64 = (1u64 << 63) as f64 / 1e9;
 
 impl DurationArg {
     /// The milliseconds, if known.

@@ -44,7 +44,11 @@ impl Parser<'_> {
                 if is_out_of_range(number.value) {
                     return Err(self.error(first.span, "duration out of range"));
                 }
-                Ok(signed(sign, first.span, plain(DurationKind::Number(number), number.span)))
+                Ok(signed(
+                    sign,
+                    first.span,
+                    plain(DurationKind::Number(number), number.span),
+                ))
             }
             TokenKind::LeftParen => {
                 let inner = self.duration_paren(OFFSET)?;
@@ -98,7 +102,8 @@ impl Parser<'_> {
             self.count_operator()?;
             self.skip();
             let right = self.duration(operator.right_precedence(), context)?;
-            if let (DurationKind::Number(NumberLiteral { value: 0.0, .. }), Some(fault)) = (&right.kind, zero_fault(op)) {
+            if let (DurationKind::Number(NumberLiteral { value: 0.0, .. }), Some(fault)) = (&right.kind, zero_fault(op))
+            {
                 return Err(self.error(token.span, fault));
             }
             let span = left.span.to(right.span);

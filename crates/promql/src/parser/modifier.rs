@@ -46,7 +46,8 @@ impl Parser<'_> {
         let offset = self.offset_duration()?;
         let span = expr.span();
         let Some(shift) = expr.shift_mut() else {
-            let message = "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery";
+            let message =
+                "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery";
             return Err(self.error(span, message));
         };
         if shift.offset.is_set() {
@@ -62,7 +63,8 @@ impl Parser<'_> {
         let span = expr.span();
         let at = self.time(span)?;
         let Some(shift) = expr.shift_mut() else {
-            let message = "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery";
+            let message =
+                "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery";
             return Err(self.error(span, message));
         };
         if shift.at.is_some() {

@@ -1,6 +1,6 @@
 //! Which series: names and conditions on labels.
 
-use model::{LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
+use model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 
 use super::{Context, Parser};
 use crate::ast::{TimeShift, VectorSelector};
@@ -105,20 +105,21 @@ impl Parser<'_> {
             .map_err(|error| self.error(name.span.to(value.span), error.to_string()))
     }
 
-    /// The labels of a series: a selector with nothing but equalities, directly after each other.
-    pub(super) fn labels(&mut self) -> Result<model::Labels, ParseError> {
+    /// The labels of a series: a selector with nothing but equalities, whose braces follow the name directly.
+    pub(super) fn labels(&mut self) -> Result<Labels, ParseError> {
         let mut labels = LabelsBuilder::new();
-        let first = self.next()?;
-        if first.kind.names_metric() {
-            labels.set(METRIC_NAME, self.text_of(first));
-            if !self.lexer.rest().starts_with('{') {
-                return Ok(labels.build());
-            }
-            self.next()?;
-        } else if first.kind != TokenKind::LeftBrace {
-            return Err(self.unexpected(first));
+        let first = self.peek()?;
+        let name = first.kind.names_metric().then(|| self.text_of(first));
+        if name.is_some() {
+            self.skip();
         }
-        self.list_in_braces(LABEL_SET, |parser, name| parser.label(name, &mut labels))?;
+        if name.is_none() || self.lexer.rest().starts_with('{') {
+            self.expect(TokenKind::LeftBrace)?;
+            self.list_in_braces(LABEL_SET, |parser, name| parser.label(name, &mut labels))?;
+        }
+        if let Some(name) = name {
+            labels.set(METRIC_NAME, name);
+        }
         Ok(labels.build())
     }
 
