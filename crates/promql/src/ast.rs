@@ -147,3 +147,42 @@ impl Expr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ParseOptions, parse};
+
+    #[test]
+    fn what_does_not_look_at_the_time_is_step_invariant() {
+        for (text, expected) in [
+            ("1 + 2", true),
+            ("a", false),
+            ("a @ 1", true),
+            ("rate(a[5m] @ end())", true),
+            ("rate(a[5m])", false),
+            ("max_over_time(a[5m:] @ 1)", true),
+            ("max_over_time((a @ 1)[5m:])", false),
+            ("a @ 1 + b", false),
+            ("-(a @ 1)", true),
+            ("time()", false),
+            ("timestamp(a @ 1)", true),
+            ("timestamp(abs(a @ 1))", false),
+            ("timestamp(a)", false),
+            ("predict_linear(a[5m] @ 1, 5)", false),
+            ("topk(scalar(a), b @ 1)", true),
+        ] {
+            let expr = parse(text, &ParseOptions::ALL).unwrap();
+            assert_eq!(expr.is_step_invariant(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn parentheses_can_be_looked_through() {
+        let expr = parse("((a))", &ParseOptions::ALL).unwrap();
+        assert_eq!(
+            expr.without_parens().selector().map(|selector| selector.name()),
+            Some("a")
+        );
+        assert!(expr.selector().is_none() && expr.shift().is_none());
+    }
+}

@@ -250,3 +250,168 @@ impl Checker<'_> {
 fn is_operand(value_type: ValueType) -> bool {
     matches!(value_type, ValueType::Scalar | ValueType::Vector)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ast::Cardinality;
+    use crate::{Expr, ParseOptions, parse};
+
+    #[track_caller]
+    fn check_error(text: &str, message: &str) {
+        match parse(text, &ParseOptions::ALL) {
+            Ok(expr) => panic!("{text} is read as {expr}"),
+            Err(error) => assert_eq!(error.to_string(), message, "{text}"),
+        }
+    }
+
+    #[test]
+    fn functions_want_the_right_arguments() {
+        for (text, message) in [
+            (
+                "abs()",
+                "1:1: parse error: expected 1 argument(s) in call to \"abs\", got 0",
+            ),
+            (
+                "round(a, 1, 2)",
+                "1:1: parse error: expected at most 2 argument(s) in call to \"round\", got 3",
+            ),
+            (
+                "label_join(a)",
+                "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 1",
+            ),
+            (
+                "abs(1)",
+                "1:5: parse error: expected type instant vector in call to function \"abs\", got scalar",
+            ),
+            (
+                "rate(a)",
+                "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector",
+            ),
+            (
+                "label_join(a, \"b\", \"c\", \"d\", 1)",
+                "1:30: parse error: expected type string in call to function \"label_join\", got scalar",
+            ),
+            (
+                "info(a, b)",
+                "1:9: parse error: expected label selectors only, got vector selector instead",
+            ),
+            (
+                "info(a, {b=\"c\"} + 1)",
+                "1:9: parse error: expected label selectors only",
+            ),
+            (
+                "info(a, 1)",
+                "1:1: parse error: expected type instant vector in call to function \"info\", got scalar",
+            ),
+        ] {
+            check_error(text, message);
+        }
+        assert!(parse("info(a, {})", &ParseOptions::ALL).is_ok());
+        assert!(parse("hour() + round(a) + label_join(a, \"b\", \"c\")", &ParseOptions::ALL).is_ok());
+    }
+
+    #[test]
+    fn operators_want_the_right_operands_and_modifiers() {
+        for (text, message) in [
+            (
+                "a[5m] + 1",
+                "1:1: parse error: binary expression must contain only scalar and instant vector types",
+            ),
+            (
+                "1 and a",
+                "1:1: parse error: set operator \"and\" not allowed in binary scalar expression",
+            ),
+            (
+                "1 < 2",
+                "1:3: parse error: comparisons between scalars must use BOOL modifier",
+            ),
+            (
+                "a + bool b",
+                "1:3: parse error: bool modifier can only be used on comparison operators",
+            ),
+            (
+                "a == on(b) 1",
+                "1:1: parse error: vector matching only allowed between instant vectors",
+            ),
+            (
+                "a + fill(1) 1",
+                "1:1: parse error: filling in missing series only allowed between instant vectors",
+            ),
+            (
+                "a and on(b) group_left c",
+                "1:1: parse error: no grouping allowed for \"and\" operation",
+            ),
+            (
+                "a or fill(1) b",
+                "1:1: parse error: filling in missing series not allowed for set operators",
+            ),
+            (
+                "a * on(b, c) group_left(c) d",
+                "1:3: parse error: label \"c\" must not occur in ON and GROUP clause at once",
+            ),
+            (
+                "-\"a\"",
+                "1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, \
+                 got \"string\"",
+            ),
+            (
+                "sum(1)",
+                "1:5: parse error: expected type instant vector in aggregation expression, got scalar",
+            ),
+            (
+                "topk(a, b)",
+                "1:6: parse error: expected type scalar in aggregation parameter, got instant vector",
+            ),
+            (
+                "1[5m:]",
+                "1:1: parse error: subquery is only allowed on instant vector, got scalar instead",
+            ),
+        ] {
+            check_error(text, message);
+        }
+    }
+
+    #[test]
+    fn selectors_select_something_and_have_one_name() {
+        for (text, message) in [
+            (
+                "{}",
+                "1:1: parse error: vector selector must contain at least one non-empty matcher",
+            ),
+            (
+                "{a=~\".*\", b!=\"c\"}",
+                "1:1: parse error: vector selector must contain at least one non-empty matcher",
+            ),
+            (
+                "a{__name__!=\"b\"}",
+                "1:1: parse error: metric name must not be set twice: \"a\" or \"b\"",
+            ),
+            (
+                "rate(a{\"b\"}[5m])",
+                "1:6: parse error: metric name must not be set twice: \"a\" or \"b\"",
+            ),
+        ] {
+            check_error(text, message);
+        }
+    }
+
+    #[test]
+    fn only_vectors_are_matched_and_sets_any_to_any() {
+        for (text, cardinality) in [
+            ("a + b", Some(Cardinality::OneToOne)),
+            ("a + on(b) group_right c", Some(Cardinality::OneToMany)),
+            ("a unless b", Some(Cardinality::ManyToMany)),
+            ("a + 1", None),
+            ("1 + on() 2", None),
+        ] {
+            let Expr::Binary(binary) = parse(text, &ParseOptions::ALL).unwrap() else {
+                panic!("{text} is binary");
+            };
+            assert_eq!(
+                binary.matching.map(|matching| matching.cardinality),
+                cardinality,
+                "{text}"
+            );
+        }
+    }
+}

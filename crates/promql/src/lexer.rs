@@ -3,7 +3,8 @@
 mod number;
 mod string;
 
-use crate::token::{Token, TokenKind, duration_builtin, keyword};
+use crate::token::TokenKind::{self, Operator};
+use crate::token::{Token, duration_builtin, keyword};
 use crate::{BinaryOp, ParseError, Span};
 
 /// Cuts the text of an expression into words.
@@ -65,140 +66,123 @@ impl<'a> Lexer<'a> {
     fn next_in_expression(&mut self) -> Result<Token, ParseError> {
         self.skip_blanks_and_comments();
         let start = self.at;
-        let Some(byte) = self.peek() else {
+        let Some(first) = self.peek() else {
             return self.end();
         };
-        let kind = match byte {
-            b'0'..=b'9' => return self.number_or_duration(),
-            b'.' if self.peek_second().is_some_and(|next| next.is_ascii_digit()) => return self.number_or_duration(),
-            b'"' | b'\'' | b'`' => return self.string(),
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' | b':' if self.open_bracket => return self.word_in_brackets(byte),
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' | b':' => return Ok(self.word()),
-            b'=' if self.peek_second() == Some(b'~') => {
-                return Err(self.error(start, "unexpected character after '=': '~'"));
-            }
-            b'=' => self.one_or_two(TokenKind::Assign, &[(b'=', TokenKind::Operator(BinaryOp::Equal))]),
-            b'!' => {
-                self.at += 1;
-                if !self.accept(b'=') {
-                    return Err(self.unexpected(start, "unexpected character after '!': ", ""));
-                }
-                TokenKind::Operator(BinaryOp::NotEqual)
-            }
-            b'<' => self.one_or_two(
-                TokenKind::Operator(BinaryOp::Less),
-                &[
-                    (b'=', TokenKind::Operator(BinaryOp::LessOrEqual)),
-                    (b'/', TokenKind::Operator(BinaryOp::TrimUpper)),
-                ],
-            ),
-            b'>' => self.one_or_two(
-                TokenKind::Operator(BinaryOp::Greater),
-                &[
-                    (b'=', TokenKind::Operator(BinaryOp::GreaterOrEqual)),
-                    (b'/', TokenKind::Operator(BinaryOp::TrimLower)),
-                ],
-            ),
-            b'@' => self.one(TokenKind::At),
-            b'{' => {
+        let (length, kind) = match (first, self.peek_second()) {
+            (b'0'..=b'9', _) | (b'.', Some(b'0'..=b'9')) => return self.number_or_duration(),
+            (b'"' | b'\'' | b'`', _) => return self.string(),
+            (b'_' | b'a'..=b'z' | b'A'..=b'Z' | b':', _) if self.open_bracket => return self.word_in_brackets(first),
+            (b'_' | b'a'..=b'z' | b'A'..=b'Z' | b':', _) => return Ok(self.word()),
+            (b'=', Some(b'=')) => (2, Operator(BinaryOp::Equal)),
+            (b'=', Some(b'~')) => return Err(self.error(start, "unexpected character after '=': '~'")),
+            (b'=', _) => (1, TokenKind::Assign),
+            (b'!', Some(b'=')) => (2, Operator(BinaryOp::NotEqual)),
+            (b'!', _) => return Err(self.unexpected_second("unexpected character after '!': ")),
+            (b'<', Some(b'=')) => (2, Operator(BinaryOp::LessOrEqual)),
+            (b'<', Some(b'/')) => (2, Operator(BinaryOp::TrimUpper)),
+            (b'<', _) => (1, Operator(BinaryOp::Less)),
+            (b'>', Some(b'=')) => (2, Operator(BinaryOp::GreaterOrEqual)),
+            (b'>', Some(b'/')) => (2, Operator(BinaryOp::TrimLower)),
+            (b'>', _) => (1, Operator(BinaryOp::Greater)),
+            (b'@', _) => (1, TokenKind::At),
+            (b'{', _) => {
                 self.place = Place::Braces;
-                self.one(TokenKind::LeftBrace)
+                (1, TokenKind::LeftBrace)
             }
-            b'[' => return self.left_bracket(),
-            b']' if !self.open_bracket => return Err(self.error(start, "unexpected right bracket ']'")),
-            _ => match self.arithmetic_or_bracket(byte)? {
-                Some(kind) => kind,
-                None => return Err(self.unexpected(start, "unexpected character: ", "")),
+            (b'[', _) => return self.left_bracket(),
+            (b']', _) if !self.open_bracket => return Err(self.error(start, "unexpected right bracket ']'")),
+            (other, _) => match self.arithmetic_or_bracket(other)? {
+                Some(kind) => (1, kind),
+                None => return Err(self.unexpected("unexpected character: ")),
             },
         };
+        self.at += length;
         Ok(self.token(kind, start))
     }
 
     fn next_in_braces(&mut self) -> Result<Token, ParseError> {
         self.skip_blanks_and_comments();
         let start = self.at;
-        let Some(byte) = self.peek() else {
+        let Some(first) = self.peek() else {
             return Err(self.error(start, "unexpected end of input inside braces"));
         };
-        let kind = match byte {
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+        let (length, kind) = match (first, self.peek_second()) {
+            (b'_' | b'a'..=b'z' | b'A'..=b'Z', _) => {
                 self.skip_while(is_alphanumeric);
-                TokenKind::Identifier
+                (0, TokenKind::Identifier)
             }
-            b'"' | b'\'' | b'`' => return self.string(),
-            b',' => self.one(TokenKind::Comma),
-            b'=' => self.one_or_two(TokenKind::Assign, &[(b'~', TokenKind::MatchRegex)]),
-            b'!' => {
-                self.at += 1;
-                if self.accept(b'~') {
-                    TokenKind::MatchNotRegex
-                } else if self.accept(b'=') {
-                    TokenKind::Operator(BinaryOp::NotEqual)
-                } else {
-                    return Err(self.unexpected(start, "unexpected character after '!' inside braces: ", ""));
-                }
-            }
-            b'{' => return Err(self.error(start, "unexpected left brace '{'")),
-            b'}' => {
+            (b'"' | b'\'' | b'`', _) => return self.string(),
+            (b',', _) => (1, TokenKind::Comma),
+            (b'=', Some(b'~')) => (2, TokenKind::MatchRegex),
+            (b'=', _) => (1, TokenKind::Assign),
+            (b'!', Some(b'~')) => (2, TokenKind::MatchNotRegex),
+            (b'!', Some(b'=')) => (2, Operator(BinaryOp::NotEqual)),
+            (b'!', _) => return Err(self.unexpected_second("unexpected character after '!' inside braces: ")),
+            (b'{', _) => return Err(self.error(start, "unexpected left brace '{'")),
+            (b'}', _) => {
                 self.place = Place::Expression;
-                self.one(TokenKind::RightBrace)
+                (1, TokenKind::RightBrace)
             }
-            _ => return Err(self.unexpected(start, "unexpected character inside braces: ", "")),
+            _ => return Err(self.unexpected("unexpected character inside braces: ")),
         };
+        self.at += length;
         Ok(self.token(kind, start))
     }
 
     fn next_in_duration(&mut self) -> Result<Token, ParseError> {
         self.skip_while(is_blank);
         let start = self.at;
-        let Some(byte) = self.peek() else {
+        let Some(first) = self.peek() else {
             return Err(self.error(start, "unexpected end of input in duration expression"));
         };
-        let kind = match byte {
-            b'0'..=b'9' => return self.first_number(),
-            b'.' if self.peek_second().is_some_and(|next| next.is_ascii_digit()) => return self.first_number(),
-            b':' => {
-                self.at += 1;
-                if !self.seen_number {
-                    return Err(self.error(self.at, "unexpected colon before duration in duration expression"));
-                }
-                if self.seen_colon {
-                    return Err(self.error(self.at, "unexpected repeated colon in duration expression"));
-                }
-                self.seen_colon = true;
-                TokenKind::Colon
+        let (length, kind) = match (first, self.peek_second()) {
+            (b'0'..=b'9', _) | (b'.', Some(b'0'..=b'9')) => {
+                self.seen_number = true;
+                self.place = Place::Expression;
+                return self.number_or_duration();
             }
-            b'a'..=b'z' | b'A'..=b'Z' => match self.builtin() {
-                Some(kind) => kind,
-                None => return Err(self.unexpected(start, "unexpected character in duration expression: ", "")),
-            },
-            _ => match self.arithmetic_or_bracket(byte)? {
-                Some(kind) => kind,
-                None => return Err(self.unexpected(start, "unexpected character in duration expression: ", "")),
+            (b':', _) if !self.seen_number => {
+                return Err(self.error(start + 1, "unexpected colon before duration in duration expression"));
+            }
+            (b':', _) if self.seen_colon => {
+                return Err(self.error(start + 1, "unexpected repeated colon in duration expression"));
+            }
+            (b':', _) => {
+                self.seen_colon = true;
+                (1, TokenKind::Colon)
+            }
+            (other, _) => match self.arithmetic_or_bracket(other)? {
+                Some(kind) => (1, kind),
+                None => match self.builtin() {
+                    Some(kind) => (0, kind),
+                    None => return Err(self.unexpected("unexpected character in duration expression: ")),
+                },
             },
         };
+        self.at += length;
         Ok(self.token(kind, start))
     }
 
     /// The words of one character that mean the same in expressions and in durations; `None` if `byte` is none of them.
     fn arithmetic_or_bracket(&mut self, byte: u8) -> Result<Option<TokenKind>, ParseError> {
-        let kind = match byte {
+        Ok(Some(match byte {
             b',' => TokenKind::Comma,
-            b'+' => TokenKind::Operator(BinaryOp::Add),
-            b'-' => TokenKind::Operator(BinaryOp::Sub),
-            b'*' => TokenKind::Operator(BinaryOp::Mul),
-            b'/' => TokenKind::Operator(BinaryOp::Div),
-            b'%' => TokenKind::Operator(BinaryOp::Mod),
-            b'^' => TokenKind::Operator(BinaryOp::Pow),
+            b'+' => Operator(BinaryOp::Add),
+            b'-' => Operator(BinaryOp::Sub),
+            b'*' => Operator(BinaryOp::Mul),
+            b'/' => Operator(BinaryOp::Div),
+            b'%' => Operator(BinaryOp::Mod),
+            b'^' => Operator(BinaryOp::Pow),
             b'(' => {
                 self.open_parens += 1;
                 TokenKind::LeftParen
             }
+            b')' if self.open_parens == 0 => {
+                return Err(self.error(self.at + 1, "unexpected right parenthesis ')'"));
+            }
             b')' => {
-                let Some(open_parens) = self.open_parens.checked_sub(1) else {
-                    return Err(self.error(self.at + 1, "unexpected right parenthesis ')'"));
-                };
-                self.open_parens = open_parens;
+                self.open_parens -= 1;
                 TokenKind::RightParen
             }
             b']' => {
@@ -207,9 +191,7 @@ impl<'a> Lexer<'a> {
                 TokenKind::RightBracket
             }
             _ => return Ok(None),
-        };
-        self.at += 1;
-        Ok(Some(kind))
+        }))
     }
 
     fn left_bracket(&mut self) -> Result<Token, ParseError> {
@@ -224,26 +206,22 @@ impl<'a> Lexer<'a> {
         Ok(self.token(TokenKind::LeftBracket, start))
     }
 
-    fn first_number(&mut self) -> Result<Token, ParseError> {
-        self.seen_number = true;
-        self.place = Place::Expression;
-        self.number_or_duration()
-    }
-
     /// A colon or a function of durations; other words have no place in brackets.
     fn word_in_brackets(&mut self, first: u8) -> Result<Token, ParseError> {
         let start = self.at;
-        let kind = if first == b':' {
-            if self.seen_colon {
-                return Err(self.error(start, "unexpected colon ':'"));
-            }
-            self.seen_colon = true;
-            self.one(TokenKind::Colon)
-        } else {
-            self.builtin()
-                .ok_or_else(|| self.unexpected(start, "unexpected character: ", ", expected ':'"))?
-        };
-        Ok(self.token(kind, start))
+        if first != b':' {
+            let Some(kind) = self.builtin() else {
+                let found = quote_char(self.rest().chars().next());
+                return Err(self.error(start, format!("unexpected character: {found}, expected ':'")));
+            };
+            return Ok(self.token(kind, start));
+        }
+        if self.seen_colon {
+            return Err(self.error(start, "unexpected colon ':'"));
+        }
+        self.seen_colon = true;
+        self.at += 1;
+        Ok(self.token(TokenKind::Colon, start))
     }
 
     /// A function of durations. If there is none, nothing is taken.
@@ -316,22 +294,6 @@ impl<'a> Lexer<'a> {
         is_next
     }
 
-    fn one(&mut self, kind: TokenKind) -> TokenKind {
-        self.at += 1;
-        kind
-    }
-
-    /// A word of one character, or one of two if its second character follows.
-    fn one_or_two(&mut self, one: TokenKind, two: &[(u8, TokenKind)]) -> TokenKind {
-        self.at += 1;
-        for (second, kind) in two {
-            if self.accept(*second) {
-                return *kind;
-            }
-        }
-        one
-    }
-
     fn token(&self, kind: TokenKind, start: usize) -> Token {
         Token {
             kind,
@@ -344,10 +306,16 @@ impl<'a> Lexer<'a> {
         ParseError::new(self.text, Span::new(start, self.text.len()), message)
     }
 
-    /// An error that shows the next character. The end of the text shows as U+FFFD, as Go shows what is no character.
-    fn unexpected(&self, start: usize, before: &str, after: &str) -> ParseError {
-        let next = self.rest().chars().next().unwrap_or(char::REPLACEMENT_CHARACTER);
-        self.error(start, format!("{before}{}{after}", quote_char(next)))
+    /// An error that shows the next character.
+    fn unexpected(&self, message: &str) -> ParseError {
+        let next = self.rest().chars().next();
+        self.error(self.at, format!("{message}{}", quote_char(next)))
+    }
+
+    /// An error that shows the character behind the next one.
+    fn unexpected_second(&self, message: &str) -> ParseError {
+        let second = self.rest().chars().nth(1);
+        self.error(self.at, format!("{message}{}", quote_char(second)))
     }
 }
 
@@ -359,9 +327,9 @@ fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// A character in single quotes, with Go's escapes.
-fn quote_char(c: char) -> String {
-    match c {
+/// A character in single quotes, with Go's escapes. The end of the text is U+FFFD, which Go shows for what is none.
+fn quote_char(c: Option<char>) -> String {
+    match c.unwrap_or(char::REPLACEMENT_CHARACTER) {
         '\'' => r"'\''".to_owned(),
         '"' => "'\"'".to_owned(),
         c => {

@@ -330,3 +330,6 @@ fn signed(sign: Sign, sign_span: Span, expr: Expr) -> Expr {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

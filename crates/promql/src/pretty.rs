@@ -127,3 +127,52 @@ impl Write for Room {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ParseOptions, parse};
+
+    #[track_caller]
+    fn check(text: &str, lines: &[&str]) {
+        let expr = parse(text, &ParseOptions::ALL).unwrap();
+        assert_eq!(prettify_within(&expr, 20).lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_split() {
+        check("sum( a )  by(b)", &["sum by (b) (a)"]);
+        check(
+            "-topk by(job)(5, rate(requests[5m]))",
+            &["-topk by (job) (", "  5,", "  rate(requests[5m])", ")"],
+        );
+        check(
+            "aaaaaaaaaa + on(b) cccccccccc * -(d or eeeeeeeeeeeeee)",
+            &[
+                "  aaaaaaaaaa",
+                "+ on (b)",
+                "    cccccccccc",
+                "  *",
+                "    -(",
+                "      d or eeeeeeeeeeeeee",
+                "    )",
+            ],
+        );
+        check(
+            "days_in_month() + days_in_month()",
+            &["  days_in_month()", "+", "  days_in_month()"],
+        );
+    }
+
+    #[test]
+    fn subqueries_that_fit_are_not_indented_as_in_prometheus() {
+        check(
+            "quantile_over_time(0.9, a[5m:])",
+            &["quantile_over_time(", "  0.9,", "a[5m:]", ")"],
+        );
+        check(
+            "max_over_time(sum(aaaaaaaaaaaaaaa)[5m:1m])",
+            &["max_over_time(", "  sum(aaaaaaaaaaaaaaa)[5m:1m]", ")"],
+        );
+    }
+}

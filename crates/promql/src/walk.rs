@@ -96,3 +96,62 @@ enum Walked {
     ToTheEnd,
     Stopped,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ast::At;
+    use crate::{ParseOptions, parse};
+
+    const TEXT: &str = "topk(1, sum(a)) + max_over_time((b - 2)[5m:])";
+
+    #[test]
+    fn walks_go_outside_in_in_the_order_written() {
+        let expr = parse(TEXT, &ParseOptions::ALL).unwrap();
+        let mut seen = Vec::new();
+        expr.walk(&mut |expr, around| {
+            seen.push(format!("{}{}", "-".repeat(around.len()), expr.span().of(TEXT)));
+            Descend::Into
+        });
+        assert_eq!(
+            seen,
+            [
+                TEXT,
+                "-topk(1, sum(a))",
+                "--1",
+                "--sum(a)",
+                "---a",
+                "-max_over_time((b - 2)[5m:])",
+                "--(b - 2)[5m:]",
+                "---(b - 2)",
+                "----b - 2",
+                "-----b",
+                "-----2",
+            ]
+        );
+    }
+
+    #[test]
+    fn walks_leave_out_what_they_are_told_to() {
+        let mut expr = parse(TEXT, &ParseOptions::ALL).unwrap();
+        // A subquery with a time of its own fixes the times of what is in it.
+        expr.walk_mut(&mut |expr| {
+            let is_subquery = matches!(expr, Expr::Subquery(_));
+            if let Some(shift) = expr.shift_mut() {
+                shift.at = Some(At::Time(5000));
+            }
+            if is_subquery { Descend::Over } else { Descend::Into }
+        });
+        assert_eq!(
+            expr.to_string(),
+            "topk(1, sum(a @ 5.000)) + max_over_time((b - 2)[5m:] @ 5.000)"
+        );
+
+        let mut count = 0;
+        expr.walk(&mut |_, _| {
+            count += 1;
+            if count == 5 { Descend::Stop } else { Descend::Into }
+        });
+        assert_eq!(count, 5);
+    }
+}

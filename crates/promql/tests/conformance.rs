@@ -15,11 +15,12 @@ const WITHOUT_FILL: ParseOptions = ParseOptions {
 
 fn cases(file: &str) -> Vec<Value> {
     let text = read_shared(&format!("conformance/promql_syntax/{file}")).unwrap_or_else(|| "[]".to_owned());
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(&text).expect("cases are JSON")
 }
 
 /// Fails with all faults, and else says how many cases there were.
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "how many cases there were is a result")]
 fn report(what: &str, cases: usize, faults: &[String]) {
     assert!(
         faults.is_empty(),

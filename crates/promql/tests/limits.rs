@@ -35,8 +35,8 @@ fn deep(nesting: usize, operators: usize) -> Vec<String> {
 }
 
 fn on_small_stack(work: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work).unwrap();
-    thread.join().unwrap();
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(work);
+    thread.expect("start a thread").join().expect("the work is done");
 }
 
 #[test]

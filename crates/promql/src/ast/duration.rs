@@ -254,3 +254,54 @@ fn smaller(a: f64, b: f64) -> f64 {
         a.min(b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ParseOptions, parse};
+
+    /// The expression with its durations computed, for steps of 30 s over 10 min.
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let mut expr = parse(text, &ParseOptions::ALL).unwrap();
+        let shown = match expr.resolve_durations(30_000, 600_000) {
+            Ok(()) => expr.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(shown, expected, "{text}");
+    }
+
+    #[test]
+    fn durations_are_computed_in_seconds_and_cut_to_milliseconds() {
+        for (text, expected) in [
+            ("a[2 * step() + 1m]", "a[2m]"),
+            ("a[range() / 7]", "a[1m25s714ms]"),
+            ("a[(2 ^ 3) % 5]", "a[3s]"),
+            ("a[-(step() - 1m)]", "a[30s]"),
+            ("a offset -min_of(step(), range())", "a offset -30s"),
+            ("a offset (step() - 30)", "a"),
+            ("a[max_of(1, 2):(3)] offset +(4)", "a[2s:3s] offset 4s"),
+            (
+                "abs(a offset (5m)) + b offset step()",
+                "abs(a offset 5m) + b offset 30s",
+            ),
+        ] {
+            check(text, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_its_bytes() {
+        for (text, message) in [
+            ("a[step() - 30]", "2:13: duration must be greater than 0"),
+            ("a[1m:(0 * 1m)]", "6:12: duration must be greater than 0"),
+            ("a offset (1 / (step() - 30))", "10:26: division by zero"),
+            ("a offset (1 % (step() - 30))", "10:26: modulo by zero"),
+            ("a offset (NaN)", "9:14: duration is NaN or infinite"),
+            ("a offset NaN", "9:12: duration is NaN or infinite"),
+            ("a[10 ^ 1000]", "2:11: duration is NaN or infinite"),
+            ("a[10 ^ 100]", "2:10: duration is out of range"),
+        ] {
+            check(text, message);
+        }
+    }
+}

@@ -90,7 +90,7 @@ const UNTERMINATED_ESCAPE: &str = "escape sequence not terminated";
 /// A character as Go's `%#U` shows it: `U+0063 'c'`, or only the code if it cannot be printed.
 fn code_point(c: char) -> String {
     let code = u32::from(c);
-    let quoted = quote_char(c);
+    let quoted = quote_char(Some(c));
     if quoted.starts_with("'\\") && !matches!(c, '\'' | '\\') {
         return format!("U+{code:04X}");
     }
