@@ -23,16 +23,8 @@ impl Checker<'_> {
         match expr {
             Expr::Number(_) => Ok(ValueType::Scalar),
             Expr::String(_) => Ok(ValueType::String),
-            Expr::Vector(selector) => {
-                self.selector(selector)?;
-                self.selects_something(selector)?;
-                Ok(ValueType::Vector)
-            }
-            Expr::Matrix(matrix) => {
-                self.selector(&matrix.selector)?;
-                self.selects_something(&matrix.selector)?;
-                Ok(ValueType::Matrix)
-            }
+            Expr::Vector(selector) => self.selector(selector).map(|()| ValueType::Vector),
+            Expr::Matrix(matrix) => self.selector(&matrix.selector).map(|()| ValueType::Matrix),
             Expr::Subquery(subquery) => {
                 let inner = self.expr(&mut subquery.expr)?;
                 if inner != ValueType::Vector {
@@ -53,6 +45,11 @@ impl Checker<'_> {
     }
 
     fn selector(&self, selector: &VectorSelector) -> Result<(), ParseError> {
+        self.has_one_name(selector)?;
+        self.selects_something(selector)
+    }
+
+    fn has_one_name(&self, selector: &VectorSelector) -> Result<(), ParseError> {
         let Some((_, before)) = selector.matchers.split_last().filter(|_| selector.name.is_some()) else {
             return Ok(());
         };
@@ -83,7 +80,7 @@ impl Checker<'_> {
             // The second argument of `info` says which labels to add, which may be all.
             let found = match arg {
                 Expr::Vector(selector) if is_info && at == 1 => {
-                    self.selector(selector)?;
+                    self.has_one_name(selector)?;
                     ValueType::Vector
                 }
                 _ => self.expr(arg)?,

@@ -196,6 +196,19 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// A number or a duration, with or without a sign.
+    fn signed_number(&mut self, context: Context) -> Result<f64, ParseError> {
+        let sign = sign(self.peek()?.kind);
+        if sign.is_some() {
+            self.skip();
+        }
+        let token = self.peek()?;
+        if !matches!(token.kind, TokenKind::Number | TokenKind::Duration) {
+            return Err(self.unexpected_in(token, context));
+        }
+        Ok(sign.unwrap_or(Sign::Plus).apply(self.number()?.value))
+    }
+
     /// The next word, which stays the next one.
     fn peek(&mut self) -> Result<Token, ParseError> {
         if let Some(token) = self.peeked {
@@ -231,12 +244,7 @@ impl<'a> Parser<'a> {
 
     /// Takes the next word, which must be of this kind.
     fn expect(&mut self, kind: TokenKind) -> Result<Token, ParseError> {
-        let token = self.next()?;
-        if token.kind == kind {
-            Ok(token)
-        } else {
-            Err(self.unexpected(token))
-        }
+        self.expect_in(kind, self.context())
     }
 
     /// [`Self::expect`], in a construct that has a message of its own.
@@ -261,10 +269,15 @@ impl<'a> Parser<'a> {
         ParseError::new(self.lexer.text(), span, message)
     }
 
+    /// What messages say where no construct has one of its own.
+    fn context(&self) -> Context {
+        let place = if self.aggregations > 0 { "aggregation" } else { "" };
+        Context { place, expected: "" }
+    }
+
     /// The error that this word does not belong here.
     fn unexpected(&self, token: Token) -> ParseError {
-        let place = if self.aggregations > 0 { "aggregation" } else { "" };
-        self.unexpected_in(token, Context { place, expected: "" })
+        self.unexpected_in(token, self.context())
     }
 
     /// [`Self::unexpected`], in a construct that has a message of its own.

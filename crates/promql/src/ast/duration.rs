@@ -94,9 +94,9 @@ impl DurationArg {
         *self != Self::Fixed(0)
     }
 
-    fn resolve(&mut self, step_ms: i64, range_ms: i64, sign: Allowed) -> Result<(), DurationError> {
+    fn resolve(&mut self, step_ms: i64, range_ms: i64, allowed: Allowed) -> Result<(), DurationError> {
         if let Self::Computed(expr) = self {
-            let ms = expr.milliseconds(step_ms, range_ms, sign)?;
+            let ms = expr.milliseconds(step_ms, range_ms, allowed)?;
             *self = Self::Fixed(ms);
         }
         Ok(())
@@ -122,13 +122,14 @@ impl DurationExpr {
         if !seconds.is_finite() {
             return Err(self.error("duration is NaN or infinite"));
         }
-        if seconds <= 0.0 && allowed == Allowed::Positive {
+        let ms = (seconds * 1000.0) as i64;
+        if ms <= 0 && allowed == Allowed::Positive {
             return Err(self.error("duration must be greater than 0"));
         }
         if is_out_of_range(seconds) {
             return Err(self.error("duration is out of range"));
         }
-        Ok((seconds * 1000.0) as i64)
+        Ok(ms)
     }
 
     fn seconds(&self, step_ms: i64, range_ms: i64) -> Result<f64, DurationError> {
@@ -196,7 +197,7 @@ impl Expr {
     /// cut off.
     ///
     /// # Errors
-    /// If a range or a step is not greater than 0, or a duration is none at all. The first one, outer selectors before
+    /// If a range or a step is less than a millisecond, or a duration is none at all. The first one, outer selectors before
     /// inner ones; the tree is then partly computed.
     pub fn resolve_durations(&mut self, step_ms: i64, range_ms: i64) -> Result<(), DurationError> {
         let mut result = Ok(());
@@ -293,6 +294,7 @@ mod tests {
     fn what_is_no_duration_is_refused_with_its_bytes() {
         for (text, message) in [
             ("a[step() - 30]", "2:13: duration must be greater than 0"),
+            ("a[step() / 1e6]", "2:14: duration must be greater than 0"),
             ("a[1m:(0 * 1m)]", "6:12: duration must be greater than 0"),
             ("a offset (1 / (step() - 30))", "10:26: division by zero"),
             ("a offset (1 % (step() - 30))", "10:26: modulo by zero"),

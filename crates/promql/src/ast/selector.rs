@@ -25,7 +25,7 @@ pub struct VectorSelector {
 pub struct MatrixSelector {
     /// Which series, and of which time the range ends. Its span ends before the bracket.
     pub selector: VectorSelector,
-    /// How far the range reaches back. Greater than 0.
+    /// How far the range reaches back. At least a millisecond.
     pub range: DurationArg,
     /// Where it stands, with `@` and `offset`.
     pub span: Span,
@@ -36,9 +36,9 @@ pub struct MatrixSelector {
 pub struct Subquery {
     /// What is evaluated.
     pub expr: Box<Expr>,
-    /// How far the range reaches back. Greater than 0.
+    /// How far the range reaches back. At least a millisecond.
     pub range: DurationArg,
-    /// How far the evaluations are apart, greater than 0; if `None`, as the server's evaluation interval says.
+    /// How far the evaluations are apart, at least a millisecond; if `None`, as the server's evaluation interval says.
     pub step: Option<DurationArg>,
     /// Of which time the range ends.
     pub shift: TimeShift,

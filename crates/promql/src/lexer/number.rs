@@ -26,7 +26,9 @@ impl Lexer<'_> {
         let start = self.at;
         let is_hex = self.accept(b'0') && self.take_one_of(b"xX");
         let is_digit = |byte: u8| byte.is_ascii_digit() || is_hex && byte.is_ascii_hexdigit();
-        let _ = is_hex && self.accept(b'_');
+        if is_hex {
+            self.accept(b'_');
+        }
         self.accept(b'.');
         if self.peek().is_some_and(is_digit) {
             self.at += 1;

@@ -11,11 +11,13 @@ const OFFSET: Context = Context {
 };
 
 impl Parser<'_> {
-    /// A duration that must be greater than 0, where that is known.
+    /// A duration that must be greater than 0, as far as that is known.
+    ///
+    /// Prometheus lets pass what is less than a millisecond, but counts in milliseconds and then has nothing left.
     pub(super) fn positive_duration(&mut self, context: Context) -> Result<DurationArg, ParseError> {
         let expr = self.duration(0, context)?;
         match expr.kind {
-            DurationKind::Number(number) if number.value <= 0.0 => {
+            DurationKind::Number(number) if number.to_ms() <= 0 => {
                 Err(self.error(number.span, "duration must be greater than 0"))
             }
             _ => Ok(argument(expr)),

@@ -1,9 +1,9 @@
 //! What follows an expression: `offset`, `@`, brackets, `anchored` and `smoothed`.
 
-use super::{Context, Parser, sign};
+use super::{Context, Parser};
 use crate::ast::{At, DurationArg, Extension, MatrixSelector, Subquery, TimeShift};
 use crate::token::{Builtin, Keyword, TokenKind};
-use crate::{Expr, ParseError, Sign, Span};
+use crate::{Expr, ParseError, Span};
 
 const AT: Context = Context {
     place: "@",
@@ -90,15 +90,7 @@ impl Parser<'_> {
     }
 
     fn timestamp(&mut self, span: Span) -> Result<At, ParseError> {
-        let sign = sign(self.peek()?.kind);
-        if sign.is_some() {
-            self.skip();
-        }
-        let token = self.peek()?;
-        if !matches!(token.kind, TokenKind::Number | TokenKind::Duration) {
-            return Err(self.unexpected_in(token, AT));
-        }
-        let seconds = sign.unwrap_or(Sign::Plus).apply(self.number()?.value);
+        let seconds = self.signed_number(AT)?;
         // Beyond what an i64 holds, as in Prometheus; NaN is in no range.
         if !(i64::MIN as f64..i64::MAX as f64).contains(&seconds) || seconds == i64::MIN as f64 {
             let shown = if seconds.is_finite() {

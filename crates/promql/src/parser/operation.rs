@@ -1,10 +1,10 @@
 //! Operators with their modifiers, aggregations and calls.
 
-use super::{Context, Parser, sign};
+use super::{Context, Parser};
 use crate::ast::{Aggregation, Binary, Call, Cardinality, Fill, Grouping, VectorMatching};
 use crate::literal::unquote;
 use crate::token::{Keyword, Token, TokenKind};
-use crate::{AggregateOp, BinaryOp, Expr, Function, ParseError, Sign};
+use crate::{AggregateOp, BinaryOp, Expr, Function, ParseError};
 
 const LABELS: Context = Context {
     place: "grouping opts",
@@ -101,17 +101,9 @@ impl Parser<'_> {
     fn fill_value(&mut self) -> Result<f64, ParseError> {
         self.next()?;
         self.expect(TokenKind::LeftParen)?;
-        let sign = sign(self.peek()?.kind);
-        if sign.is_some() {
-            self.skip();
-        }
-        let token = self.peek()?;
-        if !matches!(token.kind, TokenKind::Number | TokenKind::Duration) {
-            return Err(self.unexpected(token));
-        }
-        let number = self.number()?;
+        let value = self.signed_number(self.context())?;
         self.expect(TokenKind::RightParen)?;
-        Ok(sign.unwrap_or(Sign::Plus).apply(number.value))
+        Ok(value)
     }
 
     /// Names of labels in parentheses.
@@ -141,8 +133,7 @@ impl Parser<'_> {
 
     /// A word that is an aggregation before a parenthesis or a clause, and else a metric name.
     pub(super) fn aggregation_or_selector(&mut self, op: AggregateOp) -> Result<Expr, ParseError> {
-        let name = self.peek()?;
-        self.skip();
+        let name = self.next()?;
         match self.peek()?.kind {
             TokenKind::LeftParen | TokenKind::Keyword(Keyword::By | Keyword::Without) => self.aggregation(name, op),
             _ => Ok(Expr::Vector(self.selector(Some(name))?)),
@@ -203,8 +194,7 @@ impl Parser<'_> {
 
     /// A word that is a function before a parenthesis, and else a metric name.
     pub(super) fn call_or_selector(&mut self) -> Result<Expr, ParseError> {
-        let name = self.peek()?;
-        self.skip();
+        let name = self.next()?;
         if self.peek()?.kind != TokenKind::LeftParen {
             return Ok(Expr::Vector(self.selector(Some(name))?));
         }

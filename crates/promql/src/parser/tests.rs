@@ -102,6 +102,7 @@ fn the_first_fault_is_the_one_that_prometheus_finds_first() {
     for (text, message) in [
         // A faulty word is found before a fault of meaning that is complete only with the next word.
         ("a[0m $", "1:6: parse error: unexpected character: '$'"),
+        ("a[0.0001]", "1:3: parse error: duration must be greater than 0"),
         ("a[0m 5m]", "1:3: parse error: duration must be greater than 0"),
         ("sum() $", "1:7: parse error: unexpected character: '$'"),
         ("nothing(a,", "1:11: parse error: unclosed left parenthesis"),
