@@ -311,13 +311,15 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-fn is_legacy_metric_name(name: &str) -> bool {
+/// Whether a metric name may stand in PromQL and in text formats without quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+pub fn is_legacy_metric_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
 }
 
-fn is_legacy_label_name(name: &str) -> bool {
+/// Whether a label name may stand in PromQL and in text formats without quotes: `[a-zA-Z_][a-zA-Z0-9_]*`.
+pub fn is_legacy_label_name(name: &str) -> bool {
     is_legacy_metric_name(name) && !name.contains(':')
 }
 

@@ -19,7 +19,9 @@ pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
 pub use histogram::{CUSTOM_BUCKETS_SCHEMA, CounterReset, Histogram, Span};
 pub use id::{LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
-pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL};
+pub use labels::{
+    BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL, is_legacy_label_name, is_legacy_metric_name,
+};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetricType};
 pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote};

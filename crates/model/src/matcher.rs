@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::Labels;
+use crate::labels::is_legacy_label_name;
 use crate::number::quote;
 
 /// How a matcher compares.
@@ -116,7 +117,12 @@ impl Hash for Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.name, self.op.as_str(), quote(&self.value))
+        if is_legacy_label_name(&self.name) {
+            f.write_str(&self.name)?;
+        } else {
+            f.write_str(&quote(&self.name))?;
+        }
+        write!(f, "{}{}", self.op.as_str(), quote(&self.value))
     }
 }
 
@@ -144,6 +150,7 @@ mod tests {
             assert_eq!((matcher.matches_labels(&labels), matcher.matches_empty()), (one, empty), "{matcher}");
         }
         assert_eq!(matcher(MatchOp::NotRegex, "a\"b").to_string(), r#"a!~"a\"b""#);
+        assert_eq!(Matcher::equal("a.b", "c").to_string(), r#""a.b"="c""#);
         assert!(Matcher::new(MatchOp::Regex, "a", "(").is_err());
     }
 }
