@@ -81,7 +81,7 @@ async fn a_silent_scraper_is_let_go_and_a_leader_change_spares_the_others() {
             tokio::time::sleep(LEASE / 4).await;
         }
     };
-    let renewing = tokio::spawn(keep_two(client.clone()));
+    let renewing = stdx::Tasks::new().spawn("renewing", keep_two(client.clone()));
     let mut watch = client.watch();
     let state = watch.wait_for(|state| state.scraper_epoch == 3).await.unwrap().clone();
     assert_eq!(state.scrapers.keys().collect::<Vec<_>>(), ["two"]);

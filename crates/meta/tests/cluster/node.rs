@@ -8,7 +8,6 @@ use futures::FutureExt;
 use futures::future::join_all;
 use meta::{Birth, Bootstrap, Client, ClientConfig, Identity, IdentityFile, Leader, MetaMachine, MetaService};
 use model::ShardId;
-use parking_lot::Mutex;
 use raftlog::MemoryDevice;
 use stdx::{Clock, CpuPool, RealDisk, Rng, Tasks};
 use tempfile::TempDir;
@@ -21,7 +20,6 @@ pub(crate) struct World {
     names: Vec<String>,
     disks: BTreeMap<String, (TempDir, Arc<MemoryDevice>)>,
     rng: Rng,
-    stopped: Mutex<u64>,
 }
 
 impl World {
@@ -31,7 +29,6 @@ impl World {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             disks: BTreeMap::new(),
             rng: Rng::from_seed(7),
-            stopped: Mutex::new(0),
         };
         names.iter().for_each(|name| world.wipe(name));
         world
