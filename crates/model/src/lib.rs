@@ -11,6 +11,7 @@ mod id;
 mod labels;
 mod matcher;
 mod metadata;
+mod names;
 mod number;
 mod sample;
 mod time;
@@ -22,6 +23,7 @@ pub use id::{LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetricType};
+pub use names::NameScheme;
 pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote};
 pub use sample::{STALE_NAN, Sample, Value, is_stale};
 pub use time::{TimeRange, Timestamp};
