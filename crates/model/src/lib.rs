@@ -24,6 +24,6 @@ pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABE
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetricType};
 pub use names::NameScheme;
-pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote};
-pub use sample::{STALE_NAN, Sample, Value, is_stale};
+pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote, quote_bytes};
+pub use sample::{NORMAL_NAN, STALE_NAN, Sample, Value, is_stale};
 pub use time::{TimeRange, Timestamp};

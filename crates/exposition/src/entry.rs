@@ -1,0 +1,113 @@
+//! Entries as the parsers of text find them: places in the page.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use model::{MetricType, Timestamp, Value};
+
+use crate::cursor::Cursor;
+use crate::error::ParseError;
+use crate::item::{Escapes, Item, RawExemplar, RawLabel, Sample, Series, text, unescape};
+
+/// What was read. The parts of a sample are kept by the parser, so that their memory is used again.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Metadata(Metadata),
+    Sample,
+}
+
+/// An entry about a family, or a comment.
+#[derive(Clone, Debug)]
+pub(crate) enum Metadata {
+    Type(Range<usize>),
+    Help(Range<usize>, Range<usize>),
+    Unit(Range<usize>, Range<usize>),
+    Comment(Range<usize>),
+}
+
+impl Metadata {
+    pub(crate) fn item(self, page: &[u8], metric_type: MetricType, escapes: Escapes) -> Item<'_> {
+        match self {
+            Self::Type(family) => Item::Type {
+                family: text(page, &family),
+                metric_type,
+            },
+            Self::Help(family, help) => Item::Help {
+                family: text(page, &family),
+                help: unescape(text(page, &help), escapes),
+            },
+            Self::Unit(family, unit) => Item::Unit {
+                family: text(page, &family),
+                unit: text(page, &unit),
+            },
+            Self::Comment(comment) => Item::Comment(text(page, &comment)),
+        }
+    }
+}
+
+/// The parts of the sample that was read last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SampleParts {
+    pub(crate) name: Option<Range<usize>>,
+    pub(crate) labels: Vec<RawLabel>,
+    /// Whether some name is in quotes, and so may be no UTF-8.
+    pub(crate) has_quoted_names: bool,
+    pub(crate) value: f64,
+    pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) start_timestamp: Option<Timestamp>,
+    pub(crate) exemplar: Option<RawExemplar>,
+    pub(crate) exemplar_labels: Vec<RawLabel>,
+}
+
+impl SampleParts {
+    /// Forgets the sample before.
+    pub(crate) fn clear(&mut self) {
+        self.name = None;
+        self.labels.clear();
+        self.has_quoted_names = false;
+        self.timestamp = None;
+        self.start_timestamp = None;
+        self.exemplar = None;
+        self.exemplar_labels.clear();
+    }
+
+    /// Checks that names can be read. Prometheus does so when it appends the sample, which fails the whole page as well.
+    pub(crate) fn check_names(&self, cursor: &Cursor<'_>) -> Result<(), ParseError> {
+        if !self.has_quoted_names {
+            return Ok(());
+        }
+        let names = self.name.iter().chain(self.labels.iter().map(|label| &label.name));
+        for name in names {
+            if std::str::from_utf8(&cursor.page()[name.clone()]).is_err() {
+                let series = cursor.quote(cursor.entry()..cursor.at());
+                return Err(cursor.error(format!("invalid metric name or label names: {series}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sample in `page`; `metric_type` and `unit` are what was said last about any family.
+    pub(crate) fn sample<'p>(&'p self, page: &'p [u8], metric_type: MetricType, unit: &Range<usize>) -> Sample<'p> {
+        Sample {
+            series: Series {
+                page,
+                name: self.name.clone().unwrap_or_default(),
+                name_suffix: "",
+                labels: &self.labels,
+                escaped: true,
+                bound: None,
+                family_type: metric_type,
+                unit: if unit.is_empty() {
+                    Cow::Borrowed("")
+                } else {
+                    text(page, unit)
+                },
+            },
+            value: Value::Float(self.value),
+            timestamp: self.timestamp,
+            start_timestamp: self.start_timestamp,
+            exemplars: self.exemplar.as_slice(),
+            exemplar_labels: &self.exemplar_labels,
+        }
+    }
+}

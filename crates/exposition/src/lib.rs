@@ -1,0 +1,13 @@
+//! A scraped page's bytes to samples.
+mod cursor;
+mod entry;
+mod error;
+mod float;
+mod item;
+mod openmetrics;
+mod parser;
+mod text;
+
+pub use error::ParseError;
+pub use item::{Exemplar, Item, Sample, Series};
+pub use parser::{Format, Options, Parser};
