@@ -94,6 +94,10 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    pub(crate) fn go_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     pub(crate) fn page(&self) -> &'a [u8] {
         self.page
     }

@@ -54,18 +54,39 @@ pub(crate) struct SampleParts {
     pub(crate) has_quoted_names: bool,
     pub(crate) value: f64,
     pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) value_at: Range<usize>,
+    pub(crate) timestamp_at: Option<Range<usize>>,
+    pub(crate) exemplar_at: Option<Range<usize>>,
     pub(crate) start_timestamp: Option<Timestamp>,
     pub(crate) exemplar: Option<RawExemplar>,
     pub(crate) exemplar_labels: Vec<RawLabel>,
 }
 
+/// Where the variable parts of a sample's line are.
+pub(crate) struct Cuts {
+    pub(crate) value: Range<usize>,
+    pub(crate) timestamp: Option<Range<usize>>,
+    /// From the blank before the number sign to the end of the line.
+    pub(crate) exemplar: Option<Range<usize>>,
+}
+
 impl SampleParts {
+    pub(crate) fn cuts(&self) -> Cuts {
+        Cuts {
+            value: self.value_at.clone(),
+            timestamp: self.timestamp_at.clone(),
+            exemplar: self.exemplar_at.clone(),
+        }
+    }
+
     /// Forgets the sample before.
     pub(crate) fn clear(&mut self) {
         self.name = None;
         self.labels.clear();
         self.has_quoted_names = false;
         self.timestamp = None;
+        self.timestamp_at = None;
+        self.exemplar_at = None;
         self.start_timestamp = None;
         self.exemplar = None;
         self.exemplar_labels.clear();

@@ -35,41 +35,68 @@ pub(crate) fn parse_float(text: &[u8]) -> Result<f64, FloatError> {
 }
 
 /// Powers of ten that a float holds exactly.
-const EXACT_POWERS: [f64; 17] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+const EXACT_POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
 ];
 
-/// Reads most of the numbers there are: few digits and perhaps a point.
-///
-/// An integer below 2⁵³ and a small power of ten are floats, and their quotient is rounded once: the result is the nearest
-/// float, as in the general case.
-#[inline]
-pub(crate) fn parse_plain(text: &[u8]) -> Option<f64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
+/// Reads most of the numbers there are: few digits, perhaps a point among them, perhaps a small exponent.
+fn parse_plain(text: &[u8]) -> Option<f64> {
+    let (negative, unsigned) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
     };
-    if digits.len() > EXACT_POWERS.len() {
-        return None;
-    }
     let mut mantissa = 0u64;
+    let mut digit_count = 0;
     let mut point = None;
-    for (at, byte) in digits.iter().enumerate() {
+    let mut exponent = 0;
+    for (at, byte) in unsigned.iter().enumerate() {
         match byte.wrapping_sub(b'0') {
-            digit @ 0..=9 => mantissa = mantissa * 10 + u64::from(digit),
-            _ if *byte == b'.' && point.is_none() => point = Some(at),
+            digit @ 0..=9 => {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+                digit_count += 1;
+            }
+            _ if *byte == b'.' && point.is_none() => point = Some(digit_count),
+            _ if *byte == b'e' => {
+                exponent = small_exponent(&unsigned[at + 1..])?;
+                break;
+            }
             _ => return None,
         }
     }
-    let (digit_count, decimals) = match point {
-        Some(at) => (digits.len() - 1, digits.len() - 1 - at),
-        None => (digits.len(), 0),
-    };
-    if digit_count == 0 || mantissa > 1 << 53 {
+    // Nineteen digits always fit.
+    if digit_count == 0 || digit_count > 19 {
         return None;
     }
-    let value = mantissa as f64 / EXACT_POWERS[decimals];
-    Some(if negative { -value } else { value })
+    let decimals = point.map_or(0, |before| digit_count - before);
+    scale(mantissa, exponent - decimals, negative)
+}
+
+/// Reads an exponent of two digits, which is what Go writes: `+06`.
+fn small_exponent(text: &[u8]) -> Option<i32> {
+    match text {
+        [sign @ (b'+' | b'-'), tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
+            let exponent = i32::from(tens - b'0') * 10 + i32::from(ones - b'0');
+            Some(if *sign == b'-' { -exponent } else { exponent })
+        }
+        _ => None,
+    }
+}
+
+/// The float nearest to `mantissa` times this power of ten, if both are small enough.
+///
+/// An integer up to 2⁵³ and a power of ten up to 10²² are floats, and their product or quotient is rounded once: the result is
+/// the nearest float, as in the general case.
+#[inline]
+pub(crate) fn scale(mantissa: u64, power: i32, negative: bool) -> Option<f64> {
+    if mantissa > 1 << 53 {
+        return None;
+    }
+    // One of the two is 1, so that there is nothing to predict and nothing more to round.
+    let up = EXACT_POWERS.get(power.max(0) as usize)?;
+    let down = EXACT_POWERS.get((-power).max(0) as usize)?;
+    let value = mantissa as f64 * up / down;
+    Some(f64::from_bits(value.to_bits() | u64::from(negative) << 63))
 }
 
 #[cold]
@@ -148,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_numbers_are_nearest(text in r"-?[0-9]{0,18}\.?[0-9]{0,18}") {
+        fn plain_numbers_are_nearest(text in r"-?[0-9]{0,18}\.?[0-9]{0,18}(e[+-][0-9]{2})?") {
             if let Some(value) = parse_plain(text.as_bytes()) {
                 prop_assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{}", text);
             }

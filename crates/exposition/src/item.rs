@@ -61,12 +61,7 @@ impl<'p> Sample<'p> {
     /// The exemplars, in the page's order: at most one, but for native histograms.
     pub fn exemplars(&self) -> impl Iterator<Item = Exemplar<'p>> {
         let (page, labels) = (self.series.page, self.exemplar_labels);
-        self.exemplars.iter().map(move |raw| Exemplar {
-            value: raw.value,
-            timestamp: raw.timestamp,
-            page,
-            labels: labels.get(raw.labels.clone()).unwrap_or_default(),
-        })
+        self.exemplars.iter().map(move |raw| Exemplar::new(page, raw, labels))
     }
 }
 
@@ -81,7 +76,17 @@ pub struct Exemplar<'p> {
     labels: &'p [RawLabel],
 }
 
-impl Exemplar<'_> {
+impl<'p> Exemplar<'p> {
+    /// An exemplar that has some of these labels.
+    pub(crate) fn new(page: &'p [u8], raw: &RawExemplar, labels: &'p [RawLabel]) -> Self {
+        Self {
+            value: raw.value,
+            timestamp: raw.timestamp,
+            page,
+            labels: labels.get(raw.labels.clone()).unwrap_or_default(),
+        }
+    }
+
     /// The labels; escapes in their values stay, as in Prometheus.
     pub fn labels(&self) -> Labels {
         let pairs: Vec<_> = self.labels.iter().map(|label| label.texts(self.page)).collect();

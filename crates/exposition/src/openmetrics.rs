@@ -8,7 +8,7 @@ use std::ops::Range;
 use model::{MetricType, Timestamp, format_float, quote_bytes};
 
 use crate::cursor::Token;
-use crate::entry::{Entry, Metadata, SampleParts};
+use crate::entry::{Cuts, Entry, Metadata, SampleParts};
 use crate::error::ParseError;
 use crate::float::parse_float;
 use crate::item::{Escapes, Item, RawExemplar, RawLabel};
@@ -41,6 +41,17 @@ impl<'a> OpenMetricsParser<'a> {
             Entry::Metadata(metadata) => metadata.item(page, *metric_type, Escapes::WithQuotes),
             Entry::Sample => Item::Sample(self.sample.sample(page, *metric_type, unit)),
         }))
+    }
+
+    /// Reads on to the next sample, and tells where its numbers are.
+    pub(crate) fn next_cuts(&mut self) -> Result<Option<Cuts>, ParseError> {
+        loop {
+            match self.advance()? {
+                Some(Entry::Metadata(_)) => {}
+                Some(Entry::Sample) => return Ok(Some(self.sample.cuts())),
+                None => return Ok(None),
+            }
+        }
     }
 
     fn advance(&mut self) -> Result<Option<Entry>, ParseError> {
@@ -268,11 +279,13 @@ impl<'a> Reader<'a> {
         }
         sample.check_names(&self.lexer.cursor)?;
         sample.value = self.value(first, "metric")?;
+        sample.value_at = self.word();
         match self.lexer.next() {
             Token::Eof => return Err(self.missing_eof()),
             Token::Comment => self.exemplar(sample, exemplars)?,
             Token::Timestamp => {
                 sample.timestamp = Some(self.timestamp("timestamp")?);
+                sample.timestamp_at = Some(self.word());
                 match self.lexer.next() {
                     Token::Linebreak => {}
                     Token::Comment => self.exemplar(sample, exemplars)?,
@@ -292,6 +305,7 @@ impl<'a> Reader<'a> {
         if exemplars == Exemplars::Skip {
             return self.skip_exemplar();
         }
+        let start = self.lexer.cursor.token().start;
         self.exemplar_labels(&mut sample.exemplar_labels)?;
         let token = self.lexer.next();
         let mut exemplar = RawExemplar {
@@ -315,6 +329,7 @@ impl<'a> Reader<'a> {
             other => return Err(self.lexer.cursor.unexpected("expected timestamp or comment", other)),
         }
         sample.exemplar = Some(exemplar);
+        sample.exemplar_at = Some(start..self.lexer.cursor.token().start);
         Ok(())
     }
 
@@ -337,6 +352,12 @@ impl<'a> Reader<'a> {
         parse_float(&cursor.token_bytes()[1..]).map_err(|error| cursor.error_while_parsing(&error.to_string()))
     }
 
+    /// The place of the token that was read last, without the blank it starts with.
+    fn word(&self) -> Range<usize> {
+        let Range { start, end } = self.lexer.cursor.token();
+        start + 1..end
+    }
+
     /// The time in the token that was read last, which is in seconds.
     fn timestamp(&self, what: &str) -> Result<Timestamp, ParseError> {
         let cursor = &self.lexer.cursor;
@@ -349,6 +370,26 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn milliseconds(seconds: f64) -> Timestamp {
+/// Reads the exemplar after the ` # {` that ends before byte `at`, up to the end of its line, with its labels into `labels`.
+///
+/// `None` if that is no exemplar.
+pub(crate) fn exemplar_at(page: &[u8], at: usize, labels: &mut Vec<RawLabel>) -> Option<RawExemplar> {
+    let mut reader = Reader::new(page);
+    reader.lexer = Lexer::in_exemplar(page, at);
+    let mut sample = SampleParts {
+        exemplar_labels: std::mem::take(labels),
+        ..SampleParts::default()
+    };
+    let start = sample.exemplar_labels.len();
+    let read = reader.exemplar(&mut sample, Exemplars::Read);
+    *labels = sample.exemplar_labels;
+    let exemplar = sample.exemplar.filter(|_| read.is_ok())?;
+    Some(RawExemplar {
+        labels: start..labels.len(),
+        ..exemplar
+    })
+}
+
+pub(crate) fn milliseconds(seconds: f64) -> Timestamp {
     Timestamp((seconds * 1000.0) as i64)
 }

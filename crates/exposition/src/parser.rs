@@ -17,7 +17,7 @@ pub enum Format {
 }
 
 /// How a page is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Whether samples get their start timestamps, which are read from `_created` lines in OpenMetrics; those of counters,
     /// histograms and summaries are then no samples. In protobuf, start timestamps are always there.
@@ -29,7 +29,7 @@ pub struct Parser<'a>(Inner<'a>);
 
 enum Inner<'a> {
     Text(TextParser<'a>),
-    OpenMetrics(OpenMetricsParser<'a>),
+    OpenMetrics(Box<OpenMetricsParser<'a>>),
 }
 
 impl<'a> Parser<'a> {
@@ -37,7 +37,7 @@ impl<'a> Parser<'a> {
     pub fn new(page: &'a [u8], format: Format, options: Options) -> Self {
         Self(match format {
             Format::Text | Format::Protobuf => Inner::Text(TextParser::new(page)),
-            Format::OpenMetrics => Inner::OpenMetrics(OpenMetricsParser::new(page, options.start_timestamps)),
+            Format::OpenMetrics => Inner::OpenMetrics(Box::new(OpenMetricsParser::new(page, options.start_timestamps))),
         })
     }
 

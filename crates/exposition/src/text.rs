@@ -7,7 +7,7 @@ use std::ops::Range;
 use model::{MetricType, Timestamp, quote_bytes};
 
 use crate::cursor::Token;
-use crate::entry::{Entry, Metadata, SampleParts};
+use crate::entry::{Cuts, Entry, Metadata, SampleParts};
 use crate::error::ParseError;
 use crate::float::parse_float;
 use crate::item::{Escapes, Item, RawLabel};
@@ -39,6 +39,17 @@ impl<'a> TextParser<'a> {
             Entry::Metadata(metadata) => metadata.item(page, self.metric_type, Escapes::Plain),
             Entry::Sample => Item::Sample(self.sample.sample(page, self.metric_type, &(0..0))),
         }))
+    }
+
+    /// Reads on to the next sample, and tells where its numbers are.
+    pub(crate) fn next_cuts(&mut self) -> Result<Option<Cuts>, ParseError> {
+        loop {
+            match self.advance()? {
+                Some(Entry::Metadata(_)) => {}
+                Some(Entry::Sample) => return Ok(Some(self.sample.cuts())),
+                None => return Ok(None),
+            }
+        }
     }
 
     fn advance(&mut self) -> Result<Option<Entry>, ParseError> {
@@ -181,12 +192,14 @@ impl<'a> TextParser<'a> {
         if first != Token::Value {
             return Err(cursor.unexpected("expected value after metric", first));
         }
+        self.sample.value_at = cursor.token();
         self.sample.value =
             parse_float(cursor.token_bytes()).map_err(|error| cursor.error_while_parsing(&error.to_string()))?;
         match self.lexer.next() {
             Token::Linebreak => {}
             Token::Timestamp => {
                 self.sample.timestamp = Some(self.timestamp()?);
+                self.sample.timestamp_at = Some(self.lexer.cursor.token());
                 self.expect_linebreak("expected next entry after timestamp")?;
             }
             other => {
@@ -200,11 +213,19 @@ impl<'a> TextParser<'a> {
 
     fn timestamp(&self) -> Result<Timestamp, ParseError> {
         let digits = self.lexer.cursor.token_bytes();
-        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-        number.map(Timestamp).ok_or_else(|| {
+        parse_timestamp(digits).ok_or_else(|| {
             let number = quote_bytes(digits);
             let message = format!("strconv.ParseInt: parsing {number}: value out of range");
             self.lexer.cursor.error_while_parsing(&message)
         })
     }
+}
+
+/// Reads milliseconds: digits only, up to 2⁶³ − 1.
+pub(crate) fn parse_timestamp(digits: &[u8]) -> Option<Timestamp> {
+    let add = |number: i64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    digits.iter().try_fold(0, add).map(Timestamp)
 }

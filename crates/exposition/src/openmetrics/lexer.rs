@@ -43,6 +43,16 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// A lexer that starts at byte `at`, inside the braces of an exemplar.
+    pub(super) fn in_exemplar(page: &'a [u8], at: usize) -> Self {
+        let mut cursor = Cursor::new(page);
+        cursor.go_to(at);
+        Self {
+            cursor,
+            state: State::Exemplar,
+        }
+    }
+
     pub(super) fn next(&mut self) -> Token {
         if self.cursor.is_at_end() {
             return Token::Eof;
