@@ -227,5 +227,6 @@ pub(crate) fn parse_timestamp(digits: &[u8]) -> Option<Timestamp> {
         let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
     };
-    digits.iter().try_fold(0, add).map(Timestamp)
+    let number = digits.iter().try_fold(0, add)?;
+    (!digits.is_empty()).then_some(Timestamp(number))
 }

@@ -112,6 +112,7 @@ fn timestamps_are_numbers_too() {
     ));
     assert!(!same("a 1 5\nb 2 6\n", "a 1 5\nb 2\n"));
     assert!(!same("a 1 5\n", "a 1 9223372036854775808\n"));
+    assert!(!same("a 1 5\n", "a 1 \n"));
     assert!(!same("a  1\nb 1 1\n", "a 1 1\nb  1\n"));
     let seconds = |next| same_shape(Format::OpenMetrics, false, "a 1 5.5\n# EOF\n", next);
     assert!(seconds("a 2 6e3\n# EOF\n") && !seconds("a 2 NaN\n# EOF\n"));
