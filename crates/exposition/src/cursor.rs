@@ -153,6 +153,18 @@ impl<'a> Cursor<'a> {
         next
     }
 
+    /// Steps over one byte, and over all after it that belong to it.
+    #[inline]
+    pub(crate) fn skip_while(&mut self, belongs: impl Fn(u8) -> bool, skip_nulls: bool) {
+        if skip_nulls {
+            while belongs(self.bump(true)) {}
+            return;
+        }
+        let rest = self.page.get(self.at + 1..).unwrap_or_default();
+        let length = rest.iter().position(|byte| !belongs(*byte)).unwrap_or(rest.len());
+        self.at += 1 + length;
+    }
+
     /// Goes to the next line break, or the end.
     pub(crate) fn skip_line(&mut self) {
         let rest = self.page.get(self.at..).unwrap_or_default();

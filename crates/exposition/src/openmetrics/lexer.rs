@@ -156,9 +156,13 @@ impl<'a> Lexer<'a> {
         self.run(is_word, next, token)
     }
 
+    /// Whether null bytes mean nothing here.
+    fn skips_nulls(&self) -> bool {
+        matches!(self.state, State::LabelValue | State::MetadataText | State::Comment)
+    }
+
     fn bump(&mut self) -> u8 {
-        let texts = [State::LabelValue, State::MetadataText, State::Comment];
-        self.cursor.bump(texts.contains(&self.state))
+        self.cursor.bump(self.skips_nulls())
     }
 
     fn single(&mut self, next: State, token: Token) -> Token {
@@ -167,8 +171,8 @@ impl<'a> Lexer<'a> {
         token
     }
 
-    fn run(&mut self, belongs: fn(u8) -> bool, next: State, token: Token) -> Token {
-        while belongs(self.bump()) {}
+    fn run(&mut self, belongs: impl Fn(u8) -> bool, next: State, token: Token) -> Token {
+        self.cursor.skip_while(belongs, self.skips_nulls());
         self.state = next;
         token
     }
