@@ -11,7 +11,7 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::error::{Error, ErrorKind};
 use crate::shape::{Case, Shape, trim};
-use crate::syntax::{Flags, Parsed, parse};
+use crate::syntax::{Flags, Groups, Parsed, parse};
 use crate::template::Template;
 
 /// The most memory that one compiled expression may take. Go's own limit is four times as high.
@@ -51,10 +51,12 @@ impl Regex {
     /// # Errors
     /// If Go would refuse the expression, or it would take more than 32 MiB of memory.
     pub fn new(pattern: &str) -> Result<Self, Error> {
-        Self::compile(pattern, parse(pattern, Flags::default())?)
+        Self::compile(pattern, parse(pattern, Flags::default(), Groups::Capture)?)
     }
 
     /// Compiles an expression that matches whole texts and whose dot matches a new line too, as in matchers.
+    ///
+    /// Its groups capture nothing: matchers do not ask, and so `(a|b)-.*` needs no engine.
     ///
     /// # Errors
     /// As [`Regex::new`].
@@ -63,20 +65,21 @@ impl Regex {
             dot_all: true,
             ..Flags::default()
         };
-        let mut parsed = parse(pattern, flags)?;
+        let mut parsed = parse(pattern, flags, Groups::Forget)?;
         parsed.hir = Hir::concat(vec![Hir::look(Look::Start), parsed.hir, Hir::look(Look::End)]);
         Self::compile(pattern, parsed)
     }
 
     /// Compiles `^(?s:pattern)$`, as relabelling and `label_replace` do.
     ///
-    /// It matches what [`Regex::anchored`] matches; but errors speak of the longer expression, and a pattern may close the
-    /// group and open another.
+    /// It matches what [`Regex::anchored`] matches; but groups capture, errors speak of the longer expression, and a pattern
+    /// may close the group and open another.
     ///
     /// # Errors
     /// As [`Regex::new`].
     pub fn wrapped(pattern: &str) -> Result<Self, Error> {
-        Self::compile(pattern, parse(&format!("^(?s:{pattern})$"), Flags::default())?)
+        let whole = format!("^(?s:{pattern})$");
+        Self::compile(pattern, parse(&whole, Flags::default(), Groups::Capture)?)
     }
 
     fn compile(pattern: &str, parsed: Parsed) -> Result<Self, Error> {
@@ -220,7 +223,7 @@ impl Regex {
         matches!(&self.0.plan, Plan::Shape { shape, .. } if shape.matches_all_from(characters))
     }
 
-    /// The names of the groups, in order of their opening parentheses, after one for the whole match.
+    /// The names of the groups that capture, in order of their opening parentheses, after one for the whole match.
     pub fn group_names(&self) -> &[Option<Box<str>>] {
         &self.0.group_names
     }
@@ -321,7 +324,11 @@ fn is_match_ignoring_case(shape: &Shape, text: &str) -> Option<bool> {
 
 /// Makes the engine; `None` if it would be too large.
 fn build(hir: &Hir) -> Option<meta::Regex> {
-    let config = meta::Config::new().nfa_size_limit(Some(MAX_COMPILED_BYTES));
+    // Expressions come with every query, and texts are short: what searches long texts faster takes six times as long to make.
+    let config = meta::Config::new()
+        .nfa_size_limit(Some(MAX_COMPILED_BYTES))
+        .dfa(false)
+        .auto_prefilter(false);
     meta::Builder::new().configure(config).build_from_hir(hir).ok()
 }
 

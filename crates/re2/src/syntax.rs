@@ -26,19 +26,27 @@ pub(crate) struct Flags {
     pub(crate) swap_greed: bool,
 }
 
+/// Whether groups remember what they matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Groups {
+    Capture,
+    Forget,
+}
+
 /// An expression that was read.
 pub(crate) struct Parsed {
     pub(crate) hir: Hir,
-    /// The names of the groups, in order of their opening parentheses, after one for the whole.
+    /// The names of the groups that capture, in order of their opening parentheses, after one for the whole.
     pub(crate) group_names: Vec<Option<Box<str>>>,
 }
 
 /// Reads `pattern`.
-pub(crate) fn parse(pattern: &str, flags: Flags) -> Result<Parsed, Error> {
+pub(crate) fn parse(pattern: &str, flags: Flags, groups: Groups) -> Result<Parsed, Error> {
     let mut parser = Parser {
         pattern,
         rest: pattern,
         flags,
+        groups,
         open: Vec::new(),
         level: Level::default(),
         group_names: vec![None],
@@ -54,6 +62,7 @@ struct Parser<'a> {
     pattern: &'a str,
     rest: &'a str,
     flags: Flags,
+    groups: Groups,
     /// Groups that are open, outermost first.
     open: Vec<Group>,
     /// What was read of the innermost group, or of the whole.
@@ -65,8 +74,17 @@ struct Parser<'a> {
 struct Group {
     outer: Level,
     flags: Flags,
-    /// Its number, if it captures.
-    index: Option<u32>,
+    kind: GroupKind,
+}
+
+#[derive(Clone, Copy)]
+enum GroupKind {
+    /// `(?:…)`, which leaves no trace.
+    Plain,
+    /// A group with a number.
+    Capture(u32),
+    /// One that would have a number, if groups captured.
+    Forgotten,
 }
 
 /// What stands between two parentheses.
@@ -206,17 +224,23 @@ impl<'a> Parser<'a> {
     }
 
     fn open_capture(&mut self, name: Option<&str>) {
-        let index = u32::try_from(self.group_names.len()).expect("a pattern has less than 2^32 parentheses");
-        self.group_names.push(name.map(Into::into));
-        self.open_group(Some(index), self.flags);
+        let kind = match self.groups {
+            Groups::Forget => GroupKind::Forgotten,
+            Groups::Capture => {
+                let index = u32::try_from(self.group_names.len()).expect("a pattern has less than 2^32 parentheses");
+                self.group_names.push(name.map(Into::into));
+                GroupKind::Capture(index)
+            }
+        };
+        self.open_group(kind, self.flags);
     }
 
     /// Opens a group; `flags` hold within it.
-    fn open_group(&mut self, index: Option<u32>, flags: Flags) {
+    fn open_group(&mut self, kind: GroupKind, flags: Flags) {
         self.open.push(Group {
             outer: std::mem::take(&mut self.level),
             flags: self.flags,
-            index,
+            kind,
         });
         self.flags = flags;
     }
@@ -229,9 +253,10 @@ impl<'a> Parser<'a> {
             .ok_or_else(|| Error::new(ErrorKind::UnexpectedParenthesis, self.pattern))?;
         self.level = group.outer;
         self.flags = group.flags;
-        self.push_nested(match group.index {
-            Some(index) => inner.capture(index),
-            None => inner,
+        self.push_nested(match group.kind {
+            GroupKind::Plain => inner,
+            GroupKind::Capture(index) => inner.capture(index),
+            GroupKind::Forgotten => inner.deepen(),
         })
     }
 
@@ -268,7 +293,7 @@ impl<'a> Parser<'a> {
                     continue;
                 }
                 ':' if on || any_since_sign => {
-                    self.open_group(None, flags);
+                    self.open_group(GroupKind::Plain, flags);
                     self.skip(at + 1);
                     return Ok(());
                 }
@@ -315,7 +340,10 @@ mod tests {
 
     #[track_caller]
     fn refused(pattern: &str, message: &str) {
-        let error = parse(pattern, Flags::default()).err().expect(pattern).to_string();
+        let error = parse(pattern, Flags::default(), Groups::Capture)
+            .err()
+            .expect(pattern)
+            .to_string();
         assert_eq!(error, format!("error parsing regexp: {message}"), "{pattern}");
     }
 
@@ -388,8 +416,8 @@ mod tests {
             "a{1000}",
             "(a{31}){32}",
         ] {
-            assert!(parse(pattern, Flags::default()).is_ok(), "{pattern}");
+            assert!(parse(pattern, Flags::default(), Groups::Capture).is_ok(), "{pattern}");
         }
-        assert!(parse(&("(".repeat(999) + &")".repeat(999)), Flags::default()).is_ok());
+        assert!(parse(&("(".repeat(999) + &")".repeat(999)), Flags::default(), Groups::Forget).is_ok());
     }
 }

@@ -102,7 +102,7 @@ mod tests {
 
     #[track_caller]
     fn check(template: &str, expected: &str) {
-        let regex = Regex::anchored("(?P<n>a)|(?<n>b)(c)?(.*)").unwrap();
+        let regex = Regex::wrapped("(?P<n>a)|(?<n>b)(c)?(.*)").unwrap();
         let text = "b-rest";
         let captures = regex.captures(text).unwrap();
         let mut out = String::new();

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn plan(pattern: &str) -> &'static str {
-    match &Regex::anchored(pattern).expect(pattern).0.plan {
+fn plan(regex: &Regex) -> &'static str {
+    match &regex.0.plan {
         Plan::Shape { engine: None, .. } => "shape",
         Plan::Shape { .. } => "shape, groups",
         Plan::IgnoringCase { .. } => "ignoring case",
@@ -30,8 +30,9 @@ fn common_matchers_need_no_engine() {
         ("(?-s:.*)", "engine"),
         ("a.b", "engine"),
     ] {
-        assert_eq!(plan(pattern), expected, "{pattern}");
+        assert_eq!(plan(&Regex::wrapped(pattern).unwrap()), expected, "{pattern}");
     }
+    assert_eq!(plan(&Regex::anchored("(a|b)c").unwrap()), "shape");
 }
 
 #[test]
@@ -165,18 +166,19 @@ proptest! {
 
     #[test]
     fn shapes_agree_with_the_engine(pattern in expression(), texts in prop::collection::vec("[abkKA\u{212a}éÉ\n]{0,5}", 8)) {
-        let regex = Regex::anchored(&pattern).unwrap();
-        let parsed = parse(&format!("^(?s:{pattern})$"), Flags::default()).unwrap();
+        let [regex, matcher] = [Regex::wrapped(&pattern), Regex::anchored(&pattern)].map(Result::unwrap);
+        let parsed = parse(&format!("^(?s:{pattern})$"), Flags::default(), Groups::Capture).unwrap();
         let engine = build(&parsed.hir).unwrap();
         for text in &texts {
             prop_assert_eq!(regex.is_match(text), engine.is_match(text), "{:?} on {:?}", pattern, text);
+            prop_assert_eq!(matcher.is_match(text), engine.is_match(text), "{:?} on {:?}", pattern, text);
             let found = regex.captures(text).map(|found| found.slots);
             let mut slots = vec![None; regex.group_names().len() * 2];
             let expected = engine.search_slots(&Input::new(text), &mut slots).map(|_| slots);
             prop_assert_eq!(found, expected, "{:?} on {:?}", pattern, text);
             if regex.is_match(text) {
-                prop_assert!(text.starts_with(regex.prefix()));
-                prop_assert!(regex.set_matches().is_none_or(|texts| texts.contains(text)));
+                prop_assert!(text.starts_with(matcher.prefix()));
+                prop_assert!(matcher.set_matches().is_none_or(|texts| texts.contains(text)));
             }
         }
     }

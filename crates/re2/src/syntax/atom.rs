@@ -60,6 +60,14 @@ impl Atom {
         }
     }
 
+    /// The atom with one more level around it, which counts and does nothing.
+    pub(super) fn deepen(self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+
     /// The atom repeated; `None` if that asks for too many copies.
     pub(super) fn repeat(self, bounds: Bounds, greedy: bool) -> Option<Self> {
         let count = bounds.max.unwrap_or(bounds.min);
