@@ -1,5 +1,9 @@
 //! Native histograms.
 
+mod classic;
+
+pub use classic::{ClassicHistogram, ClassicHistogramError};
+
 /// The schema that says "the bounds of the buckets are listed": a classic histogram in native form.
 pub const CUSTOM_BUCKETS_SCHEMA: i8 = -53;
 

@@ -18,7 +18,7 @@ mod time;
 
 pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
-pub use histogram::{CUSTOM_BUCKETS_SCHEMA, CounterReset, Histogram, Span};
+pub use histogram::{CUSTOM_BUCKETS_SCHEMA, ClassicHistogram, ClassicHistogramError, CounterReset, Histogram, Span};
 pub use id::{LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{MatchOp, Matcher};
