@@ -9,6 +9,47 @@ use crate::cursor::Cursor;
 use crate::error::ParseError;
 use crate::item::{Escapes, Item, RawExemplar, RawLabel, Sample, Series, text, unescape};
 
+/// A parser of text. It keeps what it read last, to be looked at until it reads on.
+pub(crate) trait EntryReader {
+    /// Reads the next entry; `None` at the end.
+    fn advance(&mut self) -> Result<Option<Entry>, ParseError>;
+
+    /// What the entry that was read last means, and where it is.
+    fn context(&self) -> Context<'_>;
+
+    /// Reads on to the next sample, and tells where its numbers are.
+    fn next_cuts(&mut self) -> Result<Option<Cuts>, ParseError> {
+        loop {
+            match self.advance()? {
+                Some(Entry::Metadata(_)) => {}
+                Some(Entry::Sample) => return Ok(Some(self.context().sample.cuts())),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// What an entry is to be seen with.
+pub(crate) struct Context<'p> {
+    pub(crate) page: &'p [u8],
+    pub(crate) sample: &'p SampleParts,
+    /// The type in the last such line, of any family.
+    pub(crate) metric_type: MetricType,
+    /// Where the unit in the last such line is.
+    pub(crate) unit: Range<usize>,
+    /// The escapes in help texts.
+    pub(crate) escapes: Escapes,
+}
+
+impl<'p> Context<'p> {
+    pub(crate) fn item(self, entry: Entry) -> Item<'p> {
+        match entry {
+            Entry::Metadata(metadata) => metadata.item(self.page, self.metric_type, self.escapes),
+            Entry::Sample => Item::Sample(self.sample.sample(self.page, self.metric_type, &self.unit)),
+        }
+    }
+}
+
 /// What was read. The parts of a sample are kept by the parser, so that their memory is used again.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {

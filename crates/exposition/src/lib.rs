@@ -35,6 +35,7 @@ mod entry;
 mod error;
 mod float;
 mod item;
+mod nhcb;
 mod openmetrics;
 mod page;
 mod parser;

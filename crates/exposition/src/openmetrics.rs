@@ -8,10 +8,10 @@ use std::ops::Range;
 use model::{MetricType, Timestamp, format_float, quote_bytes};
 
 use crate::cursor::Token;
-use crate::entry::{Cuts, Entry, Metadata, SampleParts};
+use crate::entry::{Context, Entry, EntryReader, Metadata, SampleParts};
 use crate::error::ParseError;
 use crate::float::parse_float;
-use crate::item::{Escapes, Item, RawExemplar, RawLabel};
+use crate::item::{Escapes, RawExemplar, RawLabel};
 use created::StartTimes;
 use lexer::Lexer;
 
@@ -32,28 +32,9 @@ impl<'a> OpenMetricsParser<'a> {
             start_times: start_timestamps.then(StartTimes::default),
         }
     }
+}
 
-    pub(crate) fn next(&mut self) -> Result<Option<Item<'_>>, ParseError> {
-        let entry = self.advance()?;
-        let page = self.reader.page();
-        let Family { metric_type, unit, .. } = &self.reader.family;
-        Ok(entry.map(|entry| match entry {
-            Entry::Metadata(metadata) => metadata.item(page, *metric_type, Escapes::WithQuotes),
-            Entry::Sample => Item::Sample(self.sample.sample(page, *metric_type, unit)),
-        }))
-    }
-
-    /// Reads on to the next sample, and tells where its numbers are.
-    pub(crate) fn next_cuts(&mut self) -> Result<Option<Cuts>, ParseError> {
-        loop {
-            match self.advance()? {
-                Some(Entry::Metadata(_)) => {}
-                Some(Entry::Sample) => return Ok(Some(self.sample.cuts())),
-                None => return Ok(None),
-            }
-        }
-    }
-
+impl EntryReader for OpenMetricsParser<'_> {
     fn advance(&mut self) -> Result<Option<Entry>, ParseError> {
         loop {
             let entry = self.reader.advance(&mut self.sample, Exemplars::Read)?;
@@ -64,6 +45,16 @@ impl<'a> OpenMetricsParser<'a> {
                 self.sample.start_timestamp = start_times.of(&self.sample, &self.reader);
             }
             return Ok(entry);
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            page: self.reader.page(),
+            sample: &self.sample,
+            metric_type: self.reader.family.metric_type,
+            unit: self.reader.family.unit.clone(),
+            escapes: Escapes::WithQuotes,
         }
     }
 }

@@ -27,7 +27,7 @@ mod word;
 
 use model::Timestamp;
 
-use crate::entry::Cuts;
+use crate::entry::{Cuts, EntryReader};
 use crate::error::ParseError;
 use crate::item::{Exemplar, RawExemplar, RawLabel};
 use crate::openmetrics::OpenMetricsParser;
@@ -141,12 +141,15 @@ impl PageReader {
 
     /// The shape of a page; `None` if pages like this one must be read by the full parser.
     ///
-    /// These are pages in protobuf, and pages with oddities such as line breaks in label values, or, where start timestamps
+    /// These are pages in protobuf or with histograms to be converted, and pages with oddities such as line breaks in label values, or, where start timestamps
     /// are read, gauges whose names look like them. Costs about as much as parsing the page.
     ///
     /// # Errors
     /// If the page cannot be read at all.
     pub fn shape(&mut self, page: &[u8], format: Format, options: Options) -> Result<Option<Shape>, ParseError> {
+        if options.convert_classic_histograms {
+            return Ok(None);
+        }
         let mut skeleton = Skeleton::new(page, &mut self.skeleton);
         let [mut sample_count, mut timestamp_count] = [0, 0];
         let mut cut = |cuts: Cuts| {

@@ -2,6 +2,7 @@
 
 use crate::error::ParseError;
 use crate::item::Item;
+use crate::nhcb::{Classic, HistogramReader};
 use crate::openmetrics::OpenMetricsParser;
 use crate::protobuf::ProtobufParser;
 use crate::text::TextParser;
@@ -25,25 +26,37 @@ pub struct Options {
     pub start_timestamps: bool,
     /// Whether native histograms are not read as such. One that has no classic buckets has then only that of everything.
     pub ignore_native_histograms: bool,
-    /// Whether histograms that are native and classic are read as both, rather than as native ones only.
+    /// Whether histograms that are native and classic are read as both, rather than as native ones only; with conversion, also
+    /// whether classic ones are read as what they are, too.
     pub keep_classic_histograms: bool,
+    /// Whether classic histograms that have no native part are read as native ones, with their own bounds.
+    pub convert_classic_histograms: bool,
 }
 
 /// Reads a page, entry by entry, without copying it.
 pub struct Parser<'a>(Inner<'a>);
 
 enum Inner<'a> {
-    Text(TextParser<'a>),
-    OpenMetrics(OpenMetricsParser<'a>),
+    Text(HistogramReader<TextParser<'a>>),
+    OpenMetrics(HistogramReader<OpenMetricsParser<'a>>),
     Protobuf(ProtobufParser<'a>),
 }
 
 impl<'a> Parser<'a> {
     /// A parser at the start of a page.
     pub fn new(page: &'a [u8], format: Format, options: Options) -> Self {
+        let classic = if options.keep_classic_histograms {
+            Classic::Keep
+        } else {
+            Classic::Drop
+        };
+        let conversion = options.convert_classic_histograms.then_some(classic);
         Self(match format {
-            Format::Text => Inner::Text(TextParser::new(page)),
-            Format::OpenMetrics => Inner::OpenMetrics(OpenMetricsParser::new(page, options.start_timestamps)),
+            Format::Text => Inner::Text(HistogramReader::new(TextParser::new(page), conversion)),
+            Format::OpenMetrics => {
+                let parser = OpenMetricsParser::new(page, options.start_timestamps);
+                Inner::OpenMetrics(HistogramReader::new(parser, conversion))
+            }
             Format::Protobuf => Inner::Protobuf(ProtobufParser::new(page, options)),
         })
     }

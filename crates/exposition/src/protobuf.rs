@@ -13,7 +13,7 @@ mod wire;
 use std::ops::Range;
 use std::sync::Arc;
 
-use model::{BUCKET_LABEL, MetricType, QUANTILE_LABEL, Value, format_float_label, quote_bytes};
+use model::{BUCKET_LABEL, Histogram, MetricType, QUANTILE_LABEL, Value, format_float_label, quote_bytes};
 
 use crate::error::ParseError;
 use crate::item::{Item, RawExemplar, Sample, Series, text};
@@ -54,6 +54,8 @@ enum Next {
     Metric,
     /// Of that metric, the sample with this number: count, sum, then buckets or quantiles.
     Part(usize),
+    /// The histogram with custom buckets that the metric was converted to.
+    Converted,
     /// The metric after that one.
     FurtherMetric,
 }
@@ -119,6 +121,7 @@ impl<'a> ProtobufParser<'a> {
                 }
                 Next::Metric => return self.first_sample().map(|sample| Some(Item::Sample(sample))),
                 Next::Part(part) => return Ok(Some(Item::Sample(self.part(part)))),
+                Next::Converted => return self.converted().map(|sample| Some(Item::Sample(sample))),
             }
         }
     }
@@ -247,9 +250,7 @@ impl<'a> ProtobufParser<'a> {
                 let exemplars = &self.metric.exemplars;
                 Ok(self.sample("", None, float(self.metric.value), exemplars))
             }
-            Kind::Histogram | Kind::GaugeHistogram
-                if self.metric.is_native() && !self.options.ignore_native_histograms =>
-            {
+            Kind::Histogram | Kind::GaugeHistogram if self.is_native() => {
                 let keep_classic = self.options.keep_classic_histograms && !self.metric.buckets.is_empty();
                 self.next = if keep_classic {
                     Next::Part(0)
@@ -260,12 +261,40 @@ impl<'a> ProtobufParser<'a> {
                     let name = quote_bytes(&self.page[self.family.name.clone()]);
                     self.error(format!("histogram {name}: {problem}"))
                 })?;
-                self.collect_exemplars();
-                let exemplars = &self.metric.exemplars;
-                Ok(self.sample("", None, Value::Histogram(Arc::new(histogram)), exemplars))
+                Ok(self.histogram_sample(histogram))
             }
+            _ if self.after_parts() == Next::Converted && !self.options.keep_classic_histograms => self.converted(),
             Kind::Summary | Kind::Histogram | Kind::GaugeHistogram => Ok(self.part(0)),
         }
+    }
+
+    /// Whether the metric is given as the native histogram that it is.
+    fn is_native(&self) -> bool {
+        self.metric.is_native() && !self.options.ignore_native_histograms
+    }
+
+    /// What comes after the last sample of a summary or a classic histogram.
+    fn after_parts(&self) -> Next {
+        let is_histogram = matches!(self.family.kind, Kind::Histogram | Kind::GaugeHistogram);
+        if is_histogram && self.options.convert_classic_histograms && !self.is_native() {
+            Next::Converted
+        } else {
+            Next::FurtherMetric
+        }
+    }
+
+    /// A classic histogram in native form.
+    fn converted(&mut self) -> Result<Sample<'_>, ParseError> {
+        self.next = Next::FurtherMetric;
+        let converted = self.metric.converted(self.family.kind);
+        let histogram = converted.map_err(|error| self.error(error.to_string()))?;
+        Ok(self.histogram_sample(histogram))
+    }
+
+    fn histogram_sample(&mut self, histogram: Histogram) -> Sample<'_> {
+        self.collect_exemplars();
+        let exemplars = &self.metric.exemplars;
+        self.sample("", None, Value::Histogram(Arc::new(histogram)), exemplars)
     }
 
     /// Leaves the exemplars of a native histogram: its own or, if it has none, those of its buckets; only with timestamps.
@@ -291,14 +320,14 @@ impl<'a> ProtobufParser<'a> {
                 return self.sample("_count", None, float(self.metric.count()), &[]);
             }
             if is_summary && bound_count == 0 {
-                self.next = Next::FurtherMetric;
+                self.next = self.after_parts();
             }
             return self.sample("_sum", None, float(self.metric.sum), &[]);
         };
         if let Some((quantile, value)) = self.metric.quantiles.get(at).filter(|_| is_summary) {
             self.bound = format_float_label(*quantile);
             if at + 1 == bound_count {
-                self.next = Next::FurtherMetric;
+                self.next = self.after_parts();
             }
             return self.sample("", Some(QUANTILE_LABEL), float(*value), &[]);
         }
@@ -307,7 +336,7 @@ impl<'a> ProtobufParser<'a> {
         let upper_bound = bucket.map_or(f64::INFINITY, |bucket| bucket.upper_bound);
         self.bound = format_float_label(upper_bound);
         if upper_bound == f64::INFINITY {
-            self.next = Next::FurtherMetric;
+            self.next = self.after_parts();
         }
         let (count, exemplar) = match bucket {
             Some(bucket) => (bucket.count(), bucket.exemplar.as_slice()),

@@ -7,10 +7,10 @@ use std::ops::Range;
 use model::{MetricType, Timestamp, quote_bytes};
 
 use crate::cursor::Token;
-use crate::entry::{Cuts, Entry, Metadata, SampleParts};
+use crate::entry::{Context, Entry, EntryReader, Metadata, SampleParts};
 use crate::error::ParseError;
 use crate::float::parse_float;
-use crate::item::{Escapes, Item, RawLabel};
+use crate::item::{Escapes, RawLabel};
 use lexer::Lexer;
 
 /// Reads a page line by line, and accepts what Prometheus accepts: families are not checked at all.
@@ -21,37 +21,7 @@ pub(crate) struct TextParser<'a> {
     sample: SampleParts,
 }
 
-impl<'a> TextParser<'a> {
-    pub(crate) fn new(page: &'a [u8]) -> Self {
-        Self {
-            lexer: Lexer::new(page),
-            metric_type: MetricType::Unknown,
-            sample: SampleParts::default(),
-        }
-    }
-
-    pub(crate) fn next(&mut self) -> Result<Option<Item<'_>>, ParseError> {
-        let Some(entry) = self.advance()? else {
-            return Ok(None);
-        };
-        let page = self.lexer.cursor.page();
-        Ok(Some(match entry {
-            Entry::Metadata(metadata) => metadata.item(page, self.metric_type, Escapes::Plain),
-            Entry::Sample => Item::Sample(self.sample.sample(page, self.metric_type, &(0..0))),
-        }))
-    }
-
-    /// Reads on to the next sample, and tells where its numbers are.
-    pub(crate) fn next_cuts(&mut self) -> Result<Option<Cuts>, ParseError> {
-        loop {
-            match self.advance()? {
-                Some(Entry::Metadata(_)) => {}
-                Some(Entry::Sample) => return Ok(Some(self.sample.cuts())),
-                None => return Ok(None),
-            }
-        }
-    }
-
+impl EntryReader for TextParser<'_> {
     fn advance(&mut self) -> Result<Option<Entry>, ParseError> {
         loop {
             self.lexer.cursor.start_entry();
@@ -84,6 +54,26 @@ impl<'a> TextParser<'a> {
                 }
                 other => Err(self.lexer.cursor.unexpected("expected a valid start token", other)),
             };
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            page: self.lexer.cursor.page(),
+            sample: &self.sample,
+            metric_type: self.metric_type,
+            unit: 0..0,
+            escapes: Escapes::Plain,
+        }
+    }
+}
+
+impl<'a> TextParser<'a> {
+    pub(crate) fn new(page: &'a [u8]) -> Self {
+        Self {
+            lexer: Lexer::new(page),
+            metric_type: MetricType::Unknown,
+            sample: SampleParts::default(),
         }
     }
 

@@ -11,6 +11,7 @@ const OPTIONS: Options = Options {
     start_timestamps: true,
     ignore_native_histograms: false,
     keep_classic_histograms: false,
+    convert_classic_histograms: false,
 };
 
 fn cases(name: &str) -> Option<Vec<Value>> {

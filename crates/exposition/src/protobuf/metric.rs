@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use model::{CounterReset, Histogram, NORMAL_NAN, Span, Timestamp};
+use model::{ClassicHistogram, ClassicHistogramError, CounterReset, Histogram, NORMAL_NAN, Span, Timestamp};
 
 use super::wire::{Fields, Value, WireError, zigzag};
 use crate::item::{RawExemplar, RawLabel};
@@ -118,6 +118,14 @@ impl Side {
     }
 }
 
+fn counter_reset(kind: Kind) -> CounterReset {
+    if kind == Kind::GaugeHistogram {
+        CounterReset::Gauge
+    } else {
+        CounterReset::Unknown
+    }
+}
+
 /// A value whose NaN is the normal one: whatever a target sends, it is no staleness marker.
 pub(super) fn normal(value: f64) -> f64 {
     if value.is_nan() { NORMAL_NAN } else { value }
@@ -160,14 +168,9 @@ impl Metric {
         } else {
             [self.count as f64, self.zero_count as f64]
         };
-        let is_gauge = kind == Kind::GaugeHistogram;
         let mut histogram = Histogram {
             schema,
-            counter_reset: if is_gauge {
-                CounterReset::Gauge
-            } else {
-                CounterReset::Unknown
-            },
+            counter_reset: counter_reset(kind),
             zero_threshold: self.zero_threshold,
             zero_count,
             count,
@@ -179,6 +182,19 @@ impl Metric {
             custom_values: Vec::new(),
         };
         histogram.compact();
+        Ok(histogram)
+    }
+
+    /// A classic histogram in native form; an error if its buckets contradict each other.
+    pub(super) fn converted(&self, kind: Kind) -> Result<Histogram, ClassicHistogramError> {
+        let mut classic = ClassicHistogram::default();
+        classic.set_count(self.count());
+        classic.set_sum(normal(self.sum));
+        for bucket in &self.buckets {
+            classic.set_bucket(bucket.upper_bound, bucket.count());
+        }
+        let mut histogram = classic.to_native()?;
+        histogram.counter_reset = counter_reset(kind);
         Ok(histogram)
     }
 

@@ -271,6 +271,35 @@ fn native_histograms_may_be_read_as_classic_ones_too() {
 }
 
 #[test]
+fn classic_histograms_may_be_converted() {
+    let bucket = |bound, count| message().varint(1, count).double(2, bound);
+    let classic = |count| message().varint(1, count).double(2, 1.5).message(3, bucket(1.0, 4));
+    let page = page(&[family(
+        "h",
+        4,
+        vec![message().message(7, classic(9)), message().message(7, native())],
+    )]);
+    let options = Options {
+        convert_classic_histograms: true,
+        ..Options::default()
+    };
+    let lines = read(&page, options);
+    assert_eq!(lines.len(), 4);
+    assert!(lines[2].contains("custom_values: [1.0]") && lines[2].contains("positive_buckets: [4.0, 5.0]"));
+    assert!(lines[3].contains("schema: 3"));
+    let keep = Options {
+        keep_classic_histograms: true,
+        ..options
+    };
+    assert_eq!(read(&page, keep).len(), 2 + 4 + 1 + 4);
+    let contradiction = self::page(&[family("h", 4, vec![message().message(7, classic(1))])]);
+    assert_eq!(
+        read(&contradiction, options).pop().unwrap(),
+        "count is not cumulative: 1 < 4"
+    );
+}
+
+#[test]
 fn mistakes_are_told() {
     let last = |page: &[u8]| read(page, Options::default()).pop().unwrap();
     let gauge = || vec![message()];

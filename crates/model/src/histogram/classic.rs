@@ -79,7 +79,7 @@ impl ClassicHistogram {
         let mut before = 0.0;
         let mut populations = Vec::with_capacity(buckets.len());
         for (_, cumulative) in &buckets {
-            if *cumulative < before {
+            if *cumulative < before || cumulative.is_nan() {
                 return Err(ClassicHistogramError::NotCumulative(*cumulative, before));
             }
             populations.push(cumulative - before);
