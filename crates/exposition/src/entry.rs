@@ -42,6 +42,7 @@ pub(crate) struct Context<'p> {
 }
 
 impl<'p> Context<'p> {
+    #[inline]
     pub(crate) fn item(self, entry: Entry) -> Item<'p> {
         match entry {
             Entry::Metadata(metadata) => metadata.item(self.page, self.metric_type, self.escapes),
@@ -149,6 +150,7 @@ impl SampleParts {
     }
 
     /// The sample in `page`; `metric_type` and `unit` are what was said last about any family.
+    #[inline]
     pub(crate) fn sample<'p>(&'p self, page: &'p [u8], metric_type: MetricType, unit: &Range<usize>) -> Sample<'p> {
         Sample {
             series: Series {

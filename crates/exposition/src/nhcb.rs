@@ -73,6 +73,7 @@ impl<R: EntryReader> HistogramReader<R> {
         }
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Item<'_>>, ParseError> {
         let Some(conversion) = &mut self.conversion else {
             let entry = self.reader.advance()?;
