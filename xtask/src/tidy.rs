@@ -19,11 +19,7 @@ pub(crate) fn check() -> Result<String, Findings> {
     let mut findings = floors::check(&packages);
     findings.extend(formats::check(&root));
     findings.extend(sources::check(&root));
-    if findings.is_empty() {
-        Ok(format!("tidy: {} packages are in order", packages.len()))
-    } else {
-        Err(findings)
-    }
+    if findings.is_empty() { Ok(format!("tidy: {} packages are in order", packages.len())) } else { Err(findings) }
 }
 
 fn metadata() -> Result<Value, String> {

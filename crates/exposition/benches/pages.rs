@@ -50,21 +50,11 @@ fn full_parse_with_labels(bencher: Bencher, name: &str) {
 #[divan::bench(args = PAGES)]
 fn known_shape(bencher: Bencher, name: &str) {
     let mut reader = PageReader::new(7);
-    run(bencher, name, |page, shape| {
-        reader
-            .read(page, shape)
-            .expect("the page has its own shape")
-            .values()
-            .len()
-    });
+    run(bencher, name, |page, shape| reader.read(page, shape).expect("the page has its own shape").values().len());
 }
 
 fn format(name: &str) -> Format {
-    if name.contains(".om.") {
-        Format::OpenMetrics
-    } else {
-        Format::Text
-    }
+    if name.contains(".om.") { Format::OpenMetrics } else { Format::Text }
 }
 
 /// Measures `read` over all pages of a name.
@@ -81,23 +71,15 @@ fn run(bencher: Bencher, name: &str, mut read: impl FnMut(&[u8], &Shape) -> usiz
     bencher
         .counter(ItemsCount::new(samples))
         .counter(BytesCount::new(bytes))
-        .bench_local(|| {
-            pages
-                .iter()
-                .zip(&shapes)
-                .map(|(page, shape)| read(page, shape))
-                .sum::<usize>()
-        });
+        .bench_local(|| pages.iter().zip(&shapes).map(|(page, shape)| read(page, shape)).sum::<usize>());
 }
 
 fn pages(name: &str) -> Vec<Vec<u8>> {
     if name == "fleet" {
         return (0..200).map(node_page).collect();
     }
-    let path = testkit::shared(&format!("corpus/expositions/{name}"));
-    path.into_iter()
-        .map(|path| std::fs::read(path).expect("the file was there a moment ago"))
-        .collect()
+    let paths = testkit::shared_files("corpus/expositions", name);
+    paths.iter().map(|path| std::fs::read(path).expect("the file was there a moment ago")).collect()
 }
 
 /// A page like that of a node_exporter: 245 families and 501 samples in about 59 KB.
@@ -105,17 +87,12 @@ fn node_page(target: u64) -> Vec<u8> {
     let mut page = String::new();
     let mut state = target;
     let mut random = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
     for family in 0..245 {
         let name = format!("node_part{family}_some_quantity_total");
-        let written = write!(
-            page,
-            "# HELP {name} Some quantity, as the kernel has it.\n# TYPE {name} counter\n"
-        );
+        let written = write!(page, "# HELP {name} Some quantity, as the kernel has it.\n# TYPE {name} counter\n");
         written.expect("a string takes everything");
         for series in 0..2 + u64::from(family % 24 == 0) {
             // The mix of lengths is that of recorded pages: half of the values have one digit, a fifth more than seven.

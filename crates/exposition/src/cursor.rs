@@ -77,21 +77,12 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(page: &'a [u8]) -> Self {
-        Self {
-            page,
-            end: page.len(),
-            entry: 0,
-            token: 0,
-            at: 0,
-        }
+        Self { page, end: page.len(), entry: 0, token: 0, at: 0 }
     }
 
     /// A page to whose end a line break is added.
     pub(crate) fn with_last_linebreak(page: &'a [u8]) -> Self {
-        Self {
-            end: page.len() + 1,
-            ..Self::new(page)
-        }
+        Self { end: page.len() + 1, ..Self::new(page) }
     }
 
     pub(crate) fn go_to(&mut self, at: usize) {

@@ -70,18 +70,11 @@ pub(crate) enum Metadata {
 impl Metadata {
     pub(crate) fn item(self, page: &[u8], metric_type: MetricType, escapes: Escapes) -> Item<'_> {
         match self {
-            Self::Type(family) => Item::Type {
-                family: text(page, &family),
-                metric_type,
-            },
-            Self::Help(family, help) => Item::Help {
-                family: text(page, &family),
-                help: unescape(text(page, &help), escapes),
-            },
-            Self::Unit(family, unit) => Item::Unit {
-                family: text(page, &family),
-                unit: text(page, &unit),
-            },
+            Self::Type(family) => Item::Type { family: text(page, &family), metric_type },
+            Self::Help(family, help) => {
+                Item::Help { family: text(page, &family), help: unescape(text(page, &help), escapes) }
+            }
+            Self::Unit(family, unit) => Item::Unit { family: text(page, &family), unit: text(page, &unit) },
             Self::Comment(comment) => Item::Comment(text(page, &comment)),
         }
     }
@@ -114,11 +107,7 @@ pub(crate) struct Cuts {
 
 impl SampleParts {
     pub(crate) fn cuts(&self) -> Cuts {
-        Cuts {
-            value: self.value_at.clone(),
-            timestamp: self.timestamp_at.clone(),
-            exemplar: self.exemplar_at.clone(),
-        }
+        Cuts { value: self.value_at.clone(), timestamp: self.timestamp_at.clone(), exemplar: self.exemplar_at.clone() }
     }
 
     /// Forgets the sample before.
@@ -161,11 +150,7 @@ impl SampleParts {
                 escaped: true,
                 bound: None,
                 family_type: metric_type,
-                unit: if unit.is_empty() {
-                    Cow::Borrowed("")
-                } else {
-                    text(page, unit)
-                },
+                unit: if unit.is_empty() { Cow::Borrowed("") } else { text(page, unit) },
             },
             value: Value::Float(self.value),
             timestamp: self.timestamp,

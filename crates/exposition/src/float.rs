@@ -110,10 +110,7 @@ fn parse_general(text: &[u8]) -> Result<f64, FloatError> {
         [b'+', rest @ ..] => (1.0, rest),
         rest => (1.0, rest),
     };
-    if unsigned
-        .first()
-        .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.')
-    {
+    if unsigned.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.') {
         return match fast_float2::parse::<f64, _>(unsigned) {
             Ok(value) if value.is_infinite() => Err(FloatError::Range(text.to_vec())),
             Ok(value) => Ok(sign * value),

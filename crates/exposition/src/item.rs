@@ -115,11 +115,7 @@ impl Series<'_> {
     /// The metric name.
     pub fn metric(&self) -> Cow<'_, str> {
         let name = self.decode(text(self.page, &self.name));
-        if self.name_suffix.is_empty() {
-            name
-        } else {
-            Cow::Owned(name.into_owned() + self.name_suffix)
-        }
+        if self.name_suffix.is_empty() { name } else { Cow::Owned(name.into_owned() + self.name_suffix) }
     }
 
     /// The labels, with the metric name among them; `le` of histograms and `quantile` of summaries in canonical form.
@@ -181,11 +177,7 @@ impl Series<'_> {
     }
 
     fn decode<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
-        if self.escaped {
-            unescape(text, Escapes::WithQuotes)
-        } else {
-            text
-        }
+        if self.escaped { unescape(text, Escapes::WithQuotes) } else { text }
     }
 }
 

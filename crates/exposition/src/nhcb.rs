@@ -62,13 +62,7 @@ impl<R: EntryReader> HistogramReader<R> {
         Self {
             reader,
             conversion: conversion.map(|classic| {
-                Box::new(Conversion {
-                    classic,
-                    family: 0..0,
-                    collected: None,
-                    held: None,
-                    given: Collected::default(),
-                })
+                Box::new(Conversion { classic, family: 0..0, collected: None, held: None, given: Collected::default() })
             }),
         }
     }
@@ -84,9 +78,7 @@ impl<R: EntryReader> HistogramReader<R> {
                 Some(held) => held,
                 None => self.reader.advance()?,
             };
-            if let Some(collected) = conversion
-                .collected
-                .take_if(|collected| !collected.goes_on(&entry, &self.reader))
+            if let Some(collected) = conversion.collected.take_if(|collected| !collected.goes_on(&entry, &self.reader))
             {
                 conversion.held = Some(entry);
                 // What contradicts itself is no histogram: its samples were all there is.
@@ -148,9 +140,8 @@ impl Collected {
             .iter()
             .find_map(|suffix| page[name.clone()].strip_suffix(*suffix));
         let pairs = |labels: &mut dyn Iterator<Item = &RawLabel>| {
-            let mut pairs: Vec<_> = labels
-                .map(|label| (&page[label.name.clone()], &page[label.value.clone()]))
-                .collect();
+            let mut pairs: Vec<_> =
+                labels.map(|label| (&page[label.name.clone()], &page[label.value.clone()])).collect();
             pairs.sort_unstable();
             pairs
         };
@@ -168,18 +159,13 @@ impl Collected {
         if let Some(exemplar) = &sample.exemplar {
             let start = self.exemplar_labels.len();
             self.exemplar_labels.extend_from_slice(&sample.exemplar_labels);
-            self.exemplars.push(RawExemplar {
-                labels: start..self.exemplar_labels.len(),
-                ..exemplar.clone()
-            });
+            self.exemplars.push(RawExemplar { labels: start..self.exemplar_labels.len(), ..exemplar.clone() });
         }
     }
 
     fn sample<'p>(&'p self, histogram: Histogram, reader: &'p impl EntryReader) -> Sample<'p> {
         let context = reader.context();
-        let mut sample = context
-            .sample
-            .sample(context.page, MetricType::Histogram, &context.unit);
+        let mut sample = context.sample.sample(context.page, MetricType::Histogram, &context.unit);
         sample.series.name = self.name.clone();
         sample.series.labels = &self.labels;
         sample.value = Value::Histogram(Arc::new(histogram));
@@ -202,13 +188,8 @@ fn part(page: &[u8], sample: &SampleParts, metric_type: MetricType) -> Option<(R
         Some(name.start..name.start + base.len())
     };
     if let Some(base) = base(b"_bucket") {
-        let bound = sample
-            .labels
-            .iter()
-            .find(|label| page[label.name.clone()] == *BUCKET_LABEL.as_bytes())?;
-        let bound = parse_float(&page[bound.value.clone()])
-            .ok()
-            .filter(|bound| !bound.is_nan())?;
+        let bound = sample.labels.iter().find(|label| page[label.name.clone()] == *BUCKET_LABEL.as_bytes())?;
+        let bound = parse_float(&page[bound.value.clone()]).ok().filter(|bound| !bound.is_nan())?;
         return Some((base, Part::Bucket(bound)));
     }
     let count = base(b"_count").map(|base| (base, Part::Count));
@@ -245,17 +226,8 @@ mod tests {
             let mut line = match &sample.value {
                 Value::Float(value) => format!("{} {value}", sample.series.labels()),
                 Value::Histogram(histogram) => {
-                    let Histogram {
-                        custom_values,
-                        positive_buckets,
-                        count,
-                        sum,
-                        ..
-                    } = &**histogram;
-                    format!(
-                        "{} {custom_values:?} {positive_buckets:?} {count} {sum}",
-                        sample.series.labels()
-                    )
+                    let Histogram { custom_values, positive_buckets, count, sum, .. } = &**histogram;
+                    format!("{} {custom_values:?} {positive_buckets:?} {count} {sum}", sample.series.labels())
                 }
             };
             for exemplar in sample.exemplars() {

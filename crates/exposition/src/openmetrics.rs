@@ -86,11 +86,7 @@ impl<'a> Reader<'a> {
     fn new(page: &'a [u8]) -> Self {
         Self {
             lexer: Lexer::new(page),
-            family: Family {
-                metric_type: MetricType::Unknown,
-                unit: 0..0,
-                name_length: 0,
-            },
+            family: Family { metric_type: MetricType::Unknown, unit: 0..0, name_length: 0 },
         }
     }
 
@@ -367,18 +363,12 @@ impl<'a> Reader<'a> {
 pub(crate) fn exemplar_at(page: &[u8], at: usize, labels: &mut Vec<RawLabel>) -> Option<RawExemplar> {
     let mut reader = Reader::new(page);
     reader.lexer = Lexer::in_exemplar(page, at);
-    let mut sample = SampleParts {
-        exemplar_labels: std::mem::take(labels),
-        ..SampleParts::default()
-    };
+    let mut sample = SampleParts { exemplar_labels: std::mem::take(labels), ..SampleParts::default() };
     let start = sample.exemplar_labels.len();
     let read = reader.exemplar(&mut sample, Exemplars::Read);
     *labels = sample.exemplar_labels;
     let exemplar = sample.exemplar.filter(|_| read.is_ok())?;
-    Some(RawExemplar {
-        labels: start..labels.len(),
-        ..exemplar
-    })
+    Some(RawExemplar { labels: start..labels.len(), ..exemplar })
 }
 
 pub(crate) fn milliseconds(seconds: f64) -> Timestamp {

@@ -132,11 +132,7 @@ impl<'r> Columns<'r> {
 impl PageReader {
     /// A reader that knows shapes by this seed: those made with another seed mean nothing to it.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            skeleton: Vec::new(),
-            numbers: Numbers::default(),
-        }
+        Self { seed, skeleton: Vec::new(), numbers: Numbers::default() }
     }
 
     /// The shape of a page; `None` if pages like this one must be read by the full parser.
@@ -194,10 +190,7 @@ impl PageReader {
         self.numbers.clear();
         let skeleton = skim(page, shape, &mut self.skeleton, &mut self.numbers)?;
         let same = self.numbers.values.len() == shape.sample_count && skeleton.finish(self.seed) == shape.hash;
-        same.then_some(Columns {
-            page,
-            numbers: &self.numbers,
-        })
+        same.then_some(Columns { page, numbers: &self.numbers })
     }
 }
 

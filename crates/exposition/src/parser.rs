@@ -45,11 +45,7 @@ enum Inner<'a> {
 impl<'a> Parser<'a> {
     /// A parser at the start of a page.
     pub fn new(page: &'a [u8], format: Format, options: Options) -> Self {
-        let classic = if options.keep_classic_histograms {
-            Classic::Keep
-        } else {
-            Classic::Drop
-        };
+        let classic = if options.keep_classic_histograms { Classic::Keep } else { Classic::Drop };
         let conversion = options.convert_classic_histograms.then_some(classic);
         Self(match format {
             Format::Text => Inner::Text(HistogramReader::new(TextParser::new(page), conversion)),
@@ -83,10 +79,7 @@ mod tests {
 
     /// The samples of a page, and the error it ends with.
     fn read(page: &[u8], format: Format) -> (Vec<String>, Option<ParseError>) {
-        let options = Options {
-            start_timestamps: true,
-            ..Options::default()
-        };
+        let options = Options { start_timestamps: true, ..Options::default() };
         let mut parser = Parser::new(page, format, options);
         let mut samples = Vec::new();
         loop {
@@ -117,12 +110,7 @@ mod tests {
             "strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"b{c=\\\"d\\\"} x\""
         );
         let (_, error) = read(b"{\"a\\xff\", \"\xff\"=\"b\"} 1\n", Format::Text);
-        assert!(
-            error
-                .unwrap()
-                .to_string()
-                .starts_with("invalid metric name or label names: ")
-        );
+        assert!(error.unwrap().to_string().starts_with("invalid metric name or label names: "));
     }
 
     #[test]
@@ -130,16 +118,11 @@ mod tests {
         let page = b"# TYPE h histogram\nh_bucket{le=\"1\",b=\"\\\"\\n\\x\",a=\"\"} 1\n# TYPE s summary\ns{quantile=\"1e-9\",le=\"1\"} 1\n";
         assert_eq!(
             read(page, Format::Text).0,
-            [
-                "h_bucket{b=\"\\\"\\n\\\\x\", le=\"1.0\"}",
-                "s{le=\"1\", quantile=\"1e-09\"}"
-            ]
+            ["h_bucket{b=\"\\\"\\n\\\\x\", le=\"1.0\"}", "s{le=\"1\", quantile=\"1e-09\"}"]
         );
         let twice = b"a{b=\"1\",c=\"2\",b=\"3\"} 1\n";
         let mut parser = Parser::new(twice, Format::Text, Options::default());
-        let Ok(Some(Item::Sample(sample))) = parser.next() else {
-            panic!("the page has a sample")
-        };
+        let Ok(Some(Item::Sample(sample))) = parser.next() else { panic!("the page has a sample") };
         assert_eq!(sample.series.repeated_label().as_deref(), Some("b"));
     }
 
@@ -152,10 +135,7 @@ mod tests {
         page += "a_created{b=\"19999\"} 5\n# EOF\n";
         let (samples, error) = read(page.as_bytes(), Format::OpenMetrics);
         assert_eq!((samples.len(), error), (20_000, None));
-        assert_eq!(
-            samples[19_998..],
-            ["a_total{b=\"19998\"}", "a_total{b=\"19999\"} since 5000"]
-        );
+        assert_eq!(samples[19_998..], ["a_total{b=\"19998\"}", "a_total{b=\"19999\"} since 5000"]);
     }
 
     const PAGES: [(Format, &[u8]); 2] = [

@@ -66,13 +66,7 @@ impl<'a> ProtobufParser<'a> {
             page,
             options,
             at: 0,
-            family: Family {
-                name: 0..0,
-                help: 0..0,
-                unit: 0..0,
-                kind: Kind::Untyped,
-                fields: Fields::new(page, 0..0),
-            },
+            family: Family { name: 0..0, help: 0..0, unit: 0..0, kind: Kind::Untyped, fields: Fields::new(page, 0..0) },
             metric: Metric::default(),
             bound: String::new(),
             next: Next::Family,
@@ -88,18 +82,10 @@ impl<'a> ProtobufParser<'a> {
                     }
                 }
                 Next::FurtherMetric => {
-                    self.next = if self.next_metric()? {
-                        Next::Metric
-                    } else {
-                        Next::Family
-                    };
+                    self.next = if self.next_metric()? { Next::Metric } else { Next::Family };
                 }
                 Next::Help => {
-                    self.next = if self.family.unit.is_empty() {
-                        Next::Type
-                    } else {
-                        Next::Unit
-                    };
+                    self.next = if self.family.unit.is_empty() { Next::Type } else { Next::Unit };
                     return Ok(Some(Item::Help {
                         family: text(self.page, &self.family.name),
                         help: text(self.page, &self.family.help),
@@ -252,11 +238,7 @@ impl<'a> ProtobufParser<'a> {
             }
             Kind::Histogram | Kind::GaugeHistogram if self.is_native() => {
                 let keep_classic = self.options.keep_classic_histograms && !self.metric.buckets.is_empty();
-                self.next = if keep_classic {
-                    Next::Part(0)
-                } else {
-                    Next::FurtherMetric
-                };
+                self.next = if keep_classic { Next::Part(0) } else { Next::FurtherMetric };
                 let histogram = self.metric.histogram(kind).map_err(|problem| {
                     let name = quote_bytes(&self.page[self.family.name.clone()]);
                     self.error(format!("histogram {name}: {problem}"))
@@ -309,11 +291,7 @@ impl<'a> ProtobufParser<'a> {
     /// One sample of a summary or a classic histogram.
     fn part(&mut self, part: usize) -> Sample<'_> {
         let is_summary = self.family.kind == Kind::Summary;
-        let bound_count = if is_summary {
-            self.metric.quantiles.len()
-        } else {
-            self.metric.buckets.len()
-        };
+        let bound_count = if is_summary { self.metric.quantiles.len() } else { self.metric.buckets.len() };
         self.next = Next::Part(part + 1);
         let Some(at) = part.checked_sub(2) else {
             if part == 0 {

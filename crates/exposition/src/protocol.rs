@@ -33,12 +33,8 @@ impl ScrapeProtocol {
     ];
 
     /// What is asked for where nothing is configured, the best first.
-    pub const DEFAULT: [Self; 4] = [
-        Self::OpenMetricsText1_0_0,
-        Self::OpenMetricsText0_0_1,
-        Self::PrometheusText1_0_0,
-        Self::PrometheusText0_0_4,
-    ];
+    pub const DEFAULT: [Self; 4] =
+        [Self::OpenMetricsText1_0_0, Self::OpenMetricsText0_0_1, Self::PrometheusText1_0_0, Self::PrometheusText0_0_4];
 
     /// What is asked for where native histograms or start timestamps are wanted, the best first.
     pub const PROTOBUF_FIRST: [Self; 5] = [
@@ -100,10 +96,7 @@ impl FromStr for ScrapeProtocol {
     type Err = UnknownProtocol;
 
     fn from_str(name: &str) -> Result<Self, UnknownProtocol> {
-        Self::ALL
-            .into_iter()
-            .find(|protocol| protocol.as_str() == name)
-            .ok_or_else(|| UnknownProtocol(name.to_owned()))
+        Self::ALL.into_iter().find(|protocol| protocol.as_str() == name).ok_or_else(|| UnknownProtocol(name.to_owned()))
     }
 }
 
@@ -184,11 +177,7 @@ impl Format {
             }
         };
         let fallback = fallback.map(ScrapeProtocol::format);
-        let error = ContentTypeError {
-            content_type: content_type.to_owned(),
-            problem,
-            fallback,
-        };
+        let error = ContentTypeError { content_type: content_type.to_owned(), problem, fallback };
         match fallback {
             Some(format) => Ok((format, Some(error))),
             None => Err(error),
@@ -299,10 +288,7 @@ fn quoted_string(text: &str) -> Option<(String, &str)> {
         match c {
             '"' => return Some((value, chars.as_str())),
             '\r' | '\n' => return None,
-            '\\' if chars
-                .as_str()
-                .starts_with(|next: char| "()<>@,;:\\\"/[]?=".contains(next)) =>
-            {
+            '\\' if chars.as_str().starts_with(|next: char| "()<>@,;:\\\"/[]?=".contains(next)) => {
                 value.extend(chars.next());
             }
             other => value.push(other),
@@ -355,20 +341,10 @@ mod tests {
             ("text/plain", Format::Text),
             ("text/plain; version=0.0.4; charset=utf-8;", Format::Text),
             (" Text/PLAIN ;a=\"b;\\\"c\" ; d=e", Format::Text),
-            (
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                Format::OpenMetrics,
-            ),
-            (
-                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily",
-                Format::Protobuf,
-            ),
+            ("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::OpenMetrics),
+            ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily", Format::Protobuf),
         ] {
-            assert_eq!(
-                Format::of_content_type(content_type, None),
-                Ok((format, None)),
-                "{content_type}"
-            );
+            assert_eq!(Format::of_content_type(content_type, None), Ok((format, None)), "{content_type}");
         }
     }
 

@@ -70,11 +70,7 @@ impl EntryReader for TextParser<'_> {
 
 impl<'a> TextParser<'a> {
     pub(crate) fn new(page: &'a [u8]) -> Self {
-        Self {
-            lexer: Lexer::new(page),
-            metric_type: MetricType::Unknown,
-            sample: SampleParts::default(),
-        }
+        Self { lexer: Lexer::new(page), metric_type: MetricType::Unknown, sample: SampleParts::default() }
     }
 
     fn metadata(&mut self, keyword: Token) -> Result<Entry, ParseError> {

@@ -15,17 +15,12 @@ const OPTIONS: Options = Options {
 };
 
 fn cases(name: &str) -> Option<Vec<Value>> {
-    let path = testkit::shared(&format!("conformance/textparse/{name}"))?;
-    let text = std::fs::read_to_string(path).expect("the file was there a moment ago");
+    let text = testkit::read_shared(&format!("conformance/textparse/{name}"))?;
     Some(serde_json::from_str(&text).expect("cases are JSON"))
 }
 
 fn format(case: &Value) -> Format {
-    if case["format"] == "openmetrics" {
-        Format::OpenMetrics
-    } else {
-        Format::Text
-    }
+    if case["format"] == "openmetrics" { Format::OpenMetrics } else { Format::Text }
 }
 
 fn input(case: &Value) -> Vec<u8> {
@@ -53,12 +48,7 @@ fn pages_have_the_expected_entries() {
         if entries.len() == expected.len() {
             Ok(())
         } else {
-            Err(format!(
-                "{}: {} entries of {}",
-                case["id"],
-                entries.len(),
-                expected.len()
-            ))
+            Err(format!("{}: {} entries of {}", case["id"], entries.len(), expected.len()))
         }
     };
     testkit::check_cases("parse_ok.json", &cases, check);
@@ -71,38 +61,27 @@ fn pages_fail_with_the_expected_messages() {
     };
     let check = |case: &Value| {
         let found = entries(&input(case), format(case)).err().map(|error| error.to_string());
-        if case["error"].as_str() == found.as_deref() {
-            Ok(())
-        } else {
-            Err(format!("{case}: got {found:?}"))
-        }
+        if case["error"].as_str() == found.as_deref() { Ok(()) } else { Err(format!("{case}: got {found:?}")) }
     };
     testkit::check_cases("parse_errors.json", &cases, check);
 }
 
 #[test]
 fn open_metrics_pages_are_read() {
-    let Some(folder) = testkit::shared("conformance/openmetrics") else {
-        return;
-    };
-    let mut cases: Vec<_> = std::fs::read_dir(folder)
-        .expect("the folder was there a moment ago")
-        .flatten()
-        .collect();
-    cases.retain(|case| case.path().join("test.json").is_file());
-    cases.sort_by_key(std::fs::DirEntry::file_name);
+    let mut cases = testkit::shared_files("conformance/openmetrics", "");
+    cases.retain(|case| case.join("test.json").is_file());
     let mut lenient = 0;
     for case in &cases {
-        let expected: Value = serde_json::from_slice(&read(&case.path().join("test.json"))).expect("cases are JSON");
-        let page = read(&case.path().join("metrics"));
+        let expected: Value = serde_json::from_slice(&read(&case.join("test.json"))).expect("cases are JSON");
+        let page = read(&case.join("metrics"));
         lenient += usize::from(expected["shouldParse"] == false && entries(&page, Format::OpenMetrics).is_ok());
     }
     // The corpus is for strict parsers. What is good must be read; what is bad is often read too, as in Prometheus.
     println!("openmetrics: {lenient} bad pages of {} cases are read", cases.len());
     testkit::check_cases("openmetrics", &cases, |case| {
-        let expected: Value = serde_json::from_slice(&read(&case.path().join("test.json"))).expect("cases are JSON");
-        match entries(&read(&case.path().join("metrics")), Format::OpenMetrics) {
-            Err(error) if expected["shouldParse"] == true => Err(format!("{}: {error}", case.path().display())),
+        let expected: Value = serde_json::from_slice(&read(&case.join("test.json"))).expect("cases are JSON");
+        match entries(&read(&case.join("metrics")), Format::OpenMetrics) {
+            Err(error) if expected["shouldParse"] == true => Err(format!("{}: {error}", case.display())),
             _ => Ok(()),
         }
     });
@@ -116,10 +95,8 @@ fn larger_pages_have_the_known_counts() {
         ("alltypes.5mfs.om.txt", Format::OpenMetrics, 53, 6),
         ("1histogram.om.txt", Format::OpenMetrics, 42, 0),
     ] {
-        let Some(path) = testkit::shared(&format!("conformance/textparse/{name}")) else {
-            return;
-        };
-        let page = read(&path);
+        let Some(text) = testkit::read_shared(&format!("conformance/textparse/{name}")) else { return };
+        let page = text.into_bytes();
         let mut parser = Parser::new(&page, format, Options::default());
         let mut found = (0, 0);
         while let Some(item) = parser.next().expect("the page is fine") {
@@ -173,10 +150,7 @@ fn show(sample: &Sample<'_>) -> Value {
 }
 
 fn labels(labels: &Labels) -> Value {
-    labels
-        .iter()
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
-        .collect()
+    labels.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
 /// Numbers as texts, so that 1 and 1.0 are the same.
@@ -188,10 +162,7 @@ fn normal(value: &Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => format_float(number.as_f64().unwrap_or_default()).into(),
         Value::Array(items) => items.iter().map(normal).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| (key.clone(), field(key, value)))
-            .collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), field(key, value))).collect(),
         other => other.clone(),
     }
 }

@@ -9,21 +9,22 @@ pub enum ParseDurationError {
     /// Not units in descending order, each once, with whole numbers.
     #[error("not a valid duration string: {}", crate::number::quote(.0))]
     Invalid(String),
+    /// A unit that is none of `y`, `w`, `d`, `h`, `m`, `s` and `ms`.
+    #[error("unknown unit {} in duration {}", crate::number::quote(.unit), crate::number::quote(.duration))]
+    UnknownUnit {
+        /// What stands where a unit should.
+        unit: String,
+        /// All of the text.
+        duration: String,
+    },
     /// Longer than 2⁶³ − 1 nanoseconds, about 292 years.
     #[error("duration out of range")]
     OutOfRange,
 }
 
 /// Units in the order in which they must stand, in milliseconds. A day has 24 hours, a year 365 days.
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * DAY),
-    ("w", 7 * DAY),
-    ("d", DAY),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const UNITS: [(&str, i64); 7] =
+    [("y", 365 * DAY), ("w", 7 * DAY), ("d", DAY), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 const DAY: i64 = 86_400_000;
 const MAX_MS: i64 = i64::MAX / 1_000_000;
 
@@ -40,19 +41,21 @@ pub fn parse_duration(text: &str) -> Result<i64, ParseDurationError> {
     }
     let invalid = || ParseDurationError::Invalid(text.to_owned());
     let mut total = 0i64;
-    let mut units = UNITS.iter();
+    let mut allowed = UNITS.as_slice();
     let mut rest = text;
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, tail) = tail.split_at(letters);
+        let number: u64 = number.parse().map_err(|_| invalid())?;
+        let (unit, tail) = tail.split_at(tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len()));
+        if !unit.is_empty() && !UNITS.iter().any(|(name, _)| *name == unit) {
+            let (unit, duration) = (unit.to_owned(), text.to_owned());
+            return Err(ParseDurationError::UnknownUnit { unit, duration });
+        }
         // Units stand in descending order: one that was passed can't be found again.
-        let (_, ms) = units
-            .find(|(name, _)| *name == unit)
-            .filter(|_| digits > 0)
-            .ok_or_else(invalid)?;
-        let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(*ms));
+        let at = allowed.iter().position(|(name, _)| *name == unit).ok_or_else(invalid)?;
+        let part = i64::try_from(number).ok().and_then(|number| number.checked_mul(allowed[at].1));
+        allowed = &allowed[at + 1..];
         total = part
             .and_then(|part| total.checked_add(part))
             .filter(|total| *total <= MAX_MS)
@@ -111,17 +114,15 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in [
-            "1", "1y1m1d", "1x", "s", "-1w", "1.5d", "1s1s", "d1", " 1s", "1 s", "1S",
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Err(ParseDurationError::Invalid(text.to_owned())),
-                "{text}"
-            );
+        for text in ["1", "1y1m1d", "s", "-1w", "1s1s", "d1", " 1s", "99999999999999999999s"] {
+            assert_eq!(parse_duration(text), Err(ParseDurationError::Invalid(text.to_owned())), "{text}");
+        }
+        for (text, unit) in [("1x", "x"), ("1.5d", "."), ("1 s", " s"), ("1S", "S"), ("1µs", "µs")] {
+            let message = format!("unknown unit {unit:?} in duration {text:?}");
+            assert_eq!(parse_duration(text).unwrap_err().to_string(), message);
         }
         assert_eq!(parse_duration(""), Err(ParseDurationError::Empty));
-        for text in ["294y", "200y10400w", "107675d", "2584200h", "99999999999999999999s"] {
+        for text in ["294y", "200y10400w", "107675d", "2584200h", "9999999999999999999s"] {
             assert_eq!(parse_duration(text), Err(ParseDurationError::OutOfRange), "{text}");
         }
     }

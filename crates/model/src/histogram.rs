@@ -109,10 +109,7 @@ mod tests {
 
     #[track_caller]
     fn check(spans: &[(i32, u32)], buckets: &[f64], compacted: &[(i32, u32)], counts: &[f64]) {
-        let span = |(offset, length): &(i32, u32)| Span {
-            offset: *offset,
-            length: *length,
-        };
+        let span = |(offset, length): &(i32, u32)| Span { offset: *offset, length: *length };
         let [mut spans, expected] = [spans, compacted].map(|spans| spans.iter().map(span).collect::<Vec<_>>());
         let mut buckets = buckets.to_vec();
         compact(&mut spans, &mut buckets);
@@ -123,19 +120,9 @@ mod tests {
     fn empty_buckets_are_left_out() {
         check(&[], &[], &[], &[]);
         check(&[(0, 0)], &[], &[], &[]);
-        check(
-            &[(-3, 2), (1, 1)],
-            &[1.0, 2.0, 3.0],
-            &[(-3, 2), (1, 1)],
-            &[1.0, 2.0, 3.0],
-        );
+        check(&[(-3, 2), (1, 1)], &[1.0, 2.0, 3.0], &[(-3, 2), (1, 1)], &[1.0, 2.0, 3.0]);
         check(&[(-3, 2), (0, 1)], &[1.0, 2.0, 3.0], &[(-3, 3)], &[1.0, 2.0, 3.0]);
-        check(
-            &[(1, 4), (2, 2)],
-            &[0.0, 1.0, 0.0, 2.0, 0.0, 3.0],
-            &[(2, 1), (1, 1), (3, 1)],
-            &[1.0, 2.0, 3.0],
-        );
+        check(&[(1, 4), (2, 2)], &[0.0, 1.0, 0.0, 2.0, 0.0, 3.0], &[(2, 1), (1, 1), (3, 1)], &[1.0, 2.0, 3.0]);
         check(&[(1, 2)], &[0.0, -0.0], &[], &[]);
     }
 

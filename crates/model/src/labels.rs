@@ -308,11 +308,7 @@ impl LabelsBuilder {
 
     /// The set.
     pub fn build(&self) -> Labels {
-        if self.changes.is_empty() {
-            self.base.clone()
-        } else {
-            Labels::from_sorted(self.iter())
-        }
+        if self.changes.is_empty() { self.base.clone() } else { Labels::from_sorted(self.iter()) }
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
@@ -336,10 +332,7 @@ impl From<&Labels> for LabelsBuilder {
 
 impl From<Labels> for LabelsBuilder {
     fn from(base: Labels) -> Self {
-        Self {
-            base,
-            changes: Vec::new(),
-        }
+        Self { base, changes: Vec::new() }
     }
 }
 
@@ -413,10 +406,7 @@ mod tests {
     fn pairs_are_sorted_the_last_counts_and_empty_values_vanish() {
         let labels = Labels::from_pairs([("b", "2"), ("a", "1"), ("c", ""), ("b", "3")]);
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "3")]);
-        assert_eq!(
-            (labels.get("b"), labels.get("c"), labels.value("c")),
-            (Some("3"), None, "")
-        );
+        assert_eq!((labels.get("b"), labels.get("c"), labels.value("c")), (Some("3"), None, ""));
         assert_eq!(labels.without(&["a"]).to_string(), r#"{b="3"}"#);
         assert_eq!(labels.only(&["a", "z"]).to_string(), r#"{a="1"}"#);
     }
@@ -436,14 +426,8 @@ mod tests {
 
     #[test]
     fn a_prefix_sorts_first_and_names_before_values() {
-        let sets = [
-            &[][..],
-            &[("a", "1")],
-            &[("a", "1"), ("b", "1")],
-            &[("a", "2")],
-            &[("b", "0")],
-        ]
-        .map(|pairs| Labels::from_pairs(pairs.iter().copied()));
+        let sets = [&[][..], &[("a", "1")], &[("a", "1"), ("b", "1")], &[("a", "2")], &[("b", "0")]]
+            .map(|pairs| Labels::from_pairs(pairs.iter().copied()));
         assert!(sets.is_sorted());
     }
 

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::Labels;
+use crate::names::is_legacy_label_name;
 use crate::number::quote;
 
 /// How a matcher compares.
@@ -51,22 +52,12 @@ impl Matcher {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Regex | MatchOp::NotRegex => Some(re2::Regex::anchored(value)?),
         };
-        Ok(Self {
-            op,
-            name: name.into(),
-            value: value.into(),
-            regex,
-        })
+        Ok(Self { op, name: name.into(), value: value.into(), regex })
     }
 
     /// `name="value"`.
     pub fn equal(name: &str, value: &str) -> Self {
-        Self {
-            op: MatchOp::Equal,
-            name: name.into(),
-            value: value.into(),
-            regex: None,
-        }
+        Self { op: MatchOp::Equal, name: name.into(), value: value.into(), regex: None }
     }
 
     /// How it compares.
@@ -126,7 +117,12 @@ impl Hash for Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.name, self.op.as_str(), quote(&self.value))
+        if is_legacy_label_name(&self.name) {
+            f.write_str(&self.name)?;
+        } else {
+            f.write_str(&quote(&self.name))?;
+        }
+        write!(f, "{}{}", self.op.as_str(), quote(&self.value))
     }
 }
 
@@ -151,13 +147,10 @@ mod tests {
             (matcher(MatchOp::NotRegex, ".+"), false, true),
         ] {
             let labels = Labels::from_pairs([("a", "1")]);
-            assert_eq!(
-                (matcher.matches_labels(&labels), matcher.matches_empty()),
-                (one, empty),
-                "{matcher}"
-            );
+            assert_eq!((matcher.matches_labels(&labels), matcher.matches_empty()), (one, empty), "{matcher}");
         }
         assert_eq!(matcher(MatchOp::NotRegex, "a\"b").to_string(), r#"a!~"a\"b""#);
+        assert_eq!(Matcher::equal("a.b", "c").to_string(), r#""a.b"="c""#);
         assert!(Matcher::new(MatchOp::Regex, "a", "(").is_err());
     }
 }

@@ -16,7 +16,7 @@ impl NameScheme {
     pub fn allows_metric(self, name: &str) -> bool {
         match self {
             Self::Utf8 => !name.is_empty(),
-            Self::Legacy => is_legacy(name, |byte| is_word(byte) || byte == b':'),
+            Self::Legacy => is_legacy_metric_name(name),
         }
     }
 
@@ -24,17 +24,21 @@ impl NameScheme {
     pub fn allows_label(self, name: &str) -> bool {
         match self {
             Self::Utf8 => !name.is_empty(),
-            Self::Legacy => is_legacy(name, is_word),
+            Self::Legacy => is_legacy_label_name(name),
         }
     }
 }
 
-fn is_legacy(name: &str, allowed: fn(u8) -> bool) -> bool {
-    !name.is_empty() && !name.as_bytes()[0].is_ascii_digit() && name.bytes().all(allowed)
+/// Whether a metric name may stand in PromQL and in text formats without quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+pub fn is_legacy_metric_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
 }
 
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+/// Whether a label name may stand in PromQL and in text formats without quotes: `[a-zA-Z_][a-zA-Z0-9_]*`.
+pub fn is_legacy_label_name(name: &str) -> bool {
+    is_legacy_metric_name(name) && !name.contains(':')
 }
 
 #[cfg(test)]

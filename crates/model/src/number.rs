@@ -23,11 +23,7 @@ pub fn format_float_g(value: f64) -> String {
     if let Some(text) = special(value) {
         return text.to_owned();
     }
-    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
-        value.to_string()
-    } else {
-        with_exponent(value)
-    }
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) { value.to_string() } else { with_exponent(value) }
 }
 
 /// The canonical form of a bucket's bound or a quantile in a label: shortest, with at least one decimal or an exponent.
@@ -129,13 +125,7 @@ mod tests {
             (1e6, "1000000", "1000000", "1e+06", "1e+06"),
             (999999.5, "999999.5", "999999.5", "999999.5", "999999.5"),
             (0.0001, "0.0001", "0.0001", "0.0001", "0.0001"),
-            (
-                123456789.0,
-                "123456789",
-                "123456789",
-                "1.23456789e+08",
-                "1.23456789e+08",
-            ),
+            (123456789.0, "123456789", "123456789", "1.23456789e+08", "1.23456789e+08"),
             (1e21, "1000000000000000000000", "1e+21", "1e+21", "1e+21"),
             (f64::NAN, "NaN", "NaN", "NaN", "NaN"),
             (f64::INFINITY, "+Inf", "+Inf", "+Inf", "+Inf"),

@@ -25,18 +25,12 @@ impl Timestamp {
 
     /// This much later; stops at [`Timestamp::MAX`].
     pub fn saturating_add(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// This much earlier; stops at [`Timestamp::MIN`].
     pub fn saturating_sub(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -56,17 +50,11 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// All of time but its very last millisecond.
-    pub const ALL: Self = Self {
-        start: Timestamp::MIN,
-        end: Timestamp::MAX,
-    };
+    pub const ALL: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
 
     /// `[start, end)`; empty at `start` when `end` is earlier.
     pub fn new(start: Timestamp, end: Timestamp) -> Self {
-        Self {
-            start,
-            end: end.max(start),
-        }
+        Self { start, end: end.max(start) }
     }
 
     /// `[start, end]`: every sample with `start <= t <= end`, except one at [`Timestamp::MAX`].
@@ -109,10 +97,7 @@ impl TimeRange {
         match (self.is_empty(), other.is_empty()) {
             (true, _) => other,
             (_, true) => self,
-            _ => Self {
-                start: self.start.min(other.start),
-                end: self.end.max(other.end),
-            },
+            _ => Self { start: self.start.min(other.start), end: self.end.max(other.end) },
         }
     }
 }

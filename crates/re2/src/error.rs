@@ -56,9 +56,6 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, expression: &str) -> Self {
-        Self {
-            kind,
-            expression: expression.to_owned(),
-        }
+        Self { kind, expression: expression.to_owned() }
     }
 }

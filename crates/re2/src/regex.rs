@@ -38,11 +38,7 @@ enum Plan {
     /// By comparing texts that were made small, if they are ASCII and short.
     IgnoringCase { shape: Shape, engine: meta::Regex },
     /// By the engine, once the text is seen to start and end as it must.
-    Engine {
-        start: String,
-        end: String,
-        engine: meta::Regex,
-    },
+    Engine { start: String, end: String, engine: meta::Regex },
 }
 
 impl Regex {
@@ -61,10 +57,7 @@ impl Regex {
     /// # Errors
     /// As [`Regex::new`].
     pub fn anchored(pattern: &str) -> Result<Self, Error> {
-        let flags = Flags {
-            dot_all: true,
-            ..Flags::default()
-        };
+        let flags = Flags { dot_all: true, ..Flags::default() };
         let mut parsed = parse(pattern, flags, Groups::Forget)?;
         parsed.hir = Hir::concat(vec![Hir::look(Look::Start), parsed.hir, Hir::look(Look::End)]);
         Self::compile(pattern, parsed)
@@ -87,17 +80,10 @@ impl Regex {
         let whole_text = whole_text(&hir);
         let engine = || build(&hir).ok_or_else(|| Error::new(ErrorKind::TooLarge, pattern));
         let plan = if let Some(shape) = whole_text.and_then(|inner| Shape::of(inner, Case::Exact)) {
-            let engine = if groups_are_inside(&hir, group_names.len() - 1) {
-                Some(engine()?)
-            } else {
-                None
-            };
+            let engine = if groups_are_inside(&hir, group_names.len() - 1) { Some(engine()?) } else { None };
             Plan::Shape { shape, engine }
         } else if let Some(shape) = whole_text.and_then(|inner| Shape::of(inner, Case::Ignored)) {
-            Plan::IgnoringCase {
-                shape,
-                engine: engine()?,
-            }
+            Plan::IgnoringCase { shape, engine: engine()? }
         } else {
             Plan::Engine {
                 start: whole_text.map(common_start).unwrap_or_default(),
@@ -105,11 +91,7 @@ impl Regex {
                 engine: engine()?,
             }
         };
-        Ok(Self(Arc::new(Compiled {
-            pattern: pattern.into(),
-            group_names,
-            plan,
-        })))
+        Ok(Self(Arc::new(Compiled { pattern: pattern.into(), group_names, plan })))
     }
 
     /// The expression as it was given.
@@ -138,18 +120,15 @@ impl Regex {
                     self.search(engine, Input::new(text))
                 } else {
                     let whole = [NonMaxUsize::new(0), NonMaxUsize::new(text.len())];
-                    Some(Captures {
-                        slots: whole.repeat(self.0.group_names.len()),
-                    })
+                    Some(Captures { slots: whole.repeat(self.0.group_names.len()) })
                 }
             }
-            Plan::IgnoringCase { engine, .. } => self
-                .is_match(text)
-                .then(|| self.search(engine, Input::new(text)))
-                .flatten(),
-            Plan::Engine { start, end, engine } => fits(text, start, end)
-                .then(|| self.search(engine, Input::new(text)))
-                .flatten(),
+            Plan::IgnoringCase { engine, .. } => {
+                self.is_match(text).then(|| self.search(engine, Input::new(text))).flatten()
+            }
+            Plan::Engine { start, end, engine } => {
+                fits(text, start, end).then(|| self.search(engine, Input::new(text))).flatten()
+            }
         }
     }
 
@@ -325,10 +304,7 @@ fn is_match_ignoring_case(shape: &Shape, text: &str) -> Option<bool> {
 /// Makes the engine; `None` if it would be too large.
 fn build(hir: &Hir) -> Option<meta::Regex> {
     // Expressions come with every query, and texts are short: what searches long texts faster takes six times as long to make.
-    let config = meta::Config::new()
-        .nfa_size_limit(Some(MAX_COMPILED_BYTES))
-        .dfa(false)
-        .auto_prefilter(false);
+    let config = meta::Config::new().nfa_size_limit(Some(MAX_COMPILED_BYTES)).dfa(false).auto_prefilter(false);
     meta::Builder::new().configure(config).build_from_hir(hir).ok()
 }
 

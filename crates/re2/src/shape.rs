@@ -47,10 +47,7 @@ impl Shape {
         let mut texts: Vec<_> = texts.into_iter().map(Glob::into_text).collect();
         texts.sort_unstable();
         texts.dedup();
-        Some(Self {
-            texts,
-            patterns: globs.into_iter().map(Pattern::new).collect(),
-        })
+        Some(Self { texts, patterns: globs.into_iter().map(Pattern::new).collect() })
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
@@ -71,11 +68,7 @@ impl Shape {
 
     /// What all texts that match start with.
     pub(crate) fn prefix(&self) -> &str {
-        let mut starts = self
-            .texts
-            .iter()
-            .map(String::as_str)
-            .chain(self.patterns.iter().map(Pattern::prefix));
+        let mut starts = self.texts.iter().map(String::as_str).chain(self.patterns.iter().map(Pattern::prefix));
         let first = starts.next().unwrap_or_default();
         starts.fold(first, common_prefix)
     }
@@ -172,10 +165,7 @@ impl Expansion {
         {
             return Some(vec![Glob::gap(usize::try_from(*min).ok()?)]);
         }
-        let inner = Edges {
-            start: false,
-            end: false,
-        };
+        let inner = Edges { start: false, end: false };
         let once = self.union(sub, inner)?;
         let mut power = vec![Glob::text("")];
         let mut union = Vec::new();

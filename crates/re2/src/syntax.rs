@@ -52,10 +52,7 @@ pub(crate) fn parse(pattern: &str, flags: Flags, groups: Groups) -> Result<Parse
         group_names: vec![None],
     };
     parser.run()?;
-    Ok(Parsed {
-        hir: parser.level.finish().hir,
-        group_names: parser.group_names,
-    })
+    Ok(Parsed { hir: parser.level.finish().hir, group_names: parser.group_names })
 }
 
 struct Parser<'a> {
@@ -126,21 +123,10 @@ impl<'a> Parser<'a> {
                     self.close()?;
                     self.skip(1);
                 }
-                '^' => self.push_look(
-                    if self.flags.multi_line {
-                        Look::StartLF
-                    } else {
-                        Look::Start
-                    },
-                    1,
-                ),
+                '^' => self.push_look(if self.flags.multi_line { Look::StartLF } else { Look::Start }, 1),
                 '$' => self.push_look(if self.flags.multi_line { Look::EndLF } else { Look::End }, 1),
                 '.' => {
-                    let dot = if self.flags.dot_all {
-                        Dot::AnyChar
-                    } else {
-                        Dot::AnyCharExceptLF
-                    };
+                    let dot = if self.flags.dot_all { Dot::AnyChar } else { Dot::AnyCharExceptLF };
                     self.push(Hir::dot(dot));
                     self.skip(1);
                 }
@@ -167,11 +153,7 @@ impl<'a> Parser<'a> {
             }
             last_repetition = repetition;
         }
-        if self.open.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::new(ErrorKind::MissingParenthesis, self.pattern))
-        }
+        if self.open.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::MissingParenthesis, self.pattern)) }
     }
 
     fn skip(&mut self, bytes: usize) {
@@ -207,9 +189,7 @@ impl<'a> Parser<'a> {
         let Some(atom) = self.level.concat.pop() else {
             return Err(Error::new(ErrorKind::MissingArgument, operator));
         };
-        let atom = atom
-            .repeat(bounds, greedy)
-            .ok_or_else(|| Error::new(ErrorKind::RepeatCount, operator))?;
+        let atom = atom.repeat(bounds, greedy).ok_or_else(|| Error::new(ErrorKind::RepeatCount, operator))?;
         self.push_nested(atom)?;
         self.rest = rest;
         Ok(())
@@ -237,20 +217,13 @@ impl<'a> Parser<'a> {
 
     /// Opens a group; `flags` hold within it.
     fn open_group(&mut self, kind: GroupKind, flags: Flags) {
-        self.open.push(Group {
-            outer: std::mem::take(&mut self.level),
-            flags: self.flags,
-            kind,
-        });
+        self.open.push(Group { outer: std::mem::take(&mut self.level), flags: self.flags, kind });
         self.flags = flags;
     }
 
     fn close(&mut self) -> Result<(), Error> {
         let inner = self.level.finish();
-        let group = self
-            .open
-            .pop()
-            .ok_or_else(|| Error::new(ErrorKind::UnexpectedParenthesis, self.pattern))?;
+        let group = self.open.pop().ok_or_else(|| Error::new(ErrorKind::UnexpectedParenthesis, self.pattern))?;
         self.level = group.outer;
         self.flags = group.flags;
         self.push_nested(match group.kind {
@@ -267,9 +240,7 @@ impl<'a> Parser<'a> {
             .into_iter()
             .find(|(start, length)| here.starts_with(start) && here.len() > *length);
         if let Some((_, start)) = name_start {
-            let end = here
-                .find('>')
-                .ok_or_else(|| Error::new(ErrorKind::NamedCapture, here))?;
+            let end = here.find('>').ok_or_else(|| Error::new(ErrorKind::NamedCapture, here))?;
             let name = &here[start..end];
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 return Err(Error::new(ErrorKind::NamedCapture, &here[..=end]));
@@ -340,10 +311,7 @@ mod tests {
 
     #[track_caller]
     fn refused(pattern: &str, message: &str) {
-        let error = parse(pattern, Flags::default(), Groups::Capture)
-            .err()
-            .expect(pattern)
-            .to_string();
+        let error = parse(pattern, Flags::default(), Groups::Capture).err().expect(pattern).to_string();
         assert_eq!(error, format!("error parsing regexp: {message}"), "{pattern}");
     }
 

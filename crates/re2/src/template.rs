@@ -90,10 +90,7 @@ fn groups(name: &str, regex: &Regex) -> Vec<usize> {
         return name.parse().into_iter().collect();
     }
     let names = regex.group_names().iter().enumerate();
-    names
-        .filter(|(_, candidate)| candidate.as_deref() == Some(name))
-        .map(|(group, _)| group)
-        .collect()
+    names.filter(|(_, candidate)| candidate.as_deref() == Some(name)).map(|(group, _)| group).collect()
 }
 
 #[cfg(test)]

@@ -9,30 +9,9 @@ fn main() {
 }
 
 const RULES: [(&str, Action, &str, &str, &str, &str); 6] = [
-    (
-        "drop, no match",
-        Action::Drop,
-        "__name__",
-        "container_(network|blkio)_.*",
-        "",
-        "$1",
-    ),
-    (
-        "drop of two, no match",
-        Action::Drop,
-        "__name__,mode",
-        "node_cpu_seconds_total;(idle|iowait)",
-        "",
-        "$1",
-    ),
-    (
-        "replace, no match",
-        Action::Replace,
-        "device",
-        "eth([0-9]+)",
-        "nic",
-        "$1",
-    ),
+    ("drop, no match", Action::Drop, "__name__", "container_(network|blkio)_.*", "", "$1"),
+    ("drop of two, no match", Action::Drop, "__name__,mode", "node_cpu_seconds_total;(idle|iowait)", "", "$1"),
+    ("replace, no match", Action::Replace, "device", "eth([0-9]+)", "nic", "$1"),
     ("replace, match", Action::Replace, "mode", "(.*)", "state", "$1"),
     ("labeldrop, no match", Action::LabelDrop, "", "(pod_)?uid", "", "$1"),
     ("labelmap, no match", Action::LabelMap, "", "__meta_(.+)", "", "$1"),
@@ -40,10 +19,7 @@ const RULES: [(&str, Action, &str, &str, &str, &str); 6] = [
 
 #[divan::bench(args = RULES.iter().map(|rule| rule.0))]
 fn apply(bencher: Bencher, name: &str) {
-    let rule = RULES
-        .iter()
-        .find(|rule| rule.0 == name)
-        .expect("names are those of the rules");
+    let rule = RULES.iter().find(|rule| rule.0 == name).expect("names are those of the rules");
     let (_, action, sources, regex, target, replacement) = *rule;
     let config = RuleConfig {
         source_labels: (!sources.is_empty()).then(|| sources.split(',').map(str::to_owned).collect()),

@@ -117,10 +117,7 @@ impl RuleConfig {
         use Action::{DropEqual, HashMod, KeepEqual, LabelDrop, LabelKeep, LabelMap, Lowercase, Replace, Uppercase};
 
         let action = self.action.ok_or(Error::NoAction)?;
-        let has_target = matches!(
-            action,
-            Replace | HashMod | Lowercase | Uppercase | KeepEqual | DropEqual
-        );
+        let has_target = matches!(action, Replace | HashMod | Lowercase | Uppercase | KeepEqual | DropEqual);
         let takes_no_replacement = matches!(action, Lowercase | Uppercase | KeepEqual | DropEqual);
         if action == HashMod && self.modulus == 0 {
             return Err(Error::NoModulus);
@@ -267,73 +264,29 @@ mod tests {
     fn mistakes_are_told_in_prometheus_words() {
         let utf8 = NameScheme::Utf8;
         let legacy = NameScheme::Legacy;
-        assert_eq!(
-            "Replce".parse::<Action>().unwrap_err().to_string(),
-            "unknown relabel action \"Replce\""
-        );
+        assert_eq!("Replce".parse::<Action>().unwrap_err().to_string(), "unknown relabel action \"Replce\"");
         assert_eq!("KeepEqual".parse(), Ok(Action::KeepEqual));
-        let no_action = RuleConfig {
-            action: None,
-            ..RuleConfig::default()
-        };
+        let no_action = RuleConfig { action: None, ..RuleConfig::default() };
         refused(no_action, utf8, "relabel action cannot be empty");
-        refused(
-            rule("hashmod", ""),
-            utf8,
-            "relabel configuration for hashmod requires non-zero modulus",
-        );
-        refused(
-            rule("replace", ""),
-            utf8,
-            "relabel configuration for replace action requires 'target_label' value",
-        );
-        refused(
-            rule("replace", "a-b"),
-            legacy,
-            "\"a-b\" is invalid 'target_label' for replace action",
-        );
-        refused(
-            rule("lowercase", "${3}"),
-            legacy,
-            "\"${3}\" is invalid 'target_label' for lowercase action",
-        );
+        refused(rule("hashmod", ""), utf8, "relabel configuration for hashmod requires non-zero modulus");
+        refused(rule("replace", ""), utf8, "relabel configuration for replace action requires 'target_label' value");
+        refused(rule("replace", "a-b"), legacy, "\"a-b\" is invalid 'target_label' for replace action");
+        refused(rule("lowercase", "${3}"), legacy, "\"${3}\" is invalid 'target_label' for lowercase action");
         let replacement = |action, target, replacement: &str| RuleConfig {
             replacement: replacement.to_owned(),
             ..rule(action, target)
         };
-        refused(
-            replacement("lowercase", "a", "x"),
-            utf8,
-            "'replacement' can not be set for lowercase action",
-        );
-        refused(
-            replacement("labelmap", "", "a-$1"),
-            legacy,
-            "\"a-$1\" is invalid 'replacement' for labelmap action",
-        );
-        refused(
-            replacement("labelmap", "", ""),
-            utf8,
-            "\"\" is invalid 'replacement' for labelmap action",
-        );
-        let with_regex = RuleConfig {
-            regex: Some(RuleConfig::DEFAULT_REGEX.to_owned()),
-            ..rule("dropequal", "a")
-        };
+        refused(replacement("lowercase", "a", "x"), utf8, "'replacement' can not be set for lowercase action");
+        refused(replacement("labelmap", "", "a-$1"), legacy, "\"a-$1\" is invalid 'replacement' for labelmap action");
+        refused(replacement("labelmap", "", ""), utf8, "\"\" is invalid 'replacement' for labelmap action");
+        let with_regex = RuleConfig { regex: Some(RuleConfig::DEFAULT_REGEX.to_owned()), ..rule("dropequal", "a") };
         refused(
             with_regex,
             utf8,
             "dropequal action requires only 'source_labels' and `target_label`, and no other fields",
         );
-        let with_sources = RuleConfig {
-            source_labels: Some(Vec::new()),
-            ..rule("labeldrop", "")
-        };
-        refused(
-            with_sources,
-            utf8,
-            "labeldrop action requires only 'regex', and no other fields",
-        );
+        let with_sources = RuleConfig { source_labels: Some(Vec::new()), ..rule("labeldrop", "") };
+        refused(with_sources, utf8, "labeldrop action requires only 'regex', and no other fields");
         assert_eq!(rule("labelkeep", "").validate(utf8), Ok(Action::LabelKeep));
         assert_eq!(rule("replace", "a.b${1}").validate(utf8), Ok(Action::Replace));
     }

@@ -30,11 +30,7 @@ pub struct Rule {
 /// What a rule does, with what only that needs.
 #[derive(Clone, Debug)]
 enum Operation {
-    Replace {
-        regex: Regex,
-        target: Template,
-        replacement: Template,
-    },
+    Replace { regex: Regex, target: Template, replacement: Template },
     Keep(Regex),
     Drop(Regex),
     KeepEqual,
@@ -56,11 +52,9 @@ impl Rule {
         let regex = Regex::wrapped(config.regex.as_deref().unwrap_or(RuleConfig::DEFAULT_REGEX))?;
         let replacement = Template::new(&config.replacement, &regex);
         let operation = match config.validate(names)? {
-            Action::Replace => Operation::Replace {
-                target: Template::new(&config.target_label, &regex),
-                replacement,
-                regex,
-            },
+            Action::Replace => {
+                Operation::Replace { target: Template::new(&config.target_label, &regex), replacement, regex }
+            }
             Action::Keep => Operation::Keep(regex),
             Action::Drop => Operation::Drop(regex),
             Action::KeepEqual => Operation::KeepEqual,
@@ -72,11 +66,7 @@ impl Rule {
             Action::Lowercase => Operation::Lowercase,
             Action::Uppercase => Operation::Uppercase,
         };
-        Ok(Self {
-            config,
-            names,
-            operation,
-        })
+        Ok(Self { config, names, operation })
     }
 
     /// The rule as it was written.
@@ -94,11 +84,7 @@ impl Rule {
             Operation::Drop(regex) => return keep_if(!regex.is_match(&self.value(labels))),
             Operation::KeepEqual => return keep_if(equals_target(labels)),
             Operation::DropEqual => return keep_if(!equals_target(labels)),
-            Operation::Replace {
-                regex,
-                target,
-                replacement,
-            } => {
+            Operation::Replace { regex, target, replacement } => {
                 if let Some((name, value)) = self.replace(labels, regex, target, replacement) {
                     labels.set(&name, &value);
                 }
@@ -208,9 +194,7 @@ pub fn steps<'a>(rules: &'a [Rule], labels: &Labels) -> Vec<Step<'a>> {
 /// Copies labels whose names match. All see the set as it was before; of copies to one name, the last one counts.
 fn map_labels(labels: &mut LabelsBuilder, regex: &Regex, template: &Template) {
     let matching = labels.iter().filter(|(name, _)| regex.is_match(name));
-    let copies: Vec<_> = matching
-        .map(|(name, value)| (regex.replace_all(name, template), value.to_owned()))
-        .collect();
+    let copies: Vec<_> = matching.map(|(name, value)| (regex.replace_all(name, template), value.to_owned())).collect();
     for (name, value) in &copies {
         labels.set(name, value);
     }
@@ -253,30 +237,15 @@ mod tests {
     #[test]
     fn actions_do_what_they_say() {
         let unchanged = Some(r#"up{a="Foo", b="bar"}"#);
-        check(
-            &rule("replace", "a,b", "Foo;(.*)", "c", "$1"),
-            Some(r#"up{a="Foo", b="bar", c="bar"}"#),
-        );
+        check(&rule("replace", "a,b", "Foo;(.*)", "c", "$1"), Some(r#"up{a="Foo", b="bar", c="bar"}"#));
         check(&rule("replace", "a", "foo", "c", "x"), unchanged);
         check(&rule("replace", "a", ".*", "b", ""), Some(r#"up{a="Foo"}"#));
         check(&rule("replace", "a", "F(o*)(x?)", "$2", "y"), unchanged);
-        check(
-            &rule("replace", "", ".*", "c", "x"),
-            Some(r#"up{a="Foo", b="bar", c="x"}"#),
-        );
-        check(
-            &rule("lowercase", "a", ".*", "a", "$1"),
-            Some(r#"up{a="foo", b="bar"}"#),
-        );
+        check(&rule("replace", "", ".*", "c", "x"), Some(r#"up{a="Foo", b="bar", c="x"}"#));
+        check(&rule("lowercase", "a", ".*", "a", "$1"), Some(r#"up{a="foo", b="bar"}"#));
         check(&rule("uppercase", "z", ".*", "a", "$1"), Some(r#"up{b="bar"}"#));
-        check(
-            &rule("labelmap", "", "([ab])", "", "b"),
-            Some(r#"up{a="Foo", b="bar"}"#),
-        );
-        check(
-            &rule("labelmap", "", "a|b", "", "x"),
-            Some(r#"up{a="Foo", b="bar", x="bar"}"#),
-        );
+        check(&rule("labelmap", "", "([ab])", "", "b"), Some(r#"up{a="Foo", b="bar"}"#));
+        check(&rule("labelmap", "", "a|b", "", "x"), Some(r#"up{a="Foo", b="bar", x="bar"}"#));
         check(&rule("labelkeep", "", "a", "", "$1"), Some(r#"{a="Foo"}"#));
         check(&rule("keep", "none", "", "", "$1"), unchanged);
         check(&rule("drop", "a,none", "Foo;", "", "$1"), None);
@@ -293,20 +262,13 @@ mod tests {
         let shown: Vec<_> = steps.iter().map(|step| (step.labels.to_string(), step.keep)).collect();
         assert_eq!(
             shown,
-            [
-                (r#"{a="1", b="1"}"#.to_owned(), Keep::Yes),
-                ("{}".to_owned(), Keep::No),
-                ("{}".to_owned(), Keep::No)
-            ]
+            [(r#"{a="1", b="1"}"#.to_owned(), Keep::Yes), ("{}".to_owned(), Keep::No), ("{}".to_owned(), Keep::No)]
         );
     }
 
     #[test]
     fn errors_of_expressions_speak_of_the_whole() {
-        let config = RuleConfig {
-            regex: Some("(a".to_owned()),
-            ..RuleConfig::default()
-        };
+        let config = RuleConfig { regex: Some("(a".to_owned()), ..RuleConfig::default() };
         assert_eq!(
             Rule::new(config, NameScheme::Utf8).unwrap_err().to_string(),
             "error parsing regexp: missing closing ): `^(?s:(a)$`"

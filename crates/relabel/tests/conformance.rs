@@ -6,45 +6,29 @@ use serde_json::Value;
 
 #[test]
 fn rules_do_what_prometheus_does() {
-    let Some(path) = testkit::shared("conformance/relabel/relabel.json") else {
-        return;
-    };
-    testkit::check_cases("relabel.json", &read(&path), |case| {
+    let Some(text) = testkit::read_shared("conformance/relabel/relabel.json") else { return };
+    testkit::check_cases("relabel.json", &read(&text), |case| {
         let rules = case["relabel_configs"].as_array().ok_or("no rules")?;
-        let rules: Result<Vec<_>, _> = rules
-            .iter()
-            .map(|rule| Rule::new(config(rule), NameScheme::Utf8))
-            .collect();
+        let rules: Result<Vec<_>, _> = rules.iter().map(|rule| Rule::new(config(rule), NameScheme::Utf8)).collect();
         let mut builder = LabelsBuilder::from(labels(&case["input"]));
         let keep = relabel::apply(&rules.map_err(|error| format!("{case}: {error}"))?, &mut builder);
         let found = (keep == Keep::Yes).then(|| builder.build());
         let expected = (case["dropped"] != true).then(|| labels(&case["output"]));
-        if found == expected {
-            Ok(())
-        } else {
-            Err(format!("{case}: got {found:?}"))
-        }
+        if found == expected { Ok(()) } else { Err(format!("{case}: got {found:?}")) }
     });
 }
 
 #[test]
 fn legacy_templates_are_checked() {
-    let Some(path) = testkit::shared("conformance/relabel/target_label_legacy.json") else {
-        return;
-    };
-    testkit::check_cases("target_label_legacy.json", &read(&path), |case| {
+    let Some(text) = testkit::read_shared("conformance/relabel/target_label_legacy.json") else { return };
+    testkit::check_cases("target_label_legacy.json", &read(&text), |case| {
         let valid = Rule::new(config(case), NameScheme::Legacy).is_ok();
-        if case["valid"] == valid {
-            Ok(())
-        } else {
-            Err(format!("{case}: got {valid}"))
-        }
+        if case["valid"] == valid { Ok(()) } else { Err(format!("{case}: got {valid}")) }
     });
 }
 
-fn read(path: &std::path::Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).expect("the file was there a moment ago");
-    serde_json::from_str(&text).expect("cases are JSON")
+fn read(text: &str) -> Vec<Value> {
+    serde_json::from_str(text).expect("cases are JSON")
 }
 
 fn config(rule: &Value) -> RuleConfig {
@@ -64,7 +48,5 @@ fn config(rule: &Value) -> RuleConfig {
 
 fn labels(value: &Value) -> Labels {
     let pairs = value.as_object().into_iter().flatten();
-    pairs
-        .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
-        .collect()
+    pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default())).collect()
 }

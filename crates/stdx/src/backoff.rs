@@ -19,12 +19,7 @@ pub struct Backoff {
 impl Backoff {
     /// Pauses from `shortest` up to `longest`.
     pub fn new(shortest: Duration, longest: Duration, rng: Rng) -> Self {
-        Self {
-            shortest,
-            longest,
-            last: shortest,
-            rng,
-        }
+        Self { shortest, longest, last: shortest, rng }
     }
 
     /// The next pause, in `[shortest, longest]`.

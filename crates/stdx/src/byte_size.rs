@@ -7,15 +7,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 
-const UNITS: [(&str, u32); 7] = [
-    ("EB", 60),
-    ("PB", 50),
-    ("TB", 40),
-    ("GB", 30),
-    ("MB", 20),
-    ("KB", 10),
-    ("B", 0),
-];
+const UNITS: [(&str, u32); 7] = [("EB", 60), ("PB", 50), ("TB", 40), ("GB", 30), ("MB", 20), ("KB", 10), ("B", 0)];
 
 impl ByteSize {
     /// `n` times 1024 bytes.
@@ -64,16 +56,10 @@ impl FromStr for ByteSize {
         let upper = text.to_ascii_uppercase().replace("IB", "B");
         let (number, shift) = UNITS
             .iter()
-            .find_map(|(unit, shift)| {
-                upper
-                    .strip_suffix(unit)
-                    .map(|number| (number.trim().to_owned(), *shift))
-            })
+            .find_map(|(unit, shift)| upper.strip_suffix(unit).map(|number| (number.trim().to_owned(), *shift)))
             .ok_or_else(|| ParseByteSizeError::Unit(text.to_owned()))?;
         if let Ok(whole) = number.parse::<u64>() {
-            let bytes = whole
-                .checked_mul(1 << shift)
-                .ok_or_else(|| ParseByteSizeError::TooLarge(text.to_owned()))?;
+            let bytes = whole.checked_mul(1 << shift).ok_or_else(|| ParseByteSizeError::TooLarge(text.to_owned()))?;
             return Ok(Self(bytes));
         }
         match number.parse::<f64>() {
@@ -92,10 +78,8 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     /// Writes the largest unit that keeps the number whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, shift) = UNITS
-            .iter()
-            .find(|(_, shift)| self.0 != 0 && self.0.trailing_zeros() >= *shift)
-            .unwrap_or(&("B", 0));
+        let (unit, shift) =
+            UNITS.iter().find(|(_, shift)| self.0 != 0 && self.0.trailing_zeros() >= *shift).unwrap_or(&("B", 0));
         write!(f, "{}{unit}", self.0 >> shift)
     }
 }

@@ -37,10 +37,7 @@ impl Clock {
     }
 
     /// A point on the monotonic time line.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that may ask: everyone else asks here"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that may ask: everyone else asks here")]
     pub fn now(&self) -> Instant {
         Instant::now()
     }
@@ -71,10 +68,7 @@ impl fmt::Debug for Clock {
 struct SystemTime;
 
 impl TimeSource for SystemTime {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that may ask: everyone else asks here"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that may ask: everyone else asks here")]
     fn wall_ms(&self) -> i64 {
         let now = std::time::SystemTime::now();
         match now.duration_since(std::time::UNIX_EPOCH) {

@@ -21,9 +21,7 @@ impl CpuPool {
     /// If `width` is 0.
     pub fn new(width: usize) -> Self {
         assert!(width > 0, "a pool without threads would never run anything");
-        Self {
-            permits: Some(Arc::new(Semaphore::new(width))),
-        }
+        Self { permits: Some(Arc::new(Semaphore::new(width))) }
     }
 
     /// A pool that runs everything in the task that asks, for tests and the simulator.
@@ -39,11 +37,7 @@ impl CpuPool {
     /// If `work` panics, with its panic.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let Some(permits) = &self.permits else { return work() };
-        let permit = permits
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+        let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         let joined = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(permit);

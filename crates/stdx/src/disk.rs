@@ -49,10 +49,7 @@ impl Disk for RealDisk {
         sync_folder(folder)
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "mapping is what keeps hundreds of segments out of the heap; proof below"
-    )]
+    #[expect(unsafe_code, reason = "mapping is what keeps hundreds of segments out of the heap; proof below")]
     fn map(&self, path: &Path) -> io::Result<Bytes> {
         let file = File::open(path)?;
         if file.metadata()?.len() == 0 {
@@ -117,11 +114,7 @@ fn create_folders(folder: &Path) -> io::Result<()> {
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder)?.sync_all()
 }
 

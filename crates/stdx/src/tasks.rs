@@ -24,25 +24,17 @@ impl Tasks {
 
     /// An owner that is told to stop when this one is, and whose tasks are waited for apart.
     pub fn child(&self) -> Self {
-        Self {
-            tracker: TaskTracker::new(),
-            stop: self.stop.child_token(),
-        }
+        Self { tracker: TaskTracker::new(), stop: self.stop.child_token() }
     }
 
     /// Starts `work` as a task of this owner.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that may spawn: everyone else spawns here"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that may spawn: everyone else spawns here")]
     pub fn spawn<T: Send + 'static>(
         &self,
         name: &'static str,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let work = self
-            .tracker
-            .track_future(work.instrument(tracing::debug_span!("task", name)));
+        let work = self.tracker.track_future(work.instrument(tracing::debug_span!("task", name)));
         tokio::spawn(work)
     }
 

@@ -24,9 +24,7 @@ pub(super) fn check(packages: &[Value]) -> Findings {
             Some(floor) => {
                 floors.insert(name.to_owned(), floor);
             }
-            None => findings.push(format!(
-                "{name}: its manifest names no floor ([package.metadata] floor = n)"
-            )),
+            None => findings.push(format!("{name}: its manifest names no floor ([package.metadata] floor = n)")),
         }
     }
     for package in packages {
@@ -40,18 +38,13 @@ fn check_package(package: &Value, floors: &BTreeMap<String, u64>) -> Findings {
     let noun = name.strip_prefix("ringwood-").unwrap_or(name);
     let own = floors.get(name).copied();
     let mut findings = Findings::new();
-    let dependencies = package["dependencies"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let dependencies = package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
     for dependency in dependencies.iter().filter(|dependency| dependency["kind"] != "dev") {
         let used = text(dependency, "name");
         if let (Some(own), Some(lower)) = (own, floors.get(used))
             && *lower >= own
         {
-            findings.push(format!(
-                "{name} (floor {own}) uses {used} (floor {lower}): only lower floors may be used"
-            ));
+            findings.push(format!("{name} (floor {own}) uses {used} (floor {lower}): only lower floors may be used"));
         }
         if let Some((_, doorways)) = DOORWAYS.iter().find(|(heavy, _)| *heavy == used)
             && !doorways.contains(&noun)
@@ -93,9 +86,6 @@ mod tests {
         let same_floor = package("ringwood-same", 1, &["ringwood-low"]);
         assert_eq!(check(&[low.clone(), same_floor]).len(), 1);
         let wrong_door = package("ringwood-other", 2, &["rocksdb"]);
-        assert_eq!(
-            check(&[low, wrong_door]),
-            ["ringwood-other uses rocksdb: only raftlog may"]
-        );
+        assert_eq!(check(&[low, wrong_door]), ["ringwood-other uses rocksdb: only raftlog may"]);
     }
 }

@@ -41,8 +41,5 @@ fn check_mark(root: &Path, page: &str, mark: &str) -> Option<String> {
 fn hash(source: &str) -> String {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let lines: Vec<_> = code.lines().map(str::trim_end).collect();
-    format!(
-        "{:016x}",
-        xxhash_rust::xxh3::xxh3_64(lines.join("\n").trim_end().as_bytes())
-    )
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(lines.join("\n").trim_end().as_bytes()))
 }

@@ -21,12 +21,7 @@ pub(super) fn check(root: &Path) -> Findings {
         if path.ends_with("mod.rs") {
             findings.push(format!("{shown}: is called foo.rs beside foo/, not foo/mod.rs"));
         }
-        let code = text
-            .split("#[cfg(test)]\nmod ")
-            .next()
-            .unwrap_or_default()
-            .lines()
-            .count();
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count();
         if code > LONG_FILE && !text.contains(LONG_ON_PURPOSE) && !shown.starts_with("tests/") {
             findings.push(format!(
                 "{shown}: {code} lines; split it, or say \"{LONG_ON_PURPOSE} …\" if it is one flat list"

@@ -51,10 +51,7 @@ impl StartTimes {
             }
             self.known = self.ahead.found.clone().filter(|found| found.key == key);
         }
-        self.known
-            .as_ref()
-            .map(|known| known.time)
-            .filter(|time| *time != Timestamp(0))
+        self.known.as_ref().map(|known| known.time).filter(|time| *time != Timestamp(0))
     }
 
     fn look_ahead(&mut self, mut reader: Reader<'_>) {
@@ -87,10 +84,7 @@ impl Reader<'_> {
 }
 
 fn tells_start(metric_type: MetricType) -> bool {
-    matches!(
-        metric_type,
-        MetricType::Counter | MetricType::Summary | MetricType::Histogram
-    )
+    matches!(metric_type, MetricType::Counter | MetricType::Summary | MetricType::Histogram)
 }
 
 /// What the lines of one series share: the labels but for bucket and quantile, in the page's order, and the family's name.

@@ -37,20 +37,14 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(page: &'a [u8]) -> Self {
-        Self {
-            cursor: Cursor::new(page),
-            state: State::Start,
-        }
+        Self { cursor: Cursor::new(page), state: State::Start }
     }
 
     /// A lexer that starts at byte `at`, inside the braces of an exemplar.
     pub(super) fn in_exemplar(page: &'a [u8], at: usize) -> Self {
         let mut cursor = Cursor::new(page);
         cursor.go_to(at);
-        Self {
-            cursor,
-            state: State::Exemplar,
-        }
+        Self { cursor, state: State::Exemplar }
     }
 
     pub(super) fn next(&mut self) -> Token {

@@ -26,12 +26,7 @@ impl<'s, 'p> Skeleton<'s, 'p> {
         bytes.clear();
         // Most pages have no more cuts than this leaves room for.
         bytes.reserve(page.len() + page.len() / 8);
-        Self {
-            page,
-            bytes,
-            done: 0,
-            piece: 0,
-        }
+        Self { page, bytes, done: 0, piece: 0 }
     }
 
     /// Cuts a number out, which must lie behind what was cut before.

@@ -61,10 +61,7 @@ impl<'p> Line<'p> {
             return Some(());
         }
         let exemplar = memchr(b'#', bytes).and_then(|_| memmem::find(bytes, EXEMPLAR));
-        let words = Self {
-            end: exemplar.map_or(self.end, |at| self.start + at),
-            ..self
-        };
+        let words = Self { end: exemplar.map_or(self.end, |at| self.start + at), ..self };
         let (value, timestamp) = words.cut(shape.timestamps, skeleton)?;
         if exemplar.is_some() {
             let read = exemplar_at(self.page, words.end + EXEMPLAR.len(), &mut numbers.exemplar_labels)?;
@@ -89,10 +86,7 @@ impl<'p> Line<'p> {
             return Some((value, None));
         }
         let timestamp = self.start + last_word(self.bytes())?;
-        let before = Self {
-            end: self.start + without_blanks(&self.page[self.start..timestamp]),
-            ..self
-        };
+        let before = Self { end: self.start + without_blanks(&self.page[self.start..timestamp]), ..self };
         let (start, value) = before.last_number()?;
         skeleton.cut(start..before.end);
         skeleton.cut(timestamp..self.end);
@@ -139,10 +133,7 @@ fn tells_start(line: &[u8]) -> bool {
 }
 
 fn seconds(word: &[u8]) -> Option<Timestamp> {
-    parse_float(word)
-        .ok()
-        .filter(|seconds| seconds.is_finite())
-        .map(milliseconds)
+    parse_float(word).ok().filter(|seconds| seconds.is_finite()).map(milliseconds)
 }
 
 /// Where the last word of a line starts; `None` if the line is one word.

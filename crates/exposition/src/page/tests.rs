@@ -21,13 +21,9 @@ fn parse(page: &[u8], format: Format, options: Options) -> Result<Content, Parse
         let model::Value::Float(value) = sample.value else {
             continue;
         };
-        let exemplars = sample
-            .exemplars()
-            .map(|exemplar| (content.values.len(), show(&exemplar)));
+        let exemplars = sample.exemplars().map(|exemplar| (content.values.len(), show(&exemplar)));
         content.exemplars.extend(exemplars);
-        content
-            .series
-            .push((sample.series.labels().to_string(), sample.start_timestamp));
+        content.series.push((sample.series.labels().to_string(), sample.start_timestamp));
         content.values.push(value.to_bits());
         content.timestamps.push(sample.timestamp);
     }
@@ -60,10 +56,7 @@ fn check(
     } else {
         assert_eq!(columns.timestamps(), parsed.timestamps);
     }
-    let exemplars: Vec<_> = columns
-        .exemplars()
-        .map(|(sample, exemplar)| (sample, show(&exemplar)))
-        .collect();
+    let exemplars: Vec<_> = columns.exemplars().map(|(sample, exemplar)| (sample, show(&exemplar))).collect();
     assert_eq!(exemplars, parsed.exemplars);
     true
 }
@@ -71,10 +64,7 @@ fn check(
 /// Whether `next` has the shape of `first`.
 #[track_caller]
 fn same_shape(format: Format, start_timestamps: bool, first: &str, next: &str) -> bool {
-    let options = Options {
-        start_timestamps,
-        ..Options::default()
-    };
+    let options = Options { start_timestamps, ..Options::default() };
     let mut reader = PageReader::new(1);
     let shape = reader.shape(first.as_bytes(), format, options).unwrap().unwrap();
     let content = parse(first.as_bytes(), format, options).unwrap();
@@ -86,9 +76,7 @@ fn only_numbers_may_change() {
     let first = "# HELP a b\na 1\nb{c=\"d e\"} -2.5e+07\n\nb{c=\"}\"}\t+Inf\n";
     let same = |next| same_shape(Format::Text, false, first, next);
     assert!(same(first));
-    assert!(same(
-        "# HELP a b\na NaN\nb{c=\"d e\"} 12345678901234567890\n\nb{c=\"}\"}\t0.1\n"
-    ));
+    assert!(same("# HELP a b\na NaN\nb{c=\"d e\"} 12345678901234567890\n\nb{c=\"}\"}\t0.1\n"));
     assert!(!same("# HELP a c\na 1\nb{c=\"d e\"} 2\n\nb{c=\"}\"}\t3\n"));
     assert!(!same("# HELP a b\na 1\nb{c=\"d f\"} 2\n\nb{c=\"}\"}\t3\n"));
     assert!(!same("# HELP a b\na 1\nb{c=\"d e\"} 2\n\nb{c=\"}\"} 3\n"));
@@ -102,14 +90,8 @@ fn only_numbers_may_change() {
 #[test]
 fn timestamps_are_numbers_too() {
     let same = |first, next| same_shape(Format::Text, false, first, next);
-    assert!(same(
-        "a 1 5\nb{c=\"d\"} 2  6\n",
-        "a 7 50\nb{c=\"d\"} 8  9223372036854775807\n"
-    ));
-    assert!(same(
-        "a 1\nlong_name_of_a_metric 1 2\nb 3\n",
-        "a 10\nlong_name_of_a_metric 11 12\nb 13\n"
-    ));
+    assert!(same("a 1 5\nb{c=\"d\"} 2  6\n", "a 7 50\nb{c=\"d\"} 8  9223372036854775807\n"));
+    assert!(same("a 1\nlong_name_of_a_metric 1 2\nb 3\n", "a 10\nlong_name_of_a_metric 11 12\nb 13\n"));
     assert!(!same("a 1 5\nb 2 6\n", "a 1 5\nb 2\n"));
     assert!(!same("a 1 5\n", "a 1 9223372036854775808\n"));
     assert!(!same("a 1 5\n", "a 1 \n"));
@@ -122,15 +104,9 @@ fn timestamps_are_numbers_too() {
 fn exemplars_come_and_go() {
     let first = "# TYPE a counter\na_total 1 # {t=\"x\"} 1 2\na_total{b=\"c\"} 1\n# EOF\n";
     let same = |next| same_shape(Format::OpenMetrics, false, first, next);
-    assert!(same(
-        "# TYPE a counter\na_total 2\na_total{b=\"c\"} 3 # {u=\"é\"} 7\n# EOF\n"
-    ));
-    assert!(!same(
-        "# TYPE a counter\na_total 2\na_total{b=\"c\"} 3 # {u=\"é\"} x\n# EOF\n"
-    ));
-    assert!(!same(
-        "# TYPE a counter\na_total 2\na_total{b=\"c\"} 3 # {u=\"é\"\n# EOF\n"
-    ));
+    assert!(same("# TYPE a counter\na_total 2\na_total{b=\"c\"} 3 # {u=\"é\"} 7\n# EOF\n"));
+    assert!(!same("# TYPE a counter\na_total 2\na_total{b=\"c\"} 3 # {u=\"é\"} x\n# EOF\n"));
+    assert!(!same("# TYPE a counter\na_total 2\na_total{b=\"c\"} 3 # {u=\"é\"\n# EOF\n"));
 }
 
 #[test]
@@ -145,21 +121,12 @@ fn start_times_are_part_of_the_shape() {
 fn odd_pages_are_left_to_the_parser() {
     let options = Options::default();
     let mut reader = PageReader::new(1);
-    for page in [
-        "a{b=\"x 5\n# \"} 5\n",
-        "a 1 \n",
-        " # HELP a 5\na 1\n",
-        "a{b=\"c\"}1\n",
-        "a 1\n\0",
-    ] {
+    for page in ["a{b=\"x 5\n# \"} 5\n", "a 1 \n", " # HELP a 5\na 1\n", "a{b=\"c\"}1\n", "a 1\n\0"] {
         parse(page.as_bytes(), Format::Text, options).unwrap();
         let shape = reader.shape(page.as_bytes(), Format::Text, options).unwrap();
         if let Some(shape) = shape {
             let first = parse(page.as_bytes(), Format::Text, options).unwrap();
-            assert!(
-                check(&mut reader, &shape, &first, page.as_bytes(), Format::Text, options),
-                "{page:?}"
-            );
+            assert!(check(&mut reader, &shape, &first, page.as_bytes(), Format::Text, options), "{page:?}");
         }
     }
     let broken_line = "a{b=\"x 5\n# \"} 5\n";
@@ -169,26 +136,15 @@ fn odd_pages_are_left_to_the_parser() {
 
 #[test]
 fn recorded_pages_are_read() {
-    let Some(folder) = testkit::shared("corpus/expositions") else {
-        return;
-    };
     let mut pages = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for path in testkit::shared_files("corpus/expositions", "") {
         if path.is_dir() {
             continue;
         }
         let page = std::fs::read(&path).unwrap();
-        let format = if path.to_string_lossy().contains(".om.") {
-            Format::OpenMetrics
-        } else {
-            Format::Text
-        };
+        let format = if path.to_string_lossy().contains(".om.") { Format::OpenMetrics } else { Format::Text };
         for start_timestamps in [false, true] {
-            let options = Options {
-                start_timestamps,
-                ..Options::default()
-            };
+            let options = Options { start_timestamps, ..Options::default() };
             let mut reader = PageReader::new(3);
             let shape = reader.shape(&page, format, options).unwrap();
             let shape = shape.unwrap_or_else(|| panic!("{} has no shape", path.display()));

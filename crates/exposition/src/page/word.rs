@@ -26,10 +26,7 @@ impl Word {
         // Marks bytes below 0x21. Above a marked byte there may be false marks, from the borrow: the lowest one is true.
         let blanks = end.wrapping_sub(ONES * 0x21) & !end & HIGH_BITS;
         let length = blanks.trailing_zeros() / 8;
-        (blanks != 0).then(|| Self {
-            characters: end & lowest(length),
-            length,
-        })
+        (blanks != 0).then(|| Self { characters: end & lowest(length), length })
     }
 
     /// The number that the word is, if it is a plain one: digits, perhaps a point among them and a minus before them.
@@ -46,19 +43,13 @@ impl Word {
         };
         let after = lowest(after_point);
         let characters = ((characters >> 8) & !after) | (characters & after);
-        let digit_count = length
-            .checked_sub(has_point + u32::from(negative))
-            .filter(|count| *count > 0)?;
+        let digit_count = length.checked_sub(has_point + u32::from(negative)).filter(|count| *count > 0)?;
         // What is not a digit of the word, the minus too, counts as a zero before it.
         let digits = (characters ^ (ONES * u64::from(b'0'))) & lowest(digit_count);
         // Adding six carries into the high half of a byte above nine.
         let are_digits = (digits | digits.wrapping_add(ONES * 0x06)) & (ONES * 0xf0) == 0;
         let power = -((has_point * after_point) as i32);
-        if are_digits {
-            scale(join(digits), power, negative)
-        } else {
-            None
-        }
+        if are_digits { scale(join(digits), power, negative) } else { None }
     }
 }
 

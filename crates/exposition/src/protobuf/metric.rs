@@ -119,11 +119,7 @@ impl Side {
 }
 
 fn counter_reset(kind: Kind) -> CounterReset {
-    if kind == Kind::GaugeHistogram {
-        CounterReset::Gauge
-    } else {
-        CounterReset::Unknown
-    }
+    if kind == Kind::GaugeHistogram { CounterReset::Gauge } else { CounterReset::Unknown }
 }
 
 /// A value whose NaN is the normal one: whatever a target sends, it is no staleness marker.
@@ -305,19 +301,12 @@ impl Metric {
                 _ => {}
             }
         }
-        Ok(RawExemplar {
-            labels: first_label..self.exemplar_labels.len(),
-            value: observed,
-            timestamp: time,
-        })
+        Ok(RawExemplar { labels: first_label..self.exemplar_labels.len(), value: observed, timestamp: time })
     }
 }
 
 fn label(page: &[u8], place: Range<usize>) -> Result<RawLabel, WireError> {
-    let mut label = RawLabel {
-        name: 0..0,
-        value: 0..0,
-    };
+    let mut label = RawLabel { name: 0..0, value: 0..0 };
     let mut fields = Fields::new(page, place);
     while let Some((number, value)) = fields.next()? {
         match number {

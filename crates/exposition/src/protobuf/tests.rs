@@ -54,9 +54,7 @@ fn message() -> Message {
 
 fn family(name: &str, kind: u64, metrics: Vec<Message>) -> Message {
     let start = message().bytes(1, name.as_bytes()).bytes(2, b"Help.").varint(3, kind);
-    metrics
-        .into_iter()
-        .fold(start, |family, metric| family.message(4, metric))
+    metrics.into_iter().fold(start, |family, metric| family.message(4, metric))
 }
 
 fn page(families: &[Message]) -> Vec<u8> {
@@ -104,18 +102,10 @@ fn simple_metrics_are_single_samples() {
     let exemplar = message().label("trace", "x").double(2, 0.5).message(3, time.clone());
     let counter = message().double(1, 3.0).message(2, exemplar).message(3, time);
     let page = page(&[
-        family(
-            "c_total",
-            0,
-            vec![message().label("b", "2").label("a", "1\n").message(3, counter)],
-        ),
+        family("c_total", 0, vec![message().label("b", "2").label("a", "1\n").message(3, counter)]),
         family("skipped", 1, vec![]),
-        family(
-            "g.dotted",
-            1,
-            vec![message().message(2, message().double(1, f64::NAN)).varint(6, 17)],
-        )
-        .bytes(5, b"bytes"),
+        family("g.dotted", 1, vec![message().message(2, message().double(1, f64::NAN)).varint(6, 17)])
+            .bytes(5, b"bytes"),
         family("u", 3, vec![message(), message().message(5, message().double(1, -1.5))]),
     ]);
     assert_eq!(
@@ -139,11 +129,7 @@ fn simple_metrics_are_single_samples() {
 #[test]
 fn summaries_and_classic_histograms_are_many_samples() {
     let quantile = |quantile, value| message().double(1, quantile).double(2, value);
-    let summary = message()
-        .varint(1, 5)
-        .double(2, 7.5)
-        .message(3, quantile(0.5, 1.0))
-        .message(3, quantile(1.0, 2.0));
+    let summary = message().varint(1, 5).double(2, 7.5).message(3, quantile(0.5, 1.0)).message(3, quantile(1.0, 2.0));
     let bucket = |bound, count| message().varint(1, count).double(2, bound);
     let exemplar = message().double(2, 0.7);
     let histogram = message()
@@ -152,20 +138,9 @@ fn summaries_and_classic_histograms_are_many_samples() {
         .message(3, bucket(1.0, 4).message(3, exemplar))
         .message(3, message().double(4, 5.5).double(2, 1e6));
     let page = page(&[
-        family(
-            "s",
-            2,
-            vec![
-                message().message(4, summary),
-                message().message(4, message().varint(1, 1)),
-            ],
-        ),
+        family("s", 2, vec![message().message(4, summary), message().message(4, message().varint(1, 1))]),
         family("h", 4, vec![message().label("x", "y").message(7, histogram)]),
-        family(
-            "all",
-            5,
-            vec![message().message(7, message().double(4, 2.5).message(3, bucket(f64::INFINITY, 2)))],
-        ),
+        family("all", 5, vec![message().message(7, message().double(4, 2.5).message(3, bucket(f64::INFINITY, 2)))]),
     ]);
     assert_eq!(
         read(&page, Options::default()),
@@ -220,29 +195,18 @@ fn native_histograms_are_one_sample() {
     let mut found = Vec::new();
     while let Some(item) = parser.next().unwrap() {
         if let Item::Sample(sample) = item {
-            let Value::Histogram(histogram) = &sample.value else {
-                panic!("{sample:?}")
-            };
+            let Value::Histogram(histogram) = &sample.value else { panic!("{sample:?}") };
             let observed: Vec<_> = sample.exemplars().map(|exemplar| exemplar.value).collect();
             found.push((sample.series.labels().to_string(), Arc::clone(histogram), observed));
         }
     }
-    let [(labels, histogram, exemplars)] = &found[..] else {
-        panic!("{found:?}")
-    };
+    let [(labels, histogram, exemplars)] = &found[..] else { panic!("{found:?}") };
     assert_eq!((labels.as_str(), &exemplars[..]), ("n", &[8.0][..]));
     assert_eq!((histogram.schema, histogram.count, histogram.sum), (3, 6.0, 12.0));
     assert_eq!((histogram.zero_threshold, histogram.zero_count), (0.25, 1.0));
     // Deltas 1, −1 and 2: the bucket in the middle is empty, and left out.
-    assert_eq!(
-        (&histogram.positive_buckets[..], &histogram.negative_buckets[..]),
-        (&[1.0, 2.0][..], &[2.0][..])
-    );
-    let offsets: Vec<_> = histogram
-        .positive_spans
-        .iter()
-        .map(|span| (span.offset, span.length))
-        .collect();
+    assert_eq!((&histogram.positive_buckets[..], &histogram.negative_buckets[..]), (&[1.0, 2.0][..], &[2.0][..]));
+    let offsets: Vec<_> = histogram.positive_spans.iter().map(|span| (span.offset, span.length)).collect();
     assert_eq!(offsets, [(0, 1), (2, 1)]);
 }
 
@@ -251,22 +215,12 @@ fn native_histograms_may_be_read_as_classic_ones_too() {
     let page = page(&[family("n", 4, vec![message().message(7, native())])]);
     let count = |options| read(&page, options).len();
     assert_eq!(count(Options::default()), 3);
-    let keep = Options {
-        keep_classic_histograms: true,
-        ..Options::default()
-    };
+    let keep = Options { keep_classic_histograms: true, ..Options::default() };
     assert_eq!(count(keep), 6);
-    let ignore = Options {
-        ignore_native_histograms: true,
-        ..Options::default()
-    };
+    let ignore = Options { ignore_native_histograms: true, ..Options::default() };
     assert_eq!(
         read(&page, ignore)[2..],
-        [
-            "n_count Float(6.0)",
-            "n_sum Float(12.0)",
-            "n_bucket{le=\"+Inf\"} Float(6.0)"
-        ]
+        ["n_count Float(6.0)", "n_sum Float(12.0)", "n_bucket{le=\"+Inf\"} Float(6.0)"]
     );
 }
 
@@ -274,29 +228,16 @@ fn native_histograms_may_be_read_as_classic_ones_too() {
 fn classic_histograms_may_be_converted() {
     let bucket = |bound, count| message().varint(1, count).double(2, bound);
     let classic = |count| message().varint(1, count).double(2, 1.5).message(3, bucket(1.0, 4));
-    let page = page(&[family(
-        "h",
-        4,
-        vec![message().message(7, classic(9)), message().message(7, native())],
-    )]);
-    let options = Options {
-        convert_classic_histograms: true,
-        ..Options::default()
-    };
+    let page = page(&[family("h", 4, vec![message().message(7, classic(9)), message().message(7, native())])]);
+    let options = Options { convert_classic_histograms: true, ..Options::default() };
     let lines = read(&page, options);
     assert_eq!(lines.len(), 4);
     assert!(lines[2].contains("custom_values: [1.0]") && lines[2].contains("positive_buckets: [4.0, 5.0]"));
     assert!(lines[3].contains("schema: 3"));
-    let keep = Options {
-        keep_classic_histograms: true,
-        ..options
-    };
+    let keep = Options { keep_classic_histograms: true, ..options };
     assert_eq!(read(&page, keep).len(), 2 + 4 + 1 + 4);
     let contradiction = self::page(&[family("h", 4, vec![message().message(7, classic(1))])]);
-    assert_eq!(
-        read(&contradiction, options).pop().unwrap(),
-        "count is not cumulative: 1 < 4"
-    );
+    assert_eq!(read(&contradiction, options).pop().unwrap(), "count is not cumulative: 1 < 4");
 }
 
 #[test]
@@ -304,28 +245,16 @@ fn mistakes_are_told() {
     let last = |page: &[u8]| read(page, Options::default()).pop().unwrap();
     let gauge = || vec![message()];
     assert_eq!(last(&page(&[family("", 1, gauge())])), "invalid metric name: ");
-    assert_eq!(
-        last(&page(&[family("a", 7, gauge())])),
-        "unknown metric type for metric \"a\": 7"
-    );
+    assert_eq!(last(&page(&[family("a", 7, gauge())])), "unknown metric type for metric \"a\": 7");
     let bad_label = message().message(1, message().bytes(1, b"x").bytes(2, b"\xff"));
-    assert_eq!(
-        last(&page(&[family("a", 1, vec![bad_label])])),
-        "invalid label value: \u{fffd}"
-    );
+    assert_eq!(last(&page(&[family("a", 1, vec![bad_label])])), "invalid label value: \u{fffd}");
     let spans = message().message(12, message().varint(2, 4_000_000_000));
     assert_eq!(
         last(&page(&[family("a", 4, vec![message().message(7, spans)])])),
         "histogram \"a\": positive side: spans require 4000000000 buckets, have 0"
     );
-    assert_eq!(
-        last(b"\x05abc"),
-        "clientpb: insufficient length of buffer, expected at least 6 bytes, got 4 bytes"
-    );
-    assert_eq!(
-        last(b"\xff\xff\xff\xff\xff\xff"),
-        "clientpb: invalid varint encountered"
-    );
+    assert_eq!(last(b"\x05abc"), "clientpb: insufficient length of buffer, expected at least 6 bytes, got 4 bytes");
+    assert_eq!(last(b"\xff\xff\xff\xff\xff\xff"), "clientpb: invalid varint encountered");
 }
 
 proptest! {

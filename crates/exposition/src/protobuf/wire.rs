@@ -86,11 +86,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of the message at this place.
     pub(super) fn new(page: &'a [u8], message: Range<usize>) -> Self {
-        Self {
-            page,
-            at: message.start,
-            end: message.end.min(page.len()),
-        }
+        Self { page, at: message.start, end: message.end.min(page.len()) }
     }
 
     pub(super) fn at(&self) -> usize {
@@ -166,15 +162,7 @@ mod tests {
         while let Some((number, value)) = fields.next().unwrap() {
             found.push(format!("{number} {value:?}"));
         }
-        assert_eq!(
-            found,
-            [
-                "1 Varint(150)",
-                "2 Fixed64(4607182418800017408)",
-                "3 Bytes(14..16)",
-                "4 Fixed32"
-            ]
-        );
+        assert_eq!(found, ["1 Varint(150)", "2 Fixed64(4607182418800017408)", "3 Bytes(14..16)", "4 Fixed32"]);
         for end in 1..page.len() {
             let mut fields = Fields::new(page, 0..end);
             while let Ok(Some(_)) = fields.next() {}
@@ -184,18 +172,9 @@ mod tests {
 
     #[test]
     fn what_is_no_field_is_refused() {
-        let read = |page: &[u8]| {
-            Fields::new(page, 0..page.len())
-                .next()
-                .map(|_| ())
-                .unwrap_err()
-                .to_string()
-        };
+        let read = |page: &[u8]| Fields::new(page, 0..page.len()).next().map(|_| ()).unwrap_err().to_string();
         assert_eq!(read(b"\x0a\x05hi"), "unexpected EOF");
-        assert_eq!(
-            read(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
-            "proto: integer overflow"
-        );
+        assert_eq!(read(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "proto: integer overflow");
         assert_eq!(read(b"\x0c"), "proto: illegal tag 1 (wire type 4)");
         assert_eq!(read(b"\x00"), "proto: illegal tag 0 (wire type 0)");
     }

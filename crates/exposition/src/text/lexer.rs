@@ -31,10 +31,7 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(page: &'a [u8]) -> Self {
-        Self {
-            cursor: Cursor::with_last_linebreak(page),
-            state: State::Start,
-        }
+        Self { cursor: Cursor::with_last_linebreak(page), state: State::Start }
     }
 
     /// The next token that is not blank.

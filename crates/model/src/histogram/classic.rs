@@ -93,10 +93,7 @@ impl ClassicHistogram {
             zero_count: 0.0,
             count,
             sum: self.sum,
-            positive_spans: vec![Span {
-                offset: 0,
-                length: u32::try_from(populations.len()).unwrap_or(u32::MAX),
-            }],
+            positive_spans: vec![Span { offset: 0, length: u32::try_from(populations.len()).unwrap_or(u32::MAX) }],
             positive_buckets: populations,
             negative_spans: Vec::new(),
             negative_buckets: Vec::new(),
@@ -132,24 +129,14 @@ mod tests {
             &[(10.0, 5.0), (1.0, 2.0), (1.0, 99.0), (5.0, 2.0)],
         ] {
             let native = classic(Some(6.0), buckets).to_native().unwrap();
-            assert_eq!(
-                (native.schema, native.count, native.sum),
-                (CUSTOM_BUCKETS_SCHEMA, 6.0, 7.5)
-            );
+            assert_eq!((native.schema, native.count, native.sum), (CUSTOM_BUCKETS_SCHEMA, 6.0, 7.5));
             assert_eq!(native.custom_values, [1.0, 5.0, 10.0]);
             assert_eq!(native.positive_buckets, [2.0, 3.0, 1.0]);
-            let spans: Vec<_> = native
-                .positive_spans
-                .iter()
-                .map(|span| (span.offset, span.length))
-                .collect();
+            let spans: Vec<_> = native.positive_spans.iter().map(|span| (span.offset, span.length)).collect();
             assert_eq!(spans, [(0, 1), (1, 2)]);
         }
         let only_count = classic(Some(2.5), &[]).to_native().unwrap();
-        assert_eq!(
-            (only_count.custom_values, only_count.positive_buckets),
-            (vec![], vec![2.5])
-        );
+        assert_eq!((only_count.custom_values, only_count.positive_buckets), (vec![], vec![2.5]));
         assert_eq!(classic(None, &[(1.0, 4.0)]).to_native().unwrap().count, 4.0);
         assert_eq!(classic(None, &[]).to_native().unwrap().positive_spans, []);
     }
@@ -158,19 +145,11 @@ mod tests {
     fn contradictions_are_told() {
         for (count, buckets, message) in [
             (None, &[(f64::NAN, 1.0)][..], "bucket boundary must not be NaN"),
-            (
-                None,
-                &[(0.5, -1.0)],
-                "bucket count must be non-negative: le=0.5, count=-1",
-            ),
+            (None, &[(0.5, -1.0)], "bucket count must be non-negative: le=0.5, count=-1"),
             (Some(-2.0), &[], "count must be non-negative: count=-2"),
             (None, &[(1.0, 3.0), (2.0, 1.0)], "count is not cumulative: 1 < 3"),
             (Some(2.0), &[(1.0, 3.0)], "count is not cumulative: 2 < 3"),
-            (
-                Some(2e6),
-                &[(f64::INFINITY, 3.0)],
-                "count mismatch: count=2e+06 != le=+Inf count=3",
-            ),
+            (Some(2e6), &[(f64::INFINITY, 3.0)], "count mismatch: count=2e+06 != le=+Inf count=3"),
         ] {
             assert_eq!(classic(count, buckets).to_native().unwrap_err().to_string(), message);
         }

@@ -48,9 +48,7 @@ fn lists_of_texts_are_known() {
         (r"[^\x00-\x{10FFFF}]", Some(&[])),
     ] {
         let regex = Regex::anchored(pattern).unwrap();
-        let found = regex
-            .set_matches()
-            .map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let found = regex.set_matches().map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(found.as_deref(), texts, "{pattern}");
     }
     let many: Vec<_> = (0..5000).map(|n| format!("pod-{n}")).collect();
@@ -80,11 +78,7 @@ fn starts_are_known() {
         ("a.*", false, false),
     ] {
         let regex = Regex::anchored(pattern).unwrap();
-        assert_eq!(
-            (regex.matches_everything(), regex.matches_all_nonempty()),
-            (everything, nonempty),
-            "{pattern}"
-        );
+        assert_eq!((regex.matches_everything(), regex.matches_all_nonempty()), (everything, nonempty), "{pattern}");
     }
 }
 
@@ -112,14 +106,8 @@ fn matches_are_replaced() {
 
 #[test]
 fn a_wrapped_expression_is_part_of_a_longer_one() {
-    assert_eq!(
-        Regex::wrapped("(a").unwrap_err().to_string(),
-        "error parsing regexp: missing closing ): `^(?s:(a)$`"
-    );
-    assert_eq!(
-        Regex::anchored("(a").unwrap_err().to_string(),
-        "error parsing regexp: missing closing ): `(a`"
-    );
+    assert_eq!(Regex::wrapped("(a").unwrap_err().to_string(), "error parsing regexp: missing closing ): `^(?s:(a)$`");
+    assert_eq!(Regex::anchored("(a").unwrap_err().to_string(), "error parsing regexp: missing closing ): `(a`");
     let odd = Regex::wrapped("a)|(?:b").unwrap();
     assert!(odd.is_match("ax") && odd.is_match("xb") && !odd.is_match("xa"));
 }
@@ -151,10 +139,7 @@ fn expression() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| parts.concat()),
             prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| format!("({})", parts.join("|"))),
-            (
-                inner.clone(),
-                prop::sample::select(vec!["?", "{2}", "{0,2}", "*", "+?"])
-            )
+            (inner.clone(), prop::sample::select(vec!["?", "{2}", "{0,2}", "*", "+?"]))
                 .prop_map(|(part, operator)| format!("(?:{part}){operator}")),
             inner.prop_map(|part| format!("(?i:{part})")),
         ]

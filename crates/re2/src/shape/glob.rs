@@ -16,20 +16,12 @@ pub(super) struct Glob {
 
 impl Glob {
     pub(super) fn text(text: &str) -> Self {
-        Self {
-            head: text.to_owned(),
-            rest: Vec::new(),
-            size: text.len(),
-        }
+        Self { head: text.to_owned(), rest: Vec::new(), size: text.len() }
     }
 
     /// At least this many characters.
     pub(super) fn gap(characters: usize) -> Self {
-        Self {
-            head: String::new(),
-            rest: vec![(characters, String::new())],
-            size: 1,
-        }
+        Self { head: String::new(), rest: vec![(characters, String::new())], size: 1 }
     }
 
     pub(super) fn is_text(&self) -> bool {
@@ -83,9 +75,7 @@ impl Pattern {
         let middle = glob.rest.iter();
         Self {
             head: glob.head,
-            middle: middle
-                .map(|(gap, text)| (*gap, Finder::new(text).into_owned()))
-                .collect(),
+            middle: middle.map(|(gap, text)| (*gap, Finder::new(text).into_owned())).collect(),
             last_gap,
             tail,
         }

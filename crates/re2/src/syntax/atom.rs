@@ -20,11 +20,7 @@ pub(super) struct Atom {
 
 impl Atom {
     pub(super) fn leaf(hir: Hir) -> Self {
-        Self {
-            hir,
-            copies: 1,
-            depth: 1,
-        }
+        Self { hir, copies: 1, depth: 1 }
     }
 
     pub(super) fn concat(atoms: Vec<Self>) -> Self {
@@ -50,11 +46,7 @@ impl Atom {
 
     pub(super) fn capture(self, index: u32) -> Self {
         Self {
-            hir: Hir::capture(Capture {
-                index,
-                name: None,
-                sub: Box::new(self.hir),
-            }),
+            hir: Hir::capture(Capture { index, name: None, sub: Box::new(self.hir) }),
             depth: self.depth + 1,
             ..self
         }
@@ -62,10 +54,7 @@ impl Atom {
 
     /// The atom with one more level around it, which counts and does nothing.
     pub(super) fn deepen(self) -> Self {
-        Self {
-            depth: self.depth + 1,
-            ..self
-        }
+        Self { depth: self.depth + 1, ..self }
     }
 
     /// The atom repeated; `None` if that asks for too many copies.
@@ -79,12 +68,7 @@ impl Atom {
             return None;
         }
         Some(Self {
-            hir: Hir::repetition(Repetition {
-                min: bounds.min,
-                max: bounds.max,
-                greedy,
-                sub: Box::new(self.hir),
-            }),
+            hir: Hir::repetition(Repetition { min: bounds.min, max: bounds.max, greedy, sub: Box::new(self.hir) }),
             copies,
             depth: self.depth + 1,
         })

@@ -74,9 +74,7 @@ pub(super) fn brackets(text: &str, ignore_case: bool) -> Result<(Hir, &str), Err
 /// Reads `a` or `a-z` inside the brackets that start at `brackets`.
 fn member_or_range<'a>(text: &'a str, brackets: &str, ignore_case: bool) -> Result<(ClassUnicode, &'a str), Error> {
     let (low, rest) = member(text, brackets)?;
-    let end = rest
-        .strip_prefix('-')
-        .filter(|end| !end.is_empty() && !end.starts_with(']'));
+    let end = rest.strip_prefix('-').filter(|end| !end.is_empty() && !end.starts_with(']'));
     let (high, rest) = match end {
         Some(end) => member(end, brackets)?,
         None => (low, rest),
@@ -87,11 +85,7 @@ fn member_or_range<'a>(text: &'a str, brackets: &str, ignore_case: bool) -> Resu
     // Surrogates are no characters: a range that starts or ends with one starts after or ends before them all.
     let low = char::from_u32(low).unwrap_or('\u{e000}');
     let high = char::from_u32(high).unwrap_or('\u{d7ff}');
-    let class = if low <= high {
-        range(low, high, ignore_case)
-    } else {
-        ClassUnicode::empty()
-    };
+    let class = if low <= high { range(low, high, ignore_case) } else { ClassUnicode::empty() };
     Ok((class, rest))
 }
 
@@ -100,9 +94,7 @@ fn member<'a>(text: &'a str, brackets: &str) -> Result<(u32, &'a str), Error> {
         return escape::character(text);
     }
     let mut chars = text.chars();
-    let first = chars
-        .next()
-        .ok_or_else(|| Error::new(ErrorKind::MissingBracket, brackets))?;
+    let first = chars.next().ok_or_else(|| Error::new(ErrorKind::MissingBracket, brackets))?;
     Ok((u32::from(first), chars.as_str()))
 }
 
@@ -138,9 +130,7 @@ fn escaped_class(text: &str, ignore_case: bool) -> Result<Option<(ClassUnicode, 
 /// Reads `\pL`, `\PL`, `\p{Greek}` or `\p{^Greek}`.
 fn unicode(text: &str, ignore_case: bool) -> Result<(ClassUnicode, &str), Error> {
     let (name, rest) = match text[2..].strip_prefix('{') {
-        Some(braced) => braced
-            .split_once('}')
-            .ok_or_else(|| Error::new(ErrorKind::CharRange, text))?,
+        Some(braced) => braced.split_once('}').ok_or_else(|| Error::new(ErrorKind::CharRange, text))?,
         None => {
             let mut chars = text[2..].chars();
             chars.next();
@@ -162,11 +152,7 @@ fn unicode(text: &str, ignore_case: bool) -> Result<(ClassUnicode, &str), Error>
 
 /// The characters of a general category or a script.
 fn unicode_table(name: &str) -> Option<ClassUnicode> {
-    if name.is_empty()
-        || !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte))
-    {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte)) {
         return None;
     }
     if matches!(name, "Cs" | "Surrogate") {

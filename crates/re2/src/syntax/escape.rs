@@ -23,17 +23,12 @@ pub(super) fn character(text: &str) -> Result<(u32, &str), Error> {
         other if other.is_ascii() && !other.is_ascii_alphanumeric() => Some(u32::from(other)),
         _ => None,
     };
-    code.map(|code| (code, after_first))
-        .ok_or_else(|| refuse(text, after_first))
+    code.map(|code| (code, after_first)).ok_or_else(|| refuse(text, after_first))
 }
 
 /// Up to three octal digits.
 fn octal(text: &str) -> (u32, &str) {
-    let length = text
-        .bytes()
-        .take(3)
-        .take_while(|byte| is_octal(char::from(*byte)))
-        .count();
+    let length = text.bytes().take(3).take_while(|byte| is_octal(char::from(*byte))).count();
     let (digits, rest) = text.split_at(length);
     let code = digits.bytes().fold(0, |code, digit| code * 8 + u32::from(digit - b'0'));
     (code, rest)
@@ -52,9 +47,7 @@ fn hexadecimal(text: &str) -> Result<(u32, &str), Error> {
             return Err(refuse(text, ""));
         };
         let code = high.to_digit(16).zip(low.and_then(|low| low.to_digit(16)));
-        return code
-            .map(|(high, low)| (high * 16 + low, chars.as_str()))
-            .ok_or_else(|| refuse(text, chars.as_str()));
+        return code.map(|(high, low)| (high * 16 + low, chars.as_str())).ok_or_else(|| refuse(text, chars.as_str()));
     }
     chars.next();
     let mut code = None;

@@ -1,0 +1,151 @@
+//! What a group answers to its other replicas.
+
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, StreamExt};
+use futures::{FutureExt, stream};
+use openraft::errors::RaftError;
+use proto::raft::{self, append_reply, call::Call as Ask, reply::Reply as Told, snapshot_reply};
+use raftlog::{TypeConfig, WireError, vote_to_proto};
+
+use crate::receive::Receiving;
+use crate::wire;
+use crate::{Group, StateMachine};
+
+/// A group of any state machine.
+pub(crate) trait Serve: Send + Sync {
+    fn call(&self, ask: Ask) -> BoxFuture<'_, Told>;
+    fn append(&self, requests: BoxStream<'static, raft::AppendRequest>) -> BoxStream<'static, raft::AppendReply>;
+    fn install(
+        &self,
+        offer: raft::SnapshotOffer,
+        frames: BoxStream<'static, raft::SnapshotFrame>,
+    ) -> BoxStream<'static, raft::SnapshotReply>;
+}
+
+impl<S: StateMachine> Serve for Group<S> {
+    fn call(&self, ask: Ask) -> BoxFuture<'_, Told> {
+        let answer = async move {
+            let told = match ask {
+                Ask::Vote(request) => {
+                    let reply = self.raft().vote(wire::vote_request_from_proto(&request)?).await?;
+                    Told::Vote(wire::vote_reply_to_proto(&reply))
+                }
+                Ask::PreVote(request) => {
+                    let reply = self.raft().pre_vote(wire::vote_request_from_proto(&request)?).await?;
+                    Told::Vote(wire::vote_reply_to_proto(&reply))
+                }
+                Ask::Heartbeat(request) => {
+                    let prev = request.prev;
+                    let reply = self.raft().append_entries(wire::append_from_proto(request)?).await?;
+                    Told::Append(wire::append_reply_to_proto(reply, prev))
+                }
+                Ask::Transfer(request) => {
+                    let request = wire::transfer_from_proto(&request)?;
+                    let taken_up = self.raft().handle_transfer_leader(request).await;
+                    let taken_up = taken_up.map_err(|fatal| Refusal(fatal.to_string()))?;
+                    taken_up.map_err(|error| Refusal(error.to_string()))?;
+                    Told::Accepted(raft::reply::Accepted {})
+                }
+            };
+            Ok::<_, Refusal>(told)
+        };
+        answer.map(|told| told.unwrap_or_else(|Refusal(why)| Told::Refused(why))).boxed()
+    }
+
+    fn append(&self, requests: BoxStream<'static, raft::AppendRequest>) -> BoxStream<'static, raft::AppendReply> {
+        let group = self.id();
+        // A request that makes no sense ends the stream: the leader opens another one from what it knows for sure.
+        let requests = requests.map(wire::append_from_proto).scan((), move |(), request| {
+            let request = request.inspect_err(|error| tracing::warn!(%group, %error, "ending an append stream"));
+            futures::future::ready(request.ok())
+        });
+        let replies = self.raft().stream_append(requests).map(|reply| match reply {
+            Ok(reply) => wire::stream_reply_to_proto(reply),
+            Err(fatal) => raft::AppendReply { result: Some(append_reply::Result::Refused(fatal.to_string())) },
+        });
+        replies.boxed()
+    }
+
+    fn install(
+        &self,
+        offer: raft::SnapshotOffer,
+        frames: BoxStream<'static, raft::SnapshotFrame>,
+    ) -> BoxStream<'static, raft::SnapshotReply> {
+        let steps = stream::unfold(Step::Offered(self.clone(), offer, frames), |step| async move {
+            let (reply, next) = step.advance().await?;
+            Some((raft::SnapshotReply { reply: Some(reply) }, next))
+        });
+        steps.boxed()
+    }
+}
+
+/// Where a snapshot transfer is.
+enum Step<S: StateMachine> {
+    Offered(Group<S>, raft::SnapshotOffer, BoxStream<'static, raft::SnapshotFrame>),
+    Receiving(Group<S>, raftlog::Vote, Box<Receiving>, BoxStream<'static, raft::SnapshotFrame>),
+    Done,
+}
+
+impl<S: StateMachine> Step<S> {
+    /// The next reply and what comes after it; `None` at the end.
+    async fn advance(self) -> Option<(snapshot_reply::Reply, Self)> {
+        let outcome = match self {
+            Self::Done => return None,
+            Self::Offered(group, offer, frames) => begin(group, offer, frames),
+            Self::Receiving(group, vote, receiving, frames) => {
+                let installed = receive(&group, vote, *receiving, frames).await;
+                installed.map(|vote| (snapshot_reply::Reply::Vote(vote), Self::Done))
+            }
+        };
+        Some(outcome.unwrap_or_else(|Refusal(why)| (snapshot_reply::Reply::Refused(why), Self::Done)))
+    }
+}
+
+fn begin<S: StateMachine>(
+    group: Group<S>,
+    offer: raft::SnapshotOffer,
+    frames: BoxStream<'static, raft::SnapshotFrame>,
+) -> Result<(snapshot_reply::Reply, Step<S>), Refusal> {
+    let vote = wire::vote(offer.vote.as_ref())?;
+    let manifest = offer.manifest.ok_or_else(|| Refusal("the offer has no manifest".to_owned()))?;
+    let receiving = Receiving::new(group.folder().clone(), manifest).map_err(|error| Refusal(error.to_string()))?;
+    let want = snapshot_reply::Reply::Want(receiving.want());
+    Ok((want, Step::Receiving(group, vote, Box::new(receiving), frames)))
+}
+
+/// Takes the files and installs the snapshot; returns this node's vote.
+async fn receive<S: StateMachine>(
+    group: &Group<S>,
+    vote: raftlog::Vote,
+    mut receiving: Receiving,
+    mut frames: BoxStream<'static, raft::SnapshotFrame>,
+) -> Result<raft::Vote, Refusal> {
+    while !receiving.is_complete() {
+        let frame = frames.next().await.ok_or_else(|| Refusal("the leader broke off".to_owned()))?;
+        let taken = group.saving().run(move || {
+            let result = receiving.take(frame);
+            (receiving, result)
+        });
+        let (back, result) = taken.await;
+        result.map_err(|error| Refusal(error.to_string()))?;
+        receiving = back;
+    }
+    let snapshot = receiving.finish().into_snapshot()?;
+    let installed = group.raft().install_full_snapshot(vote, snapshot).await;
+    Ok(vote_to_proto(&installed.map_err(|fatal| Refusal(fatal.to_string()))?.vote))
+}
+
+/// Why a message was not taken up, in words for the other side.
+struct Refusal(String);
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<RaftError<TypeConfig>> for Refusal {
+    fn from(error: RaftError<TypeConfig>) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,224 @@
+//! Some nodes in one process, with a network that can be cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use consensus::{
+    AppendStream, Duplex, Group, GroupEnv, Groups, Network, SnapshotReader, SnapshotStream, SnapshotWriter, Standing,
+    StateMachine, Timing, Unreachable,
+};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use model::{NodeId, ShardId};
+use parking_lot::Mutex;
+use proto::raft;
+use raftlog::MemoryDevice;
+use stdx::{Clock, CpuPool, RealDisk, Tasks};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+pub(crate) const SHARD: ShardId = ShardId(1);
+
+/// Remembers every command. Its snapshot is a file for each hundred commands and one for the rest.
+#[derive(Clone, Default)]
+pub(crate) struct Words(pub(crate) Vec<Bytes>);
+
+impl StateMachine for Words {
+    type View = Vec<Bytes>;
+
+    fn apply(&mut self, _log_index: u64, command: Bytes) -> Bytes {
+        self.0.push(command);
+        Bytes::from(self.0.len().to_string())
+    }
+
+    fn view(&self) -> Vec<Bytes> {
+        self.0.clone()
+    }
+
+    fn save(view: &Vec<Bytes>, files: &mut SnapshotWriter<'_>) -> io::Result<()> {
+        for part in view.chunks(100) {
+            files.put("words", "txt", &[part.join(&b'\n').as_slice()])?;
+        }
+        Ok(())
+    }
+
+    fn install(&mut self, files: &SnapshotReader<'_>) -> io::Result<()> {
+        self.0.clear();
+        for file in files.files() {
+            let bytes = files.read(file)?;
+            self.0.extend(bytes.split(|byte| *byte == b'\n').map(Bytes::copy_from_slice));
+        }
+        Ok(())
+    }
+}
+
+/// Delivers messages between nodes of one process.
+#[derive(Default)]
+pub(crate) struct Wires {
+    nodes: Mutex<BTreeMap<NodeId, Groups>>,
+    down: Mutex<BTreeSet<NodeId>>,
+    pub(crate) snapshot_bytes: Arc<Mutex<usize>>,
+}
+
+impl Wires {
+    pub(crate) fn set_down(&self, node: NodeId, down: bool) {
+        let mut nodes = self.down.lock();
+        if down {
+            nodes.insert(node)
+        } else {
+            nodes.remove(&node)
+        };
+    }
+
+    fn find(&self, from: NodeId, to: NodeId) -> Result<Groups, Unreachable> {
+        let down = self.down.lock();
+        let nodes = self.nodes.lock();
+        let reachable = nodes.get(&to).filter(|_| !down.contains(&from) && !down.contains(&to));
+        reachable.cloned().ok_or_else(|| Unreachable(format!("no way from {from} to {to}")))
+    }
+}
+
+/// The wires as one node sees them.
+struct Ends(NodeId, Arc<Wires>);
+
+impl Network for Ends {
+    fn call(&self, to: NodeId, call: raft::Call, _: Duration) -> BoxFuture<'_, Result<raft::Reply, Unreachable>> {
+        async move { Ok(self.1.find(self.0, to)?.call(call).await) }.boxed()
+    }
+
+    fn append(&self, to: NodeId) -> BoxFuture<'_, Result<AppendStream, Unreachable>> {
+        async move {
+            let groups = self.1.find(self.0, to)?;
+            let (requests, frames) = mpsc::channel(16);
+            let (wires, from) = (self.1.clone(), self.0);
+            let frames = ReceiverStream::new(frames).take_while(move |_| {
+                let connected = wires.find(from, to).is_ok();
+                async move { connected }
+            });
+            let replies = groups.append(frames.boxed());
+            let wires = self.1.clone();
+            let answers = replies.map(move |reply| wires.find(from, to).map(|_| reply)).boxed();
+            Ok(Duplex { requests, answers })
+        }
+        .boxed()
+    }
+
+    fn install(&self, to: NodeId) -> BoxFuture<'_, Result<SnapshotStream, Unreachable>> {
+        async move {
+            let groups = self.1.find(self.0, to)?;
+            let (requests, frames) = mpsc::channel(16);
+            let count = self.1.snapshot_bytes.clone();
+            let frames = ReceiverStream::new(frames).inspect(move |frame: &raft::SnapshotFrame| {
+                if let Some(raft::snapshot_frame::Frame::Chunk(chunk)) = &frame.frame {
+                    *count.lock() += chunk.data.len();
+                }
+            });
+            let replies = groups.install(frames.boxed());
+            Ok(Duplex { requests, answers: replies.map(Ok).boxed() })
+        }
+        .boxed()
+    }
+}
+
+/// One node: what survives it, and what does not.
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    log: Arc<MemoryDevice>,
+    folder: PathBuf,
+    pub(crate) group: Group<Words>,
+}
+
+pub(crate) struct Cluster {
+    temporary: tempfile::TempDir,
+    pub(crate) wires: Arc<Wires>,
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Cluster {
+    /// A group of `count` voters.
+    pub(crate) async fn new(count: u64) -> Self {
+        let wires = Arc::new(Wires::default());
+        let mut cluster = Self { temporary: tempfile::tempdir().unwrap(), wires, nodes: Vec::new() };
+        for _ in 0..count {
+            cluster.add_node().await;
+        }
+        let voters: Vec<_> = cluster.nodes.iter().map(|node| node.id).collect();
+        for node in &cluster.nodes {
+            node.group.initialize(voters.clone()).await.unwrap();
+        }
+        cluster
+    }
+
+    /// A node that takes part in nothing yet.
+    pub(crate) async fn add_node(&mut self) -> NodeId {
+        let id = NodeId(self.nodes.len() as u64 + 1);
+        let log = Arc::new(MemoryDevice::new());
+        let folder = self.temporary.path().join(id.to_string());
+        let group = self.open(id, log.clone(), folder.clone()).await;
+        self.nodes.push(Node { id, log, folder, group });
+        id
+    }
+
+    /// Stops a node and starts it again from what it has on its disk.
+    pub(crate) async fn restart(&mut self, id: NodeId) {
+        let at = self.nodes.iter().position(|node| node.id == id).unwrap();
+        self.nodes[at].group.shutdown().await;
+        let (log, folder) = (self.nodes[at].log.clone(), self.nodes[at].folder.clone());
+        self.nodes[at].group = self.open(id, log, folder).await;
+    }
+
+    async fn open(&self, node: NodeId, log: Arc<MemoryDevice>, folder: PathBuf) -> Group<Words> {
+        let env = GroupEnv {
+            node,
+            timing: Timing::default(),
+            log,
+            disk: Arc::new(RealDisk),
+            network: Arc::new(Ends(node, self.wires.clone())),
+            clock: Clock::system(),
+            tasks: Tasks::new(),
+            applying: CpuPool::inline(),
+            saving: CpuPool::inline(),
+        };
+        let group = Group::open(SHARD, Words::default(), folder, env).await.unwrap();
+        let groups = Groups::new();
+        groups.insert(&group);
+        self.wires.nodes.lock().insert(node, groups);
+        group
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        self.nodes.iter().find(|node| node.id == id).unwrap()
+    }
+
+    /// The node that leads and can propose, other than `not`.
+    pub(crate) async fn leader(&self, not: Option<NodeId>) -> &Node {
+        loop {
+            for node in &self.nodes {
+                let leads = node.group.status().standing == Standing::Leader && Some(node.id) != not;
+                if leads && node.group.read_index().await.is_ok() {
+                    return node;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Proposes words at whoever leads, trying again as a client would.
+    pub(crate) async fn say(&self, words: &[&str], not: Option<NodeId>) {
+        for word in words {
+            while self.leader(not).await.group.propose(Bytes::from(word.to_string())).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// What a node has, once it has applied as much as `like`.
+pub(crate) async fn words(node: &Node, like: &Node) -> Vec<String> {
+    node.group.applied(like.group.view().await.0).await;
+    node.group.view().await.1.iter().map(|word| String::from_utf8(word.to_vec()).unwrap()).collect()
+}

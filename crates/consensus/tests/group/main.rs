@@ -1,0 +1,120 @@
+//! A group over several nodes of one process, in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+mod cluster;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use cluster::{Cluster, words};
+use consensus::{ProposeError, Standing};
+
+#[tokio::test(start_paused = true)]
+async fn what_is_proposed_reaches_every_replica() {
+    let cluster = Cluster::new(3).await;
+    let leader = cluster.leader(None).await;
+    let proposed = leader.group.propose(Bytes::from("a")).await.unwrap();
+    assert_eq!(proposed.answer, "1");
+    cluster.say(&["b", "c"], None).await;
+    for node in &cluster.nodes {
+        assert_eq!(words(node, leader).await, ["a", "b", "c"]);
+    }
+    let follower = cluster.nodes.iter().find(|node| node.id != leader.id).unwrap();
+    let refused = follower.group.propose(Bytes::from("x")).await;
+    assert_eq!(refused, Err(ProposeError::NotLeader(cluster::SHARD, Some(leader.id))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_leader_is_replaced_and_follows_when_it_is_back() {
+    let cluster = Cluster::new(3).await;
+    cluster.say(&["a"], None).await;
+    let old = cluster.leader(None).await;
+    cluster.wires.set_down(old.id, true);
+    // The old leader takes the command and can't commit it; whoever waits for it must not hear that it was refused.
+    let lost = old.group.submit(Bytes::from("lost")).await.unwrap();
+    cluster.say(&["b"], Some(old.id)).await;
+    cluster.wires.set_down(old.id, false);
+    let new = cluster.leader(Some(old.id)).await;
+    assert_eq!(words(old, new).await, ["a", "b"]);
+    assert!(matches!(lost.await, Err(ProposeError::Unknown(_) | ProposeError::NotLeader(..))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_cut_off_gives_no_read_index() {
+    let cluster = Cluster::new(3).await;
+    cluster.say(&["a"], None).await;
+    let old = cluster.leader(None).await;
+    assert_eq!(old.group.read_index().await, Ok(old.group.view().await.0));
+    cluster.wires.set_down(old.id, true);
+    assert!(old.group.read_index().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn leadership_moves_on_request() {
+    let cluster = Cluster::new(3).await;
+    let leader = cluster.leader(None).await;
+    let heir = cluster.nodes.iter().find(|node| node.id != leader.id).unwrap();
+    leader.group.transfer_leader(heir.id).await.unwrap();
+    heir.group.wait_for(|status| status.standing == Standing::Leader).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_from_the_snapshot_and_the_log() {
+    let mut cluster = Cluster::new(1).await;
+    let said: Vec<String> = (0..250).map(|number| format!("word{number}")).collect();
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    cluster.say(&said[..220], None).await;
+    let node = cluster.nodes[0].id;
+    let before = cluster.node(node).group.status().log_count;
+    cluster.node(node).group.snapshot().await.unwrap();
+    cluster.node(node).group.wait_for(|status| status.snapshot_count >= before).await.unwrap();
+    cluster.say(&said[220..], None).await;
+    cluster.restart(node).await;
+    let leader = cluster.leader(None).await;
+    assert_eq!(words(leader, leader).await, said);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_node_takes_the_snapshot_and_one_that_was_away_only_what_it_lacks() {
+    let mut cluster = Cluster::new(1).await;
+    let said: Vec<String> = (0..1200).map(|number| format!("word{number:04}")).collect();
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    cluster.say(&said[..600], None).await;
+    let first = cluster.nodes[0].id;
+    take_snapshot(&cluster).await;
+    let second = cluster.add_node().await;
+    let leader = cluster.node(first);
+    leader.group.add_learner(second).await.unwrap();
+    leader.group.wait_for(|status| status.learners.contains(&second)).await.unwrap();
+    assert_eq!(words(cluster.node(second), leader).await, said[..600]);
+    let full = *cluster.wires.snapshot_bytes.lock();
+    assert!(full >= 600 * 9 - 6, "{full}");
+
+    // The learner is away while another six hundred are said, snapshotted and purged.
+    take_snapshot_on(&cluster, second).await;
+    cluster.wires.set_down(second, true);
+    cluster.say(&said[600..], None).await;
+    take_snapshot(&cluster).await;
+    let purged = leader.group.wait_for(|status| status.purged_count > 900).await;
+    assert!(purged.is_some(), "a follower that is away does not hold the log");
+    cluster.wires.set_down(second, false);
+    assert_eq!(words(cluster.node(second), cluster.node(first)).await, said);
+    let more = *cluster.wires.snapshot_bytes.lock() - full;
+    assert!((5000..6000).contains(&more), "it fetched {more} bytes, not only the new files");
+
+    cluster.leader(None).await.group.set_voters(BTreeSet::from([first, second])).await.unwrap();
+    let status = cluster.node(second).group.wait_for(|status| status.voters.len() == 2 && !status.is_joint).await;
+    assert_eq!(status.unwrap().standing, Standing::Follower);
+}
+
+async fn take_snapshot(cluster: &Cluster) {
+    take_snapshot_on(cluster, cluster.leader(None).await.id).await;
+}
+
+async fn take_snapshot_on(cluster: &Cluster, node: model::NodeId) {
+    let group = &cluster.node(node).group;
+    let count = group.status().applied_count;
+    group.snapshot().await.unwrap();
+    group.wait_for(|status| status.snapshot_count >= count).await.unwrap();
+}

@@ -1,0 +1,175 @@
+//! Key → slot → shard → replicas.
+
+use std::collections::BTreeMap;
+
+use model::{Labels, METRIC_NAME, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// The slot of one part of a target.
+pub fn slot_of_target(target: TargetId, part: u32) -> Slot {
+    let mut bytes = [0; 20];
+    bytes[..16].copy_from_slice(&target.0.to_le_bytes());
+    bytes[16..].copy_from_slice(&part.to_le_bytes());
+    slot_of_key(xxh3_64(&bytes))
+}
+
+/// The slot of a pushed series: that of all its labels but the metric name, so that what one thing says about itself
+/// lies together.
+pub fn slot_of_series(tenant: &TenantId, labels: &Labels) -> Slot {
+    let mut hash = Xxh3::new();
+    hash.update(tenant.as_str().as_bytes());
+    for (name, value) in labels.iter().filter(|(name, _)| *name != METRIC_NAME) {
+        // 0xff is in no text: it keeps ("a", "bc") and ("ab", "c") apart.
+        for text in [name, value] {
+            hash.update(text.as_bytes());
+            hash.update(&[0xff]);
+        }
+    }
+    slot_of_key(hash.digest())
+}
+
+/// The part of its target that a series belongs to, when the target has `parts` parts, a power of two.
+///
+/// `hash` is that of the labels without `le`, so that a histogram stays together.
+pub fn part_of(hash: SeriesHash, parts: u32) -> u32 {
+    debug_assert!(parts.is_power_of_two());
+    // The upper bits: the lower ones have chosen nothing else so far, but slots take theirs from the low end.
+    (hash.0 >> 32) as u32 & (parts - 1)
+}
+
+fn slot_of_key(key: u64) -> Slot {
+    Slot((key % u64::from(SLOT_COUNT)) as u16)
+}
+
+/// One shard, as the map has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// The nodes that hold it, the preferred leader first.
+    pub replicas: Vec<NodeId>,
+    /// The nodes that it was born on. Only they may set up its Raft group; everyone else is let in by its leader.
+    pub born_on: Vec<NodeId>,
+    /// Nodes that are on their way to be replicas: they follow, and answer nobody yet.
+    pub joining: Vec<NodeId>,
+}
+
+/// Which shard owns which slot, and who holds it. Versioned: the epoch rises with each change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardMap {
+    /// The version.
+    pub epoch: u64,
+    /// The owner of each slot; [`SLOT_COUNT`] long.
+    slots: Vec<ShardId>,
+    /// All shards; the first one is meta, which owns no slots.
+    pub shards: BTreeMap<ShardId, Shard>,
+}
+
+/// Why a map makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShardMapError {
+    /// Not one owner for each slot.
+    #[error("a shard map has {0} slots instead of {SLOT_COUNT}")]
+    Slots(usize),
+    /// A slot belongs to a shard that is not there, or to meta.
+    #[error("slot {0} belongs to shard {1}, which is no data shard of the map")]
+    Unowned(Slot, ShardId),
+}
+
+impl ShardMap {
+    /// A map that spreads the slots over the data shards among these, in turn.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn born(shards: BTreeMap<ShardId, Shard>) -> Self {
+        assert!(shards.keys().any(|id| *id != ShardId::META), "a cluster has at least one data shard");
+        let owners = shards.keys().copied().filter(|id| *id != ShardId::META).cycle();
+        let slots = owners.take(SLOT_COUNT.into()).collect();
+        Self { epoch: 1, slots, shards }
+    }
+
+    /// A map from its parts.
+    ///
+    /// # Errors
+    /// If the parts contradict each other.
+    pub fn from_parts(
+        epoch: u64,
+        slots: Vec<ShardId>,
+        shards: BTreeMap<ShardId, Shard>,
+    ) -> Result<Self, ShardMapError> {
+        if slots.len() != usize::from(SLOT_COUNT) {
+            return Err(ShardMapError::Slots(slots.len()));
+        }
+        let owns = |shard: &ShardId| *shard != ShardId::META && shards.contains_key(shard);
+        match (0u16..).zip(&slots).find(|(_, shard)| !owns(shard)) {
+            Some((slot, shard)) => Err(ShardMapError::Unowned(Slot(slot), *shard)),
+            None => Ok(Self { epoch, slots, shards }),
+        }
+    }
+
+    /// The owner of each slot, in order.
+    pub fn slots(&self) -> &[ShardId] {
+        &self.slots
+    }
+
+    /// The data shards, ascending.
+    pub fn data_shards(&self) -> impl Iterator<Item = ShardId> {
+        self.shards.keys().copied().filter(|id| *id != ShardId::META)
+    }
+
+    /// The shard that owns a slot.
+    pub fn shard_of(&self, slot: Slot) -> ShardId {
+        self.slots[usize::from(slot.0)]
+    }
+
+    /// The nodes that hold a shard, the preferred leader first; none if the shard is unknown.
+    pub fn replicas(&self, shard: ShardId) -> &[NodeId] {
+        self.shards.get(&shard).map_or(&[], |shard| &shard.replicas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(count: u32) -> ShardMap {
+        let shard = Shard { replicas: vec![NodeId(1)], born_on: vec![NodeId(1)], joining: vec![] };
+        ShardMap::born((0..=count).map(|number| (ShardId(number), shard.clone())).collect())
+    }
+
+    #[test]
+    fn slots_are_spread_over_all_shards() {
+        let map = map(6);
+        let mut counts = BTreeMap::new();
+        for slot in 0..SLOT_COUNT {
+            *counts.entry(map.shard_of(Slot(slot))).or_insert(0) += 1;
+        }
+        assert!(counts.values().all(|count| [682, 683].contains(count)), "{counts:?}");
+        assert_eq!(ShardMap::from_parts(1, map.slots().to_vec(), map.shards.clone()), Ok(map));
+    }
+
+    #[test]
+    fn a_map_with_holes_is_refused() {
+        let map = map(2);
+        assert_eq!(ShardMap::from_parts(1, vec![], map.shards.clone()), Err(ShardMapError::Slots(0)));
+        let refused = ShardMap::from_parts(1, vec![ShardId(9); SLOT_COUNT.into()], map.shards);
+        assert_eq!(refused, Err(ShardMapError::Unowned(Slot(0), ShardId(9))));
+    }
+
+    #[test]
+    fn slots_never_change_between_versions() {
+        assert_eq!([0, 1].map(|part| slot_of_target(TargetId(7), part)), [Slot(1465), Slot(494)]);
+        let tenant = TenantId::default();
+        let up = Labels::from_pairs([(METRIC_NAME, "up"), ("job", "x")]);
+        let other = Labels::from_pairs([(METRIC_NAME, "other"), ("job", "x")]);
+        assert_eq!(slot_of_series(&tenant, &up), Slot(1070));
+        assert_eq!(slot_of_series(&tenant, &up), slot_of_series(&tenant, &other));
+        assert_ne!(slot_of_series(&tenant, &up), slot_of_series(&TenantId::new("b").unwrap(), &up));
+    }
+
+    #[test]
+    fn the_number_of_parts_only_splits() {
+        for hash in (0..1000u64).map(|number| SeriesHash(xxh3_64(&number.to_le_bytes()))) {
+            assert_eq!(part_of(hash, 1), 0);
+            assert!([part_of(hash, 4), part_of(hash, 4) + 4].contains(&part_of(hash, 8)));
+        }
+    }
+}

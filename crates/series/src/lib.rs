@@ -1,0 +1,18 @@
+//! The seam between storage and engine.
+//!
+//! Whoever has samples implements [`Queryable`]; whoever evaluates queries asks it to [`select`](Queryable::select) and gets
+//! a stream of [`Series`], sorted by labels, whose chunks it decodes into [`Samples`] when it needs them.
+
+mod budget;
+mod error;
+mod merge;
+mod queryable;
+mod samples;
+mod series;
+
+pub use budget::{Budget, Cancel};
+pub use error::QueryError;
+pub use merge::merge;
+pub use queryable::{Hints, LabelQuery, Queryable, Select, SeriesStream, Texts};
+pub use samples::Samples;
+pub use series::{Chunk, Series};

@@ -1,0 +1,81 @@
+//! What storage is asked.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use model::{Matcher, TimeRange};
+
+use crate::{Budget, QueryError, Series};
+
+/// A question for series.
+#[derive(Clone, Debug)]
+pub struct Select {
+    /// All must match. At least one does not match the empty text.
+    pub matchers: Arc<[Matcher]>,
+    /// Which samples are wanted.
+    pub range: TimeRange,
+    /// What they are for. Storage may use it to do less, never to answer something else.
+    pub hints: Hints,
+}
+
+/// What selected samples are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// The time between two steps of the query, in ms; 0 for an instant query.
+    pub step_ms: i64,
+    /// The range of a range selector, in ms; 0 for an instant selector.
+    pub range_ms: i64,
+    /// The innermost function or aggregation around the selector; empty if there is none.
+    pub function: &'static str,
+    /// Whether the labels are all that is wanted: series then come without chunks, if they have a sample in the range.
+    pub labels_only: bool,
+    /// The most series that are wanted; 0: all.
+    pub limit: usize,
+}
+
+/// A question for label names or values.
+#[derive(Clone, Debug)]
+pub struct LabelQuery {
+    /// All must match; empty: all series.
+    pub matchers: Arc<[Matcher]>,
+    /// Series without samples in this range may be left out.
+    pub range: TimeRange,
+    /// The most texts that are wanted; 0: all.
+    pub limit: usize,
+}
+
+/// Series, in batches, sorted by labels over all batches; no label set comes twice.
+pub type SeriesStream = BoxStream<'static, Result<Vec<Series>, QueryError>>;
+
+/// Sorted texts, none twice, and whether there are more than the limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The texts.
+    pub texts: Vec<String>,
+    /// Whether some were cut off.
+    pub truncated: bool,
+}
+
+/// Whoever has samples.
+///
+/// Work stops when the returned future or stream is dropped. Everything that is held for a query is charged to its budget.
+pub trait Queryable: Send + Sync {
+    /// The series that match and have samples in the range, with the chunks that hold these samples.
+    ///
+    /// # Errors
+    /// If some of the data can't be had: an answer is whole or it is an error.
+    fn select(&self, select: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>>;
+
+    /// The names of the labels of series that match.
+    ///
+    /// # Errors
+    /// As [`Queryable::select`].
+    fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>>;
+
+    /// The values of one label of series that match.
+    ///
+    /// # Errors
+    /// As [`Queryable::select`].
+    fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>>;
+}
