@@ -109,7 +109,8 @@ impl Values {
             }
             (None, Some(regex)) if lists_passing == passing && !regex.prefix().is_empty() => {
                 let prefix = regex.prefix();
-                let from = self.values.range(Arc::<str>::from(prefix)..).take_while(|(text, _)| text.starts_with(prefix));
+                let from =
+                    self.values.range(Arc::<str>::from(prefix)..).take_while(|(text, _)| text.starts_with(prefix));
                 from.filter(|(text, _)| regex.is_match(text)).for_each(|(_, value)| value.series.add_to(&mut set));
             }
             _ => {
