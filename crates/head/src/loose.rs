@@ -70,7 +70,7 @@ impl Timed {
         }
     }
 
-    fn size_bytes(&self) -> usize {
+    pub(crate) fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.value {
                 TimedValue::Float(_) => 0,

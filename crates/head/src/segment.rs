@@ -83,13 +83,7 @@ impl Segment {
             let bytes = group.raw_bytes();
             put_varint(tenant.as_str().len() as u64, &mut directory);
             directory.extend_from_slice(tenant.as_str().as_bytes());
-            put_varint(
-                match owner {
-                    Owner::Target(at) => u64::from(*at) * 2,
-                    Owner::Loose(at) => u64::from(*at) * 2 + 1,
-                },
-                &mut directory,
-            );
+            put_varint(owner.number(), &mut directory);
             put_varint(offset, &mut directory);
             put_varint(bytes.len() as u64, &mut directory);
             directory.extend_from_slice(&group.checksum().to_le_bytes());
@@ -174,8 +168,7 @@ fn read_entry(reader: &mut Reader<'_>, file: &Bytes, end: usize) -> Result<Entry
     };
     let (tenant, owner, bytes, checksum, first, last, rows, series) = read().map_err(|error| error.to_string())?;
     let tenant = std::str::from_utf8(tenant).ok().and_then(TenantId::new).ok_or("a tenant without a name")?;
-    let at = u32::try_from(owner / 2).map_err(|_| "a group of nobody")?;
-    let owner = if owner.is_multiple_of(2) { Owner::Target(at) } else { Owner::Loose(at) };
+    let owner = Owner::from_number(owner).ok_or("a group of nobody")?;
     let group = Group::mapped(bytes, checksum, range_of(first, last), rows as u32, series as u32);
     Ok(Entry { tenant, owned: Owned { owner, group: Arc::clone(&group) } })
 }

@@ -60,6 +60,21 @@ pub(crate) enum Owner {
     Loose(u32),
 }
 
+impl Owner {
+    /// The owner as files have it.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Self::Target(at) => u64::from(at) * 2,
+            Self::Loose(at) => u64::from(at) * 2 + 1,
+        }
+    }
+
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        let at = u32::try_from(number / 2).ok()?;
+        Some(if number.is_multiple_of(2) { Self::Target(at) } else { Self::Loose(at) })
+    }
+}
+
 /// A group and who it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Owned {
@@ -191,7 +206,7 @@ impl TenantHead {
         })
     }
 
-    fn families(&mut self, said: &[(Box<str>, model::Metadata)]) -> Families {
+    pub(crate) fn families(&mut self, said: &[(Box<str>, model::Metadata)]) -> Families {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         for (name, metadata) in said {
             for field in [name, metadata.metric_type.as_str(), &metadata.help, &metadata.unit] {
