@@ -126,10 +126,9 @@ impl Members {
             kept.columns[new as usize] = self.columns[at];
             moved[at] = new;
         }
-        let follow =
-            |map: &BTreeMap<u32, _>| map.iter().map(|(member, value)| (moved[*member as usize], *value)).collect();
-        kept.timed = follow(&self.timed);
-        kept.dormant = self.dormant.iter().map(|(member, time)| (moved[*member as usize], *time)).collect();
+        let place = |member: &u32| moved[*member as usize];
+        kept.timed = self.timed.iter().map(|(member, at)| (place(member), *at)).collect();
+        kept.dormant = self.dormant.iter().map(|(member, since)| (place(member), *since)).collect();
         *self = kept;
         moved
     }

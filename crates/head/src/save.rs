@@ -17,7 +17,7 @@ use proto::{entry, head};
 
 use crate::group::{Group, range_of};
 use crate::head::{CutGroups, Head, HeadLimits};
-use crate::segment::{Entry, Segment, SegmentError};
+use crate::segment::{Entry, Segment, SegmentError, SegmentFile};
 use crate::tenant::{Owned, Owner, TenantHead};
 use crate::view::HeadView;
 
@@ -41,7 +41,10 @@ impl Numbers {
 
     fn get<'a>(&self, groups: impl IntoIterator<Item = &'a Arc<Group>>) -> Vec<u64> {
         let number = |group| self.0.get(&Arc::as_ptr(group)).copied();
-        groups.into_iter().map(|group| number(group).expect("a group that is held is in a segment or unsealed")).collect()
+        groups
+            .into_iter()
+            .map(|group| number(group).expect("a group that is held is in a segment or unsealed"))
+            .collect()
     }
 }
 
@@ -68,19 +71,19 @@ impl HeadView {
 }
 
 impl Head {
-    /// Loads a head. `segment` gives the bytes of the segment file of a name; they are verified when they are read.
+    /// Loads a head. `segment` gives the segment file of a name and its bytes; they are verified when they are read.
     ///
     /// # Errors
     /// If a file is missing or is not what was saved.
     pub fn load(
         open_file: &[u8],
-        mut segment: impl FnMut(&str) -> Result<Bytes, SegmentError>,
+        mut segment: impl FnMut(&str) -> Result<(SegmentFile, Bytes), SegmentError>,
     ) -> Result<Self, SegmentError> {
         let bytes = zstd::decode_all(open_file).map_err(|error| damaged(error.to_string()))?;
         let saved = head::Head::decode(&bytes[..]).map_err(|error| damaged(error.to_string()))?;
         let segments = saved.segments.iter().map(|saved| {
-            let bytes = segment(&saved.file)?;
-            Segment::open(saved.number, &saved.file, &bytes).map(Arc::new)
+            let (file, bytes) = segment(&saved.file)?;
+            Segment::open(saved.number, file, &bytes).map(Arc::new)
         });
         let segments = segments.collect::<Result<imbl::Vector<_>, _>>()?;
         from_proto(saved, segments)
@@ -91,7 +94,7 @@ fn to_proto(head: &Head) -> head::Head {
     let numbers = Numbers::of(head);
     let segments = head.segments.iter().map(|segment| head::Segment {
         number: segment.number(),
-        file: segment.file().expect("segments are saved before the file that names them").to_owned(),
+        file: segment.file().expect("segments are saved before the file that names them").name.clone(),
     });
     let cuts = head.cuts.iter().map(|(cut, groups)| {
         let tenants = groups.tenants.iter().map(|(tenant, owned)| head::TenantGroups {
@@ -131,9 +134,10 @@ fn from_proto(saved: head::Head, segments: imbl::Vector<Arc<Segment>>) -> Result
     }
     let mut cuts = imbl::OrdMap::new();
     for cut in saved.cuts {
-        let tenants = cut.tenants.iter().map(|tenant| {
-            Ok((tenant_id(&tenant.tenant)?, groups.get(&tenant.groups)?.into_iter().collect()))
-        });
+        let tenants = cut
+            .tenants
+            .iter()
+            .map(|tenant| Ok((tenant_id(&tenant.tenant)?, groups.get(&tenant.groups)?.into_iter().collect())));
         let tenants = tenants.collect::<Result<Vec<_>, SegmentError>>()?;
         cuts.insert(cut.cut, Arc::new(CutGroups { end_ms: cut.end_ms, tenants }));
     }

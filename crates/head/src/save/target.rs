@@ -113,7 +113,8 @@ fn groups_of(numbers: &[u64], loaded: &Loaded<'_>) -> Result<Vec<Arc<Group>>, Se
 }
 
 fn layout_to_proto(layout: &Layout, names: &Names) -> head::Layout {
-    let reference = |reference: &Arc<Reference>| head::Reference { hash: reference.hash, values: reference.values.to_vec() };
+    let reference =
+        |reference: &Arc<Reference>| head::Reference { hash: reference.hash, values: reference.values.to_vec() };
     head::Layout {
         hash: id_bytes(layout.hash.0),
         slots: layout.slots.to_vec(),

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chunk::{Chunk, Kind, Markers};
-use head::{
-    Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
+use head::{SegmentFile,     Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
     ScrapeRow, Selected, TimedValue,
 };
 use model::{CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, is_stale};
@@ -379,8 +378,9 @@ impl World {
         let mut files = BTreeMap::new();
         for segment in view.segments() {
             let (name, bytes) = (segment.number().to_string(), bytes::Bytes::from(segment.to_file().concat()));
-            segment.saved(&name, &bytes);
-            files.insert(name, bytes);
+            let file = SegmentFile { name: name.clone(), size_bytes: bytes.len() as u64, hash: 0 };
+            segment.saved(file.clone(), &bytes);
+            files.insert(name, (file, bytes));
         }
         let file = view.open_file();
         let loaded = Head::load(&file, |name| Ok(files[name].clone())).unwrap();
