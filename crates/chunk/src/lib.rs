@@ -42,5 +42,6 @@ pub mod wire;
 
 pub use chunk::{Chunk, Kind, MAX_ROWS, Markers, encode_floats, encode_histograms};
 pub use error::{DecodeError, EncodeError};
+pub use presence::{Presence, State};
 pub use samples::Samples;
 pub use value::Value;

@@ -1,4 +1,4 @@
-//! Numbers as bytes: what the headers of all columns are made of, and of what is built from columns.
+//! Numbers as bytes: what the headers of columns, and of whatever holds columns, are made of.
 
 use crate::DecodeError;
 
@@ -45,7 +45,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of `bytes`, which messages call `what`.
+    /// Reads `bytes`; `what` they are is named in errors.
     pub fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, what }
     }
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
     /// Says that nothing may be left.
     ///
     /// # Errors
-    /// [`DecodeError::Trailing`] if something is.
+    /// If something is.
     pub fn end(self) -> Result<(), DecodeError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -66,17 +66,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next `count` bytes.
+    /// Takes so many bytes.
     ///
     /// # Errors
-    /// If there are fewer.
+    /// If there are not so many.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeError::Truncated(self.what))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    /// The next byte.
+    /// Takes one byte.
     ///
     /// # Errors
     /// If there is none.
@@ -86,20 +86,20 @@ impl<'a> Reader<'a> {
         Ok(*first)
     }
 
-    /// Eight bytes, lowest first.
+    /// Takes eight bytes, lowest first.
     ///
     /// # Errors
-    /// If there are fewer.
+    /// If there are not so many.
     pub fn word(&mut self) -> Result<u64, DecodeError> {
         let (word, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated(self.what))?;
         self.rest = rest;
         Ok(u64::from_le_bytes(*word))
     }
 
-    /// What [`put_varint`] wrote.
+    /// Takes what [`put_varint`] wrote.
     ///
     /// # Errors
-    /// If the number is cut off or has more than ten bytes.
+    /// If the bytes end early, or the number does not.
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         Err(DecodeError::TooLarge { what: "a number's length in bytes", value: 11, limit: 10 })
     }
 
-    /// What [`put_signed`] wrote.
+    /// Takes what [`put_signed`] wrote.
     ///
     /// # Errors
     /// As [`Reader::varint`].
@@ -120,10 +120,10 @@ impl<'a> Reader<'a> {
         Ok(unzigzag(self.varint()?))
     }
 
-    /// A number of at most `limit`, called `what` in the message that says otherwise.
+    /// Takes a number of at most `limit`, called `what` in the message that says otherwise.
     ///
     /// # Errors
-    /// As [`Reader::varint`], and if the number is larger.
+    /// If it is larger, or the bytes end early.
     pub fn count(&mut self, what: &'static str, limit: usize) -> Result<usize, DecodeError> {
         let value = self.varint()?;
         match usize::try_from(value) {
