@@ -34,10 +34,11 @@
 
 use bytes::Bytes;
 use chunk::wire::{Reader, put_signed, put_varint};
+use model::{TimeRange, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::column::{self, Column};
-use crate::error::Damage;
+use crate::error::{Damage, WriteError};
 use crate::page::{self, MAX_PAGE, Page, PageName};
 use crate::texts::{self, Texts};
 use crate::times::MAX_COLUMNS;
@@ -56,6 +57,8 @@ const IN_LABEL_ORDER: u8 = 1;
 /// What a reader knows of a block before it reads any page.
 #[derive(Debug, Default)]
 pub(crate) struct Footer {
+    /// Where it begins.
+    pub(crate) start: u64,
     /// Whether series lie in the order of their labels, not only in that of their metric names.
     pub(crate) in_label_order: bool,
     pub(crate) groups: Vec<GroupEntry>,
@@ -114,15 +117,26 @@ impl PageEntry {
 
 impl Footer {
     /// The footer page and the trailer.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, WriteError> {
+        let values = self.labels.iter().map(|label| label.pages.len()).sum();
+        for (what, size) in [
+            ("number of groups", self.groups.len()),
+            ("number of times pages", self.times.len()),
+            ("number of label names", self.labels.len()),
+            ("number of values pages", values),
+        ] {
+            if size > MAX_LISTED {
+                return Err(WriteError::TooLarge { what, size, limit: MAX_LISTED });
+            }
+        }
         let raw = self.encode_raw();
-        let mut out = page::compress(&raw);
+        let mut out = page::compress("footer", &raw)?;
         for number in [out.len(), raw.len(), VERSION as usize] {
             out.extend_from_slice(&(number as u32).to_le_bytes());
         }
         out.extend_from_slice(&xxh3_64(&out).to_le_bytes());
         out.extend_from_slice(&MAGIC);
-        out
+        Ok(out)
     }
 
     fn encode_raw(&self) -> Vec<u8> {
@@ -205,7 +219,33 @@ impl Footer {
         };
         let groups = (0..groups).map(group).collect();
         let in_label_order = flags & IN_LABEL_ORDER != 0;
-        Ok(Self { in_label_order, groups, times, directory, labels: labels.collect() })
+        Ok(Self { start: footer_start, in_label_order, groups, times, directory, labels: labels.collect() })
+    }
+
+    /// A label name.
+    pub(crate) fn label(&self, name: &str) -> Option<&LabelEntry> {
+        let found = self.labels.binary_search_by(|label| (*label.name).cmp(name));
+        found.ok().map(|at| &self.labels[at])
+    }
+
+    /// How many series there are.
+    pub(crate) fn series_count(&self) -> u64 {
+        self.groups.iter().fold(0, |sum, group| sum.wrapping_add(group.index.held))
+    }
+
+    /// How many samples there are.
+    pub(crate) fn sample_count(&self) -> u64 {
+        self.groups.iter().fold(0, |sum, group| sum.wrapping_add(group.samples))
+    }
+
+    /// From the first sample to just after the last.
+    pub(crate) fn range(&self) -> TimeRange {
+        let first = self.groups.iter().map(|group| group.first).min();
+        let last = self.groups.iter().map(|group| group.last).max();
+        match first.zip(last) {
+            Some((first, last)) => TimeRange::inclusive(Timestamp(first), Timestamp(last)),
+            None => TimeRange::new(Timestamp(0), Timestamp(0)),
+        }
     }
 
     /// About how many bytes it takes in memory.
@@ -228,9 +268,10 @@ fn advance(at: &mut u64, bytes: u64) -> Result<u64, Damage> {
 }
 
 fn encode_pages(pages: &[PageEntry], out: &mut Vec<u8>) {
-    for field in [|page: &PageEntry| page.held, |page| page.bytes, |page| page.raw, |page| page.checksum] {
-        column::encode(pages.iter().map(field), out);
-    }
+    column::encode(pages.iter().map(|page| page.held), out);
+    column::encode(pages.iter().map(|page| page.bytes), out);
+    column::encode(pages.iter().map(|page| page.raw), out);
+    column::encode(pages.iter().map(|page| page.checksum), out);
 }
 
 struct PageList {

@@ -78,8 +78,8 @@ pub(crate) struct ChunkEntry {
 }
 
 impl Group {
-    /// Reads a decompressed index page of a group whose data takes `data_length` bytes.
-    pub(crate) fn decode(page: &Bytes, data_length: u64) -> Result<Self, Damage> {
+    /// Reads a decompressed index page of a group of so many series whose data takes `data_bytes` bytes.
+    pub(crate) fn decode(page: &Bytes, held: u64, data_bytes: u64) -> Result<Self, Damage> {
         let mut reader = Reader::new(WHAT, page);
         let series = reader.count("a group's number of series", MAX_SERIES)?;
         let chunks = reader.count("a group's number of chunks", MAX_LISTED)?;
@@ -110,12 +110,12 @@ impl Group {
             sums: column(pages)?,
         };
         reader.end()?;
-        group.check(data_length)?;
+        group.check(held, data_bytes)?;
         Ok(group)
     }
 
     /// Says whether what the rest of this file relies on is true.
-    fn check(&self, data_length: u64) -> Result<(), Damage> {
+    fn check(&self, held: u64, data_bytes: u64) -> Result<(), Damage> {
         let ensure = |holds: bool, otherwise| if holds { Ok(()) } else { Err(Damage::Structure(otherwise)) };
         let names = self.labels.iter().map(|label| self.texts.get(label.name));
         ensure(names.is_sorted_by(|a, b| a < b), "its label names do not ascend")?;
@@ -125,14 +125,21 @@ impl Group {
             ensure(values.into_iter().all(|value| !self.texts.get(value).is_empty()), "it lists an empty label value")?;
         }
         let chunks = Some(self.lengths.len() as u64);
+        ensure(self.counts.len() as u64 == held, "it has other series than the footer says")?;
+        ensure(self.lengths.iter().all(|length| length > 0), "it lists a chunk without bytes")?;
         ensure(self.counts.sum() == chunks, "its series have other chunks than it lists")?;
         ensure(self.held.sum() == chunks, "its data pages have other chunks than it lists")?;
-        ensure(self.lengths.sum() == Some(data_length), "its chunks are longer or shorter than its data")
+        ensure(self.lengths.sum() == Some(data_bytes), "its chunks are longer or shorter than its data")
     }
 
     /// How many series there are.
     pub(crate) fn len(&self) -> usize {
         self.counts.len()
+    }
+
+    /// How many chunks there are.
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.lengths.len()
     }
 
     /// The labels of a series.
@@ -199,7 +206,7 @@ impl Group {
         mut visit: impl FnMut(usize, ChunkEntry) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut wanted = series.iter().copied().enumerate().peekable();
-        let [mut chunk, mut start] = [0, 0];
+        let (mut chunk, mut start) = (0, 0);
         for (at, count) in self.counts.iter().enumerate() {
             let Some((place, next)) = wanted.peek().copied() else { break };
             for chunk in chunk..chunk + count as usize {

@@ -10,7 +10,7 @@ mod column;
 mod error;
 mod footer;
 mod group;
-mod groups;
+mod index;
 mod labels;
 mod page;
 mod pages;

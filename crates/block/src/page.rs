@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::WriteError;
 use crate::error::Damage;
 
 /// The most bytes that a page may have once it is decompressed: a bound to what corrupt bytes can ask for.
@@ -59,9 +60,12 @@ impl Page {
     }
 }
 
-/// The bytes of a page that is compressed.
-pub(crate) fn compress(raw: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(raw, COMPRESSION_LEVEL).expect("bytes in memory compress into memory")
+/// The bytes of a page that is compressed, called `what` in the message that says that it is too large.
+pub(crate) fn compress(what: &'static str, raw: &[u8]) -> Result<Vec<u8>, WriteError> {
+    if raw.len() > MAX_PAGE {
+        return Err(WriteError::TooLarge { what, size: raw.len(), limit: MAX_PAGE });
+    }
+    Ok(zstd::bulk::compress(raw, COMPRESSION_LEVEL)?)
 }
 
 /// What was compressed to `bytes`: `raw_length` bytes.
@@ -82,7 +86,7 @@ mod tests {
     #[test]
     fn pages_decompress_to_what_they_claim() {
         let raw = b"abcabcabcabcabcabcabcabcabcabcabcabcabcabcabc";
-        let bytes = compress(raw);
+        let bytes = compress("test", raw).unwrap();
         assert_eq!(decompress(&bytes, raw.len()).unwrap(), &raw[..]);
         for (bytes, length) in [(&bytes[..], 44), (&bytes, 46), (&bytes[1..], 45), (&bytes, MAX_PAGE + 1), (&[], 0)] {
             assert!(decompress(bytes, length).is_err());

@@ -19,6 +19,14 @@ pub(crate) fn encode<'a>(texts: impl ExactSizeIterator<Item = &'a str> + Clone, 
     }
 }
 
+/// Reads a list of `count` texts, which is all of `page`.
+pub(crate) fn decode(what: &'static str, page: &Bytes, count: u64) -> Result<Texts, Damage> {
+    let mut reader = Reader::new(what, page);
+    let texts = Texts::take(page, &mut reader, usize::try_from(count).unwrap_or(usize::MAX))?;
+    reader.end()?;
+    Ok(texts)
+}
+
 /// A decoded list: one text, and where its parts end.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts {
@@ -72,9 +80,7 @@ mod tests {
     use super::*;
 
     fn decode(bytes: &Bytes, count: usize) -> Result<Vec<String>, Damage> {
-        let mut reader = Reader::new("test", bytes);
-        let texts = Texts::take(bytes, &mut reader, count)?;
-        reader.end()?;
+        let texts = super::decode("test", bytes, count as u64)?;
         Ok(texts.iter().map(str::to_owned).collect())
     }
 

@@ -149,7 +149,8 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Reads a decompressed directory of `columns` columns, which take `bytes` bytes.
-    pub(crate) fn decode(page: &Bytes, columns: usize, bytes: u64) -> Result<Self, Damage> {
+    pub(crate) fn decode(page: &Bytes, columns: u64, bytes: u64) -> Result<Self, Damage> {
+        let columns = usize::try_from(columns).unwrap_or(usize::MAX);
         let mut reader = Reader::new("times directory", page);
         let lengths = Column::take(page, &mut reader, columns)?;
         let base = reader.signed()?;

@@ -6,13 +6,13 @@ use std::io::Write;
 use chunk::Chunk;
 use chunk::presence::State;
 use foldhash::fast::FixedState;
-use model::{Labels, TimeRange, Timestamp};
+use model::Labels;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::WriteError;
 use crate::footer::{Footer, GroupEntry, LabelEntry, MAGIC, PageEntry};
 use crate::group::GroupBuilder;
-use crate::page::{MAX_PAGE, compress};
+use crate::page::compress;
 use crate::times::TimesBuilder;
 use crate::{BlockSummary, TimesRef, texts};
 
@@ -154,10 +154,23 @@ impl<W: Write> BlockWriter<W> {
         }
         let directory = self.times.directory();
         let directory = self.out.write_compressed("times directory", &directory, self.times.len())?;
-        let footer =
-            Footer { in_label_order: self.in_label_order, groups: self.groups, times, directory, labels };
+        let footer = Footer {
+            start: self.out.written,
+            in_label_order: self.in_label_order,
+            groups: self.groups,
+            times,
+            directory,
+            labels,
+        };
         self.out.write(&footer.encode()?)?;
-        let summary = footer.summary(self.chunk_count, self.out.written, self.out.hash.digest128());
+        let summary = BlockSummary {
+            range: footer.range(),
+            series_count: footer.series_count(),
+            sample_count: footer.sample_count(),
+            chunk_count: self.chunk_count,
+            size_bytes: self.out.written,
+            hash: self.out.hash.digest128(),
+        };
         Ok((self.out.to, summary))
     }
 
@@ -199,7 +212,7 @@ impl<W: Write> BlockWriter<W> {
         let series = self.group.len() as u64;
         let stats = std::mem::take(&mut self.stats);
         let (raw, data) = self.group.finish();
-        let index = compress_page("index page", &raw)?;
+        let index = compress("index page", &raw)?;
         let (first, last) = stats.bounds.expect("a group has a series, and a series a sample");
         self.groups.push(GroupEntry {
             first_metric: stats.first_metric,
@@ -273,7 +286,7 @@ impl<W: Write> Output<W> {
     }
 
     fn write_compressed(&mut self, what: &'static str, raw: &[u8], held: usize) -> Result<PageEntry, WriteError> {
-        let bytes = compress_page(what, raw)?;
+        let bytes = compress(what, raw)?;
         Ok(PageEntry {
             start: self.write(&bytes)?,
             bytes: bytes.len() as u64,
@@ -281,37 +294,5 @@ impl<W: Write> Output<W> {
             held: held as u64,
             checksum: xxh3_64(&bytes),
         })
-    }
-}
-
-/// The bytes of a page that a reader will decompress.
-pub(crate) fn compress_page(what: &'static str, raw: &[u8]) -> Result<Vec<u8>, WriteError> {
-    if raw.len() > MAX_PAGE {
-        return Err(WriteError::TooLarge { what, size: raw.len(), limit: MAX_PAGE });
-    }
-    Ok(compress(raw))
-}
-
-impl Footer {
-    /// What the footer knows of a block, beside what it does not.
-    pub(crate) fn summary(&self, chunk_count: u64, size_bytes: u64, hash: u128) -> BlockSummary {
-        BlockSummary {
-            range: self.range(),
-            series_count: self.groups.iter().map(|group| group.index.held).sum(),
-            sample_count: self.groups.iter().map(|group| group.samples).sum(),
-            chunk_count,
-            size_bytes,
-            hash,
-        }
-    }
-
-    /// From the first sample to just after the last.
-    pub(crate) fn range(&self) -> TimeRange {
-        let first = self.groups.iter().map(|group| group.first).min();
-        let last = self.groups.iter().map(|group| group.last).max();
-        match first.zip(last) {
-            Some((first, last)) => TimeRange::inclusive(Timestamp(first), Timestamp(last)),
-            None => TimeRange::new(Timestamp(0), Timestamp(0)),
-        }
     }
 }

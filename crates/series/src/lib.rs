@@ -13,7 +13,7 @@ mod samples;
 mod series;
 mod times;
 
-pub use budget::{Budget, Cancel};
+pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
 pub use merge::merge;
 pub use queryable::{Hints, LabelQuery, Queryable, Select, SeriesStream, Texts};

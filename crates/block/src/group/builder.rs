@@ -96,9 +96,10 @@ impl GroupBuilder {
         put_varint(self.pages.len() as u64, &mut index);
         self.encode_labels(&mut index);
         column::encode(self.counts.iter().copied(), &mut index);
-        for field in [|c: &ChunkEntry| c.times, |c| c.length, |c| c.late, |c| c.early] {
-            column::encode(self.chunks.iter().map(field), &mut index);
-        }
+        column::encode(self.chunks.iter().map(|chunk| chunk.times), &mut index);
+        column::encode(self.chunks.iter().map(|chunk| chunk.length), &mut index);
+        column::encode(self.chunks.iter().map(|chunk| chunk.late), &mut index);
+        column::encode(self.chunks.iter().map(|chunk| chunk.early), &mut index);
         self.encode_pages(&mut index);
         let data = mem::take(self).data;
         (index, data)
