@@ -129,17 +129,10 @@ impl Footer {
                 return Err(WriteError::TooLarge { what, size, limit: MAX_LISTED });
             }
         }
-        let raw = self.encode_raw();
-        let mut out = page::compress("footer", &raw)?;
-        for number in [out.len(), raw.len(), VERSION as usize] {
-            out.extend_from_slice(&(number as u32).to_le_bytes());
-        }
-        out.extend_from_slice(&xxh3_64(&out).to_le_bytes());
-        out.extend_from_slice(&MAGIC);
-        Ok(out)
+        seal(&self.encode_raw())
     }
 
-    fn encode_raw(&self) -> Vec<u8> {
+    pub(crate) fn encode_raw(&self) -> Vec<u8> {
         let mut raw = vec![if self.in_label_order { IN_LABEL_ORDER } else { 0 }];
         for count in [self.groups.len(), self.times.len(), self.labels.len()] {
             put_varint(count as u64, &mut raw);
@@ -258,6 +251,17 @@ impl Footer {
             + self.labels.len() * size_of::<LabelEntry>()
             + self.times.len() * size_of::<PageEntry>()
     }
+}
+
+/// The footer page and the trailer of a footer that is not compressed yet.
+pub(crate) fn seal(raw: &[u8]) -> Result<Vec<u8>, WriteError> {
+    let mut out = page::compress("footer", raw)?;
+    for number in [out.len(), raw.len(), VERSION as usize] {
+        out.extend_from_slice(&(number as u32).to_le_bytes());
+    }
+    out.extend_from_slice(&xxh3_64(&out).to_le_bytes());
+    out.extend_from_slice(&MAGIC);
+    Ok(out)
 }
 
 /// The place of `bytes` bytes after those before.

@@ -10,6 +10,8 @@ mod column;
 mod error;
 mod footer;
 mod group;
+#[cfg(test)]
+mod hostile;
 mod index;
 mod labels;
 mod page;
