@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::node::{Content, Node};
+use crate::scalar::{Scalar, resolve};
+
 /// A value as it is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -25,6 +28,23 @@ impl Output {
         let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| (Cow::Owned(key), value)).collect();
         entries.sort_by(|a, b| compare_keys(&a.0, &b.0));
         Self::Map(entries)
+    }
+
+    /// A node as it can be written again, whatever it is. Comments, anchors and styles are lost.
+    pub fn from_node(node: &Node) -> Self {
+        match &node.content {
+            Content::Sequence(items) => Self::List(items.iter().map(|item| Self::from_node(item)).collect()),
+            Content::Mapping(entries) => {
+                let key = |key: &Node| key.text().unwrap_or_default().to_owned();
+                Self::map(entries.iter().map(|(name, value)| (key(name), Self::from_node(value))))
+            }
+            Content::Scalar { text, .. } => match resolve(node) {
+                Some(Ok(Scalar::Text(text))) => Self::Text(text.into_owned()),
+                Some(Ok(Scalar::Null)) => Self::Plain("null".to_owned()),
+                Some(Ok(_)) => Self::Plain(text.to_string()),
+                _ => Self::Text(text.to_string()),
+            },
+        }
     }
 }
 
