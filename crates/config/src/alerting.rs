@@ -90,7 +90,8 @@ impl Alertmanager {
     fn check_own(&mut self, at: &mut At<'_>) {
         self.discovery.check_sections(at);
         self.http.validate(at);
-        let has_other = self.http.basic_auth.is_some() || self.http.authorization.is_some() || self.http.oauth2.is_some();
+        let has_other =
+            self.http.basic_auth.is_some() || self.http.authorization.is_some() || self.http.oauth2.is_some();
         if has_other && self.sigv4.is_some() {
             let message = "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured";
             at.invalid_key("sigv4", message);

@@ -119,7 +119,9 @@ impl HttpSettings {
         self.proxy.validate(at);
         for name in self.http_headers.iter().flat_map(BTreeMap::keys) {
             if let Some(reserved) = RESERVED_HEADERS.iter().find(|reserved| reserved.eq_ignore_ascii_case(name)) {
-                at.in_key("http_headers", |at| at.invalid_key(name, format!("setting header \"{reserved}\" is not allowed")));
+                at.in_key("http_headers", |at| {
+                    at.invalid_key(name, format!("setting header \"{reserved}\" is not allowed"))
+                });
             }
         }
     }
@@ -136,7 +138,10 @@ impl HttpSettings {
         }
         if (self.basic_auth.is_some() || self.oauth2.is_some()) && self.has_bearer_token() {
             let key = if self.bearer_token.is_empty() { "bearer_token_file" } else { "bearer_token" };
-            return Err((key, "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"));
+            return Err((
+                key,
+                "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured",
+            ));
         }
         if let Some(basic) = &self.basic_auth {
             basic.validate().map_err(|message| ("basic_auth", message))?;
@@ -184,7 +189,8 @@ impl BasicAuth {
 
 impl Authorization {
     fn validate(&mut self) -> Result<(), &'static str> {
-        let sources = [!self.credentials.is_empty(), !self.credentials_file.is_empty(), !self.credentials_ref.is_empty()];
+        let sources =
+            [!self.credentials.is_empty(), !self.credentials_file.is_empty(), !self.credentials_ref.is_empty()];
         if given(&sources) > 1 {
             return Err("at most one of authorization credentials & credentials_file must be configured");
         }

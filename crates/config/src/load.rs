@@ -109,7 +109,9 @@ fn forbidden_key(config: &Config, mode: Mode) -> Option<&'static str> {
     let alerting = &config.alerting;
     match mode {
         Mode::Server => None,
-        Mode::Agent if !alerting.alertmanagers.is_empty() || !alerting.alert_relabel_configs.is_empty() => Some("alerting"),
+        Mode::Agent if !alerting.alertmanagers.is_empty() || !alerting.alert_relabel_configs.is_empty() => {
+            Some("alerting")
+        }
         Mode::Agent if !config.rule_files.is_empty() => Some("rule_files"),
         Mode::Agent if !config.remote_read.is_empty() => Some("remote_read"),
         Mode::Agent => None,
@@ -181,9 +183,8 @@ fn include(
 
 fn read_text(path: &Path, files: &dyn Files) -> Result<String, Error> {
     let fail = |problem| Error { file: path.to_owned(), problem };
-    let bytes = files
-        .read(path)
-        .map_err(|error| fail(Problem::Unreadable(format!("open {}: {error}", path.display()))))?;
+    let bytes =
+        files.read(path).map_err(|error| fail(Problem::Unreadable(format!("open {}: {error}", path.display()))))?;
     String::from_utf8(bytes).map_err(|_| {
         let message = "invalid UTF-8".to_owned();
         fail(Mistakes::from(SyntaxError { line: 0, column: 0, message }).into())

@@ -149,8 +149,7 @@ impl RelabelRule {
             NameScheme::Legacy => is_legacy_template(&self.replacement),
             _ => names.allows_label(&self.replacement),
         };
-        let others_are_default =
-            self.modulus == 0 && self.separator == ";" && self.replacement == DEFAULT_REPLACEMENT;
+        let others_are_default = self.modulus == 0 && self.separator == ";" && self.replacement == DEFAULT_REPLACEMENT;
         let problem = if action == Action::Missing {
             ("action", "relabel action cannot be empty".to_owned())
         } else if action == HashMod && self.modulus == 0 {
@@ -203,13 +202,7 @@ fn is_legacy_template(template: &str) -> bool {
 }
 
 /// Checks a list of rules under `key`. `null_message` is what is said about an entry that is null.
-pub(crate) fn validate_rules(
-    rules: &[RelabelRule],
-    key: &str,
-    names: NameScheme,
-    null_message: &str,
-    at: &mut At<'_>,
-) {
+pub(crate) fn validate_rules(rules: &[RelabelRule], key: &str, names: NameScheme, null_message: &str, at: &mut At<'_>) {
     at.in_key(key, |at| {
         for (index, rule) in rules.iter().enumerate() {
             at.in_item(index, |at| {

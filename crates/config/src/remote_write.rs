@@ -102,9 +102,16 @@ impl RemoteWrite {
         if self.url.is_none() {
             at.invalid_key("url", "url for remote_write is empty");
         }
-        check_headers(&self.headers, "authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam parameter", at);
+        check_headers(
+            &self.headers,
+            "authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam parameter",
+            at,
+        );
         if !matches!(self.protobuf_message.as_str(), WRITE_V1 | WRITE_V2) {
-            let message = format!("invalid protobuf_message value: unknown type for remote write protobuf message {}, supported: {WRITE_V1}, {WRITE_V2}", self.protobuf_message);
+            let message = format!(
+                "invalid protobuf_message value: unknown type for remote write protobuf message {}, supported: {WRITE_V1}, {WRITE_V2}",
+                self.protobuf_message
+            );
             at.invalid_key("protobuf_message", message);
         }
         self.http.validate(at);

@@ -36,7 +36,9 @@ record! {
 impl SigV4 {
     fn validate(&mut self, at: &mut At<'_>) {
         if self.access_key.is_empty() != self.secret_key.is_empty() {
-            at.invalid("must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config");
+            at.invalid(
+                "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config",
+            );
         }
         let has_role = !self.role_arn.is_empty();
         for (key, is_given) in [

@@ -73,7 +73,9 @@ impl Tsdb {
         self.out_of_order_time_window_ms = i64::try_from(self.out_of_order_time_window.as_millis()).unwrap_or(i64::MAX);
         if !matches!(self.chunk_encoding.floats.as_str(), "" | "xor" | "xor2") {
             let written = quote(&self.chunk_encoding.floats);
-            let message = format!("'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be omitted entirely, got {written}");
+            let message = format!(
+                "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must be omitted entirely, got {written}"
+            );
             at.in_key("chunk_encoding", |at| at.invalid_key("floats", message));
         }
         self.retention.get_or_insert_default();

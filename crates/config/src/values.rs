@@ -156,7 +156,11 @@ impl Text for Bytes {
             total += number * (1u64 << shift) as f64;
             rest = tail;
         }
-        if total >= i64::MAX as f64 { Err("units: overflow parsing unit".to_owned()) } else { Ok(Self((sign * total) as i64)) }
+        if total >= i64::MAX as f64 {
+            Err("units: overflow parsing unit".to_owned())
+        } else {
+            Ok(Self((sign * total) as i64))
+        }
     }
 
     /// Writes the sum of whole units: `1GiB512KiB`.
@@ -189,7 +193,11 @@ impl Text for LabelName {
     const GO_TYPE: &'static str = "model.LabelName";
 
     fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err(format!("{} is not a valid label name", quote(text))) } else { Ok(Self(text.to_owned())) }
+        if text.is_empty() {
+            Err(format!("{} is not a valid label name", quote(text)))
+        } else {
+            Ok(Self(text.to_owned()))
+        }
     }
 
     fn print(&self) -> String {

@@ -1,7 +1,6 @@
 //! The settings of a client, already valid.
 
-use std::fmt;
-use std::path::PathBuf;
+use crate::source::Source;
 
 /// How a client talks to servers.
 ///
@@ -32,27 +31,6 @@ impl Default for HttpClientConfig {
             enable_http2: true,
             proxy: Proxy::None,
             headers: Vec::new(),
-        }
-    }
-}
-
-/// A text that is given, or stands in a file that is read again whenever it is used.
-///
-/// White space around a file's text does not count.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// The text.
-    Text(String),
-    /// The file it stands in.
-    File(PathBuf),
-}
-
-impl fmt::Debug for Source {
-    /// Does not show the text, which may be a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => f.write_str("<secret>"),
-            Self::File(path) => write!(f, "file {}", path.display()),
         }
     }
 }

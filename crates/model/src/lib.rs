@@ -11,19 +11,19 @@ mod id;
 mod labels;
 mod matcher;
 mod metadata;
+mod names;
 mod number;
 mod sample;
 mod time;
 
 pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
-pub use histogram::{CUSTOM_BUCKETS_SCHEMA, CounterReset, Histogram, Span};
+pub use histogram::{CUSTOM_BUCKETS_SCHEMA, ClassicHistogram, ClassicHistogramError, CounterReset, Histogram, Span};
 pub use id::{BlockId, LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
-pub use labels::{
-    BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL, is_legacy_label_name, is_legacy_metric_name,
-};
+pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetricType};
-pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote};
-pub use sample::{STALE_NAN, Sample, Value, is_stale};
+pub use names::{NameScheme, is_legacy_label_name, is_legacy_metric_name};
+pub use number::{format_float, format_float_g, format_float_json, format_float_label, quote, quote_bytes};
+pub use sample::{NORMAL_NAN, STALE_NAN, Sample, Value, is_stale};
 pub use time::{TimeRange, Timestamp};

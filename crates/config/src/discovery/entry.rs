@@ -83,9 +83,7 @@ impl SettingValue {
     fn new(kind: &'static Kind) -> Self {
         match *kind {
             Kind::Text(default) => Self::Text(default.to_owned()),
-            Kind::Choice(default, known, message) => {
-                Self::Choice(Choice { text: default.to_owned(), known, message })
-            }
+            Kind::Choice(default, known, message) => Self::Choice(Choice { text: default.to_owned(), known, message }),
             Kind::Secret => Self::Secret(Secret::default()),
             Kind::Path => Self::Path(FilePath::default()),
             Kind::Number(default) => Self::Number(default),

@@ -182,9 +182,7 @@ impl KubernetesSd {
 fn check_field_selector(selector: &str) -> Result<(), String> {
     let mut terms = selector.split(',').filter(|term| !term.is_empty());
     match terms.find(|term| !term.contains('=')) {
-        Some(term) => {
-            Err(format!("invalid selector: '{selector}'; can't understand '{term}'"))
-        }
+        Some(term) => Err(format!("invalid selector: '{selector}'; can't understand '{term}'")),
         None => Ok(()),
     }
 }

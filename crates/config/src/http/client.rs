@@ -18,7 +18,12 @@ impl HttpSettings {
             follow_redirects: self.follow_redirects,
             enable_http2: self.enable_http2,
             proxy: self.proxy.client(),
-            headers: self.http_headers.iter().flatten().map(|(name, header)| (name.clone(), header.sources())).collect(),
+            headers: self
+                .http_headers
+                .iter()
+                .flatten()
+                .map(|(name, header)| (name.clone(), header.sources()))
+                .collect(),
         }
     }
 

@@ -74,13 +74,17 @@ impl OAuth2 {
         ];
         if self.grant_type != JWT_BEARER {
             return if given(&secrets) > 1 {
-                Err("at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using grant-type=client_credentials")
+                Err(
+                    "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using grant-type=client_credentials",
+                )
             } else {
                 Ok(())
             };
         }
         if given(&keys) > 1 {
-            return Err("at most one of oauth2 client_certificate_key, client_certificate_key_file & client_certificate_key_ref must be configured using grant-type=urn:ietf:params:oauth:grant-type:jwt-bearer");
+            return Err(
+                "at most one of oauth2 client_certificate_key, client_certificate_key_file & client_certificate_key_ref must be configured using grant-type=urn:ietf:params:oauth:grant-type:jwt-bearer",
+            );
         }
         if !matches!(self.signature_algorithm.as_str(), "" | "RS256" | "RS384" | "RS512") {
             return Err("valid signature algorithms are RS256, RS384 and RS512");

@@ -24,8 +24,14 @@ record! {
 impl ProxySettings {
     /// Checks the settings as part of the mapping `at`.
     pub(super) fn validate(&self, at: &mut At<'_>) {
-        let problem = if !self.proxy_connect_header.is_empty() && !self.proxy_from_environment && self.proxy_url.is_empty() {
-            ("proxy_connect_header", "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured")
+        let problem = if !self.proxy_connect_header.is_empty()
+            && !self.proxy_from_environment
+            && self.proxy_url.is_empty()
+        {
+            (
+                "proxy_connect_header",
+                "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured",
+            )
         } else if self.proxy_from_environment && !self.proxy_url.is_empty() {
             ("proxy_url", "if proxy_from_environment is configured, proxy_url must not be configured")
         } else if self.proxy_from_environment && !self.no_proxy.is_empty() {

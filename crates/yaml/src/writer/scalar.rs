@@ -63,9 +63,10 @@ impl Traits {
         for (at, c) in text.char_indices() {
             let next = text[at + c.len_utf8()..].chars().next();
             let (indicator, flow_indicator) = match (c, previous) {
-                ('#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`', None) => {
-                    (true, true)
-                }
+                (
+                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`',
+                    None,
+                ) => (true, true),
                 ('?' | ':', None) => (is_blank(next), true),
                 ('-', None) => (is_blank(next), is_blank(next)),
                 (',' | '?' | '[' | ']' | '{' | '}', _) => (false, true),
@@ -210,7 +211,11 @@ fn write_literal(out: &mut String, text: &str, indent: usize) {
     };
     let body = if out.ends_with('+') { &body[..body.len() - 1] } else { body };
     for line in body.split('\n') {
-        if line.is_empty() { out.push('\n') } else { new_line(out, indent) }
+        if line.is_empty() {
+            out.push('\n')
+        } else {
+            new_line(out, indent)
+        }
         out.push_str(line);
     }
 }
