@@ -63,6 +63,9 @@ impl Config {
         if yaml::Value::is_empty(&self.runtime) {
             self.runtime = Runtime::default();
         }
+        if yaml::Value::is_empty(&self.otlp) {
+            self.otlp = Otlp::default();
+        }
         self.storage.complete();
         check_patterns("rule_files", "rule file", at);
         check_patterns("scrape_config_files", "scrape config file", at);
@@ -71,7 +74,7 @@ impl Config {
         at.in_key("alerting", |at| self.alerting.complete(names, at));
         self.complete_remote(at);
         for value in self.global.external_labels.values_mut() {
-            *value = environment.expand(value);
+            value.0 = environment.expand(&value.0);
         }
         if let None | Some(true) = at.in_key("otlp", |at| at.is_clean()) {
             at.in_key("otlp", |at| self.otlp.complete(names, at));

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::quote;
+use model::{Labels, quote};
 use yaml::{At, record};
 
+use crate::environment::Expanded;
 use crate::protocol::check_protocols;
 use crate::values::{Bytes, FilePath, NameScheme};
 
@@ -26,8 +27,8 @@ record! {
         pub query_log_file: FilePath,
         /// Where failed scrapes are logged.
         pub scrape_failure_log_file: FilePath,
-        /// Labels for whoever else sees our series, with the environment's values filled in. Values may be empty.
-        pub external_labels: BTreeMap<String, String>,
+        /// Labels for whoever else sees our series: [`Global::external_labels`].
+        pub(crate) external_labels: BTreeMap<String, Expanded>,
         /// The largest page to take, uncompressed; 0 for no limit.
         pub body_size_limit: Bytes,
         /// How many samples a page may have; 0 for no limit.
@@ -63,6 +64,11 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Global {
+    /// Labels for whoever else sees our series, with the environment's values filled in.
+    pub fn external_labels(&self) -> Labels {
+        Labels::from_pairs(self.external_labels.iter().map(|(name, value)| (name.as_str(), value.0.as_str())))
+    }
+
     /// What counts if the document says nothing at all.
     pub(crate) fn unwritten() -> Self {
         Self {
