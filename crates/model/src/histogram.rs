@@ -1,4 +1,34 @@
 //! Native histograms.
+//!
+//! What is done with them here is done as in Prometheus, to the last bit where rounding is concerned: queries over
+//! histograms are to have the answers that Prometheus gives.
+
+mod arithmetic;
+mod bound;
+mod bucket;
+mod classic;
+mod compact;
+mod custom;
+mod equality;
+mod fraction;
+mod layout;
+mod quantile;
+mod reset;
+mod sum;
+mod text;
+mod trim;
+mod validate;
+mod zero_bucket;
+
+pub use arithmetic::{IncompatibleSchemas, Merged};
+pub use bound::EXPONENTIAL_SCHEMAS;
+pub use bucket::Bucket;
+pub use classic::{ClassicError, ClassicHistogram};
+pub use quantile::{NanObservations, Quantile};
+pub use sum::HistogramSum;
+pub use validate::HistogramError;
+
+use crate::is_stale;
 
 /// The schema that says "the bounds of the buckets are listed": a classic histogram in native form.
 pub const CUSTOM_BUCKETS_SCHEMA: i8 = -53;
@@ -33,7 +63,10 @@ pub struct Span {
 /// With a schema n of −4…8, bucket i of the positive side has the observations in `(2^((i−1)·2^−n), 2^(i·2^−n)]`, and the
 /// negative side is its mirror. With [`CUSTOM_BUCKETS_SCHEMA`], `custom_values` are the ascending upper bounds, bucket 0
 /// starts at −Inf and the last one, above the last bound, ends at +Inf; there is no zero bucket and no negative side.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Operations expect what [`Histogram::validate`] accepts. They do not panic on anything else, but their results then mean
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
     /// Resolution, or [`CUSTOM_BUCKETS_SCHEMA`].
     pub schema: i8,
@@ -57,4 +90,27 @@ pub struct Histogram {
     pub negative_buckets: Vec<f64>,
     /// Upper bounds for [`CUSTOM_BUCKETS_SCHEMA`], without +Inf; else empty.
     pub custom_values: Vec<f64>,
+}
+
+impl Histogram {
+    /// Whether the bounds of the buckets are listed, instead of given by the schema.
+    pub fn has_custom_buckets(&self) -> bool {
+        self.schema == CUSTOM_BUCKETS_SCHEMA
+    }
+
+    /// Whether it is a staleness marker.
+    pub fn is_stale(&self) -> bool {
+        is_stale(self.sum)
+    }
+
+    /// How many bytes Prometheus says it takes, which counts when samples are counted.
+    pub fn size_bytes(&self) -> usize {
+        const FIXED: usize = 168;
+        let elements = self.positive_spans.len()
+            + self.positive_buckets.len()
+            + self.negative_spans.len()
+            + self.negative_buckets.len()
+            + self.custom_values.len();
+        FIXED + 8 * elements
+    }
 }
