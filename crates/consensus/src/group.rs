@@ -90,6 +90,18 @@ pub struct GroupStatus {
     pub is_joint: bool,
 }
 
+/// How far a change of members is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The members are those that were wanted.
+    Done,
+    /// A step was taken, or one is under way; in words.
+    Waiting(String),
+}
+
+/// A follower that lacks no more entries than this has caught up.
+const CAUGHT_UP: u64 = 64;
+
 /// The outcome of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposed {
@@ -285,6 +297,49 @@ impl<S: StateMachine> Group<S> {
         let change = openraft::ChangeMembers::RemoveNodes(BTreeSet::from([node.0]));
         let changed = self.raft.change_membership(change, false).await;
         changed.map(drop).map_err(|error| raft_error(self.id, error))
+    }
+
+    /// Takes the next step on the way to these voters: lets newcomers follow, waits until they have caught up, hands
+    /// leadership to one who stays, changes the configuration. To be called on the leader, again and again until it says
+    /// that it is done; whoever leads by then goes on from where the group is.
+    ///
+    /// # Errors
+    /// If this node does not lead, or another change is under way.
+    pub async fn step_towards(&self, wanted: &BTreeSet<NodeId>) -> Result<Step, ProposeError> {
+        let status = self.status();
+        if status.standing != Standing::Leader {
+            return Err(ProposeError::NotLeader(self.id, status.leader));
+        }
+        if status.is_joint {
+            return Ok(Step::Waiting("two configurations are in force".to_owned()));
+        }
+        if status.voters == *wanted && status.learners.is_empty() {
+            return Ok(Step::Done);
+        }
+        let known = |node: &&NodeId| status.voters.contains(node) || status.learners.contains(node);
+        if let Some(newcomer) = wanted.iter().find(|node| !known(node)) {
+            self.add_learner(*newcomer).await?;
+            return Ok(Step::Waiting(format!("node {newcomer} begins to follow")));
+        }
+        let has =
+            |node: &NodeId| status.replicated_count.iter().find(|(id, _)| id == node).map_or(0, |(_, count)| *count);
+        let behind = |node: &&NodeId| has(node) + CAUGHT_UP < status.committed_count;
+        if let Some(learner) = status.learners.intersection(wanted).find(behind) {
+            let (count, all) = (has(learner), status.committed_count);
+            return Ok(Step::Waiting(format!("node {learner} has {count} of {all} entries")));
+        }
+        if let Some(stranger) = status.learners.difference(wanted).next() {
+            self.remove_learner(*stranger).await?;
+            return Ok(Step::Waiting(format!("node {stranger} follows no more")));
+        }
+        let leaves = status.leader.filter(|leader| !wanted.contains(leader));
+        let heir = status.voters.intersection(wanted).find(|node| !behind(node));
+        if let (Some(_), Some(heir)) = (leaves, heir) {
+            self.transfer_leader(*heir).await?;
+            return Ok(Step::Waiting(format!("node {heir} takes over")));
+        }
+        self.set_voters(wanted.clone()).await?;
+        Ok(Step::Waiting("the new configuration is in force".to_owned()))
     }
 
     /// Takes a snapshot and purges the log behind it. Returns before that is done.

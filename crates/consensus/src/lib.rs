@@ -23,7 +23,7 @@ mod wire;
 pub use config::Timing;
 pub use error::{GroupError, ProposeError};
 pub use files::{SnapshotFolder, SnapshotReader, SnapshotWriter};
-pub use group::{Group, GroupEnv, GroupStatus, Proposed, Standing};
+pub use group::{Group, GroupEnv, GroupStatus, Proposed, Standing, Step};
 pub use groups::Groups;
 pub use network::{AppendStream, Duplex, Network, SnapshotStream, Unreachable};
 pub use state_machine::StateMachine;

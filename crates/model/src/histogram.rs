@@ -23,7 +23,7 @@ mod zero_bucket;
 pub use arithmetic::{IncompatibleSchemas, Merged};
 pub use bound::EXPONENTIAL_SCHEMAS;
 pub use bucket::Bucket;
-pub use classic::{ClassicError, ClassicHistogram};
+pub use classic::{ClassicHistogram, ClassicHistogramError};
 pub use quantile::{NanObservations, Quantile};
 pub use sum::HistogramSum;
 pub use validate::HistogramError;

@@ -81,6 +81,39 @@ number!(
     NodeId(u64), "{}"
 );
 
+/// Names a block: a ULID. Blocks of one cut bear the same id whoever builds them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId(pub u128);
+
+/// Crockford's base 32.
+const ULID_DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl BlockId {
+    /// The id of a block that ends at `time_ms` and whose origin hashes to `hash`, of which 80 bits are used.
+    ///
+    /// Times outside the 48 bits that a ULID has for them are clamped: the hash alone makes ids differ.
+    pub fn new(time_ms: i64, hash: u128) -> Self {
+        let time = time_ms.clamp(0, (1 << 48) - 1) as u128;
+        Self(time << 80 | hash & ((1 << 80) - 1))
+    }
+}
+
+impl fmt::Display for BlockId {
+    /// Writes the 26 digits of a ULID.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..26).rev().try_for_each(|digit| {
+            let value = (self.0 >> (digit * 5)) as usize & 31;
+            fmt::Write::write_char(f, char::from(ULID_DIGITS[value]))
+        })
+    }
+}
+
+impl fmt::Debug for BlockId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl ShardId {
     /// The metadata group.
     pub const META: Self = Self(0);
@@ -89,6 +122,13 @@ impl ShardId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_are_named_by_ulids() {
+        let id = BlockId::new(1_602_246_884_162, u128::MAX);
+        assert_eq!(id.to_string(), "01EM6NPET2ZZZZZZZZZZZZZZZZ");
+        assert_eq!(BlockId::new(-5, 1), BlockId(1));
+    }
 
     #[test]
     fn tenants_have_names_that_object_keys_bear() {

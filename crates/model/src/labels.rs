@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::SeriesHash;
+use crate::{NameScheme, SeriesHash};
 
 /// The label that holds the metric name.
 pub const METRIC_NAME: &str = "__name__";
@@ -170,7 +170,7 @@ impl fmt::Display for Labels {
     /// A name that a bare selector could not hold is written as a quoted string inside the braces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metric = self.metric();
-        let bare = is_legacy_metric_name(metric);
+        let bare = NameScheme::Legacy.allows_metric(metric);
         if bare {
             f.write_str(metric)?;
         }
@@ -186,7 +186,7 @@ impl fmt::Display for Labels {
         }
         for (name, value) in self.iter().filter(|(name, _)| *name != METRIC_NAME) {
             f.write_str(separator)?;
-            if is_legacy_label_name(name) {
+            if NameScheme::Legacy.allows_label(name) {
                 f.write_str(name)?;
             } else {
                 write!(f, "{}", Quoted(name))?;
@@ -235,10 +235,13 @@ impl<'a> Iterator for Iter<'a> {
 
 /// A label set being changed.
 ///
-/// Keeps the pairs sorted, so that building the set is one pass.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Keeps the set it started from and, sorted, only what differs: looking at labels costs no allocation, and a set that was
+/// not changed after all is given back as it was.
+#[derive(Clone, Debug, Default)]
 pub struct LabelsBuilder {
-    pairs: Vec<(Box<str>, Box<str>)>,
+    base: Labels,
+    /// Changed labels, in order of their names. An empty value means that the label was removed.
+    changes: Vec<(Box<str>, Box<str>)>,
 }
 
 impl LabelsBuilder {
@@ -250,12 +253,8 @@ impl LabelsBuilder {
     /// Sets a label. An empty value removes it.
     pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         match self.position(name) {
-            Ok(at) if value.is_empty() => {
-                self.pairs.remove(at);
-            }
-            Ok(at) => self.pairs[at].1 = value.into(),
-            Err(_) if value.is_empty() => {}
-            Err(at) => self.pairs.insert(at, (name.into(), value.into())),
+            Ok(at) => self.changes[at].1 = value.into(),
+            Err(at) => self.changes.insert(at, (name.into(), value.into())),
         }
         self
     }
@@ -267,38 +266,73 @@ impl LabelsBuilder {
 
     /// Keeps only the labels for which `keep` answers true.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) -> &mut Self {
-        self.pairs.retain(|(name, value)| keep(name, value));
+        let refused = self.iter().filter(|(name, value)| !keep(name, value));
+        let refused: Vec<String> = refused.map(|(name, _)| name.to_owned()).collect();
+        for name in &refused {
+            self.remove(name);
+        }
         self
     }
 
     /// The value of a label; `None` if there is none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.position(name).ok().map(|at| &*self.pairs[at].1)
+        match self.position(name) {
+            Ok(at) => Some(&*self.changes[at].1).filter(|value| !value.is_empty()),
+            Err(_) => self.base.get(name),
+        }
     }
 
     /// The pairs, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(name, value)| (&**name, &**value))
+        let mut base = self.base.iter().peekable();
+        let mut changes = self.changes.iter().map(|(name, value)| (&**name, &**value)).peekable();
+        let merged = std::iter::from_fn(move || match (base.peek(), changes.peek()) {
+            (Some((old, _)), Some((new, _))) => match old.cmp(new) {
+                Ordering::Less => base.next(),
+                Ordering::Equal => {
+                    base.next();
+                    changes.next()
+                }
+                Ordering::Greater => changes.next(),
+            },
+            (Some(_), None) => base.next(),
+            (None, _) => changes.next(),
+        });
+        merged.filter(|(_, value)| !value.is_empty())
     }
 
     /// Whether there are no labels.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.iter().next().is_none()
     }
 
     /// The set.
     pub fn build(&self) -> Labels {
-        Labels::from_sorted(self.iter())
+        if self.changes.is_empty() { self.base.clone() } else { Labels::from_sorted(self.iter()) }
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
-        self.pairs.binary_search_by(|(candidate, _)| (**candidate).cmp(name))
+        self.changes.binary_search_by(|(candidate, _)| (**candidate).cmp(name))
     }
 }
 
+impl PartialEq for LabelsBuilder {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for LabelsBuilder {}
+
 impl From<&Labels> for LabelsBuilder {
     fn from(labels: &Labels) -> Self {
-        Self { pairs: labels.iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        labels.clone().into()
+    }
+}
+
+impl From<Labels> for LabelsBuilder {
+    fn from(base: Labels) -> Self {
+        Self { base, changes: Vec::new() }
     }
 }
 
@@ -309,18 +343,6 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::number::quote(self.0))
     }
-}
-
-/// Whether a metric name may stand in PromQL and in text formats without quotes: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
-pub fn is_legacy_metric_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
-}
-
-/// Whether a label name may stand in PromQL and in text formats without quotes: `[a-zA-Z_][a-zA-Z0-9_]*`.
-pub fn is_legacy_label_name(name: &str) -> bool {
-    is_legacy_metric_name(name) && !name.contains(':')
 }
 
 fn push_pair(text: &mut String, name: &str, value: &str) {
@@ -425,6 +447,28 @@ mod tests {
             prop_assert_eq!(Labels::from_canonical_bytes(labels.canonical_bytes()), Some(labels.clone()));
             for (name, value) in &map {
                 prop_assert_eq!(labels.get(name), Some(value.as_str()));
+            }
+        }
+
+        #[test]
+        fn a_builder_is_a_map(
+            start in prop::collection::btree_map("[a-e]", "[xy]", 0..5),
+            changes in prop::collection::vec(("[a-e]", "[xy]?"), 0..6),
+            refused in "[a-e]",
+        ) {
+            let mut map = start.clone();
+            let mut builder = LabelsBuilder::from(Labels::from_pairs(start.iter().map(|(n, v)| (n.as_str(), v.as_str()))));
+            for (name, value) in &changes {
+                builder.set(name, value);
+                map.insert(name.clone(), value.clone());
+                map.retain(|_, value| !value.is_empty());
+            }
+            builder.retain(|name, _| name != refused);
+            map.remove(&refused);
+            prop_assert_eq!(builder.is_empty(), map.is_empty());
+            prop_assert_eq!(builder.build(), Labels::from_pairs(map.iter().map(|(n, v)| (n.as_str(), v.as_str()))));
+            for name in ["a", "b", "c", "d", "e"] {
+                prop_assert_eq!(builder.get(name), map.get(name).map(String::as_str));
             }
         }
 

@@ -12,6 +12,7 @@ mod id;
 mod labels;
 mod matcher;
 mod metadata;
+mod names;
 mod number;
 mod sample;
 mod time;
@@ -20,17 +21,17 @@ pub use compensated::{CompensatedSum, add_compensated};
 pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use exemplar::Exemplar;
 pub use histogram::{
-    Bucket, CUSTOM_BUCKETS_SCHEMA, ClassicError, ClassicHistogram, CounterReset, EXPONENTIAL_SCHEMAS, Histogram,
-    HistogramError, HistogramSum, IncompatibleSchemas, Merged, NanObservations, Quantile, Span,
+    Bucket, CUSTOM_BUCKETS_SCHEMA, ClassicHistogram, ClassicHistogramError, CounterReset, EXPONENTIAL_SCHEMAS,
+    Histogram, HistogramError, HistogramSum, IncompatibleSchemas, Merged, NanObservations, Quantile, Span,
 };
-pub use id::{LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
-pub use labels::{
-    BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL, is_legacy_label_name, is_legacy_metric_name,
-};
+pub use id::{BlockId, LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
+pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetricType};
+pub use names::{NameScheme, is_legacy_label_name, is_legacy_metric_name};
 pub use number::{
-    format_float, format_float_digits, format_float_fixed, format_float_g, format_float_json, format_float_label, quote,
+    format_float, format_float_digits, format_float_fixed, format_float_g, format_float_json, format_float_label,
+    quote, quote_bytes,
 };
-pub use sample::{STALE_NAN, Sample, Value, is_stale};
+pub use sample::{NORMAL_NAN, STALE_NAN, Sample, Value, is_stale};
 pub use time::{TimeRange, Timestamp};

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::Labels;
-use crate::labels::is_legacy_label_name;
+use crate::names::is_legacy_label_name;
 use crate::number::quote;
 
 /// How a matcher compares.

@@ -54,33 +54,47 @@ pub fn format_float_digits(value: f64, digits: usize) -> String {
 
 /// A text in double quotes with Go's escapes: `strconv.Quote`.
 pub fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
+    quote_bytes(text.as_bytes())
+}
+
+/// Bytes in double quotes with Go's escapes; those that are no UTF-8 as `\xff`.
+pub fn quote_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x0b' => out.push_str("\\v"),
-            c if is_printable(c) => out.push(c),
-            c => {
-                let code = u32::from(c);
-                let written = match code {
-                    0..0x80 => write!(out, "\\x{code:02x}"),
-                    0x80..0x1_0000 => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                };
-                written.expect("a string takes everything");
-            }
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_escaped(&mut out, c);
+        }
+        for byte in chunk.invalid() {
+            write!(out, "\\x{byte:02x}").expect("a string takes everything");
         }
     }
     out.push('"');
     out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\x07' => out.push_str("\\a"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\x0b' => out.push_str("\\v"),
+        c if is_printable(c) => out.push(c),
+        c => {
+            let code = u32::from(c);
+            let written = match code {
+                0..0x80 => write!(out, "\\x{code:02x}"),
+                0x80..0x1_0000 => write!(out, "\\u{code:04x}"),
+                _ => write!(out, "\\U{code:08x}"),
+            };
+            written.expect("a string takes everything");
+        }
+    }
 }
 
 /// Whether Go's `unicode.IsPrint` holds, as near as the standard library's tables say: marks are printable there, and
@@ -157,5 +171,6 @@ mod tests {
             quote("a\"b\\c\n\t\x01é\u{a0}e\u{301}'😀\u{85}"),
             "\"a\\\"b\\\\c\\n\\t\\x01é\\u00a0e\u{301}'😀\\u0085\""
         );
+        assert_eq!(quote_bytes(b"a\xffb\xc3"), r#""a\xffb\xc3""#);
     }
 }

@@ -7,6 +7,9 @@ use crate::{Histogram, Timestamp};
 /// The staleness marker: one particular NaN that says "the series ended here". Compare bits, never `is_nan`.
 pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
+/// The NaN that every NaN from outside becomes, so that none is taken for [`STALE_NAN`].
+pub const NORMAL_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+
 /// Whether a value is the staleness marker.
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()

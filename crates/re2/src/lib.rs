@@ -1,42 +1,28 @@
-//! Regular expressions as Go's `regexp` package reads them.
+//! Regular expressions as Go's `regexp` package reads them, which is how Prometheus' users write them.
+//!
+//! ```
+//! use re2::{Regex, Template};
+//!
+//! let matcher = Regex::anchored("node_(cpu|memory)_.*")?;
+//! assert!(matcher.is_match("node_cpu_seconds_total") && !matcher.is_match("my_node_cpu_"));
+//! assert_eq!(matcher.prefix(), "node_");
+//!
+//! let regex = Regex::wrapped("([^:]+)(?::[0-9]+)?")?;
+//! let template = Template::new("${1}:9100", &regex);
+//! assert_eq!(regex.replace_all("10.0.0.1:80", &template), "10.0.0.1:9100");
+//! # Ok::<(), re2::Error>(())
+//! ```
+//!
+//! The syntax is parsed here, with Go's rules and error texts; matching is done by `regex-automata`, in time linear in the
+//! text. Most matchers of queries and rules never get that far: [`Regex`] sees which expressions are only lists of texts, or
+//! texts with gaps between them, and answers those by comparing strings.
 
-use std::fmt;
+mod error;
+mod regex;
+mod shape;
+mod syntax;
+mod template;
 
-/// A compiled expression that matches whole texts: `^(?s:expression)$`.
-#[derive(Clone)]
-pub struct Regex {
-    pattern: Box<str>,
-    compiled: regex::Regex,
-}
-
-/// Why an expression does not compile. The message is Go's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("error parsing regexp: {0}")]
-pub struct Error(String);
-
-impl Regex {
-    /// Compiles `pattern`, anchored at both ends; a dot matches a new line too.
-    ///
-    /// # Errors
-    /// If Go would refuse the expression.
-    pub fn anchored(pattern: &str) -> Result<Self, Error> {
-        let compiled = regex::Regex::new(&format!("^(?s:{pattern})$")).map_err(|error| Error(error.to_string()))?;
-        Ok(Self { pattern: pattern.into(), compiled })
-    }
-
-    /// Whether the whole of `text` matches.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.compiled.is_match(text)
-    }
-
-    /// The expression as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.pattern
-    }
-}
-
-impl fmt::Debug for Regex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Regex({:?})", self.pattern)
-    }
-}
+pub use error::{Error, ErrorKind};
+pub use regex::{Captures, Regex};
+pub use template::Template;

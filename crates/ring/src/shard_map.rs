@@ -48,6 +48,8 @@ pub struct Shard {
     pub replicas: Vec<NodeId>,
     /// The nodes that it was born on. Only they may set up its Raft group; everyone else is let in by its leader.
     pub born_on: Vec<NodeId>,
+    /// Nodes that are on their way to be replicas: they follow, and answer nobody yet.
+    pub joining: Vec<NodeId>,
 }
 
 /// Which shard owns which slot, and who holds it. Versioned: the epoch rises with each change.
@@ -57,7 +59,7 @@ pub struct ShardMap {
     pub epoch: u64,
     /// The owner of each slot; [`SLOT_COUNT`] long.
     slots: Vec<ShardId>,
-    /// The data shards: numbered from 1, for 0 is meta.
+    /// All shards; the first one is meta, which owns no slots.
     pub shards: BTreeMap<ShardId, Shard>,
 }
 
@@ -67,15 +69,19 @@ pub enum ShardMapError {
     /// Not one owner for each slot.
     #[error("a shard map has {0} slots instead of {SLOT_COUNT}")]
     Slots(usize),
-    /// A slot belongs to a shard that is not there.
-    #[error("slot {0} belongs to shard {1}, which is not in the map")]
+    /// A slot belongs to a shard that is not there, or to meta.
+    #[error("slot {0} belongs to shard {1}, which is no data shard of the map")]
     Unowned(Slot, ShardId),
 }
 
 impl ShardMap {
-    /// A map that spreads the slots over these shards, in turn.
+    /// A map that spreads the slots over the data shards among these, in turn.
+    ///
+    /// # Panics
+    /// If there are none.
     pub fn born(shards: BTreeMap<ShardId, Shard>) -> Self {
-        let owners = shards.keys().copied().cycle();
+        assert!(shards.keys().any(|id| *id != ShardId::META), "a cluster has at least one data shard");
+        let owners = shards.keys().copied().filter(|id| *id != ShardId::META).cycle();
         let slots = owners.take(SLOT_COUNT.into()).collect();
         Self { epoch: 1, slots, shards }
     }
@@ -92,7 +98,8 @@ impl ShardMap {
         if slots.len() != usize::from(SLOT_COUNT) {
             return Err(ShardMapError::Slots(slots.len()));
         }
-        match (0u16..).zip(&slots).find(|(_, shard)| !shards.contains_key(shard)) {
+        let owns = |shard: &ShardId| *shard != ShardId::META && shards.contains_key(shard);
+        match (0u16..).zip(&slots).find(|(_, shard)| !owns(shard)) {
             Some((slot, shard)) => Err(ShardMapError::Unowned(Slot(slot), *shard)),
             None => Ok(Self { epoch, slots, shards }),
         }
@@ -101,6 +108,11 @@ impl ShardMap {
     /// The owner of each slot, in order.
     pub fn slots(&self) -> &[ShardId] {
         &self.slots
+    }
+
+    /// The data shards, ascending.
+    pub fn data_shards(&self) -> impl Iterator<Item = ShardId> {
+        self.shards.keys().copied().filter(|id| *id != ShardId::META)
     }
 
     /// The shard that owns a slot.
@@ -119,8 +131,8 @@ mod tests {
     use super::*;
 
     fn map(count: u32) -> ShardMap {
-        let shard = Shard { replicas: vec![NodeId(1)], born_on: vec![NodeId(1)] };
-        ShardMap::born((1..=count).map(|number| (ShardId(number), shard.clone())).collect())
+        let shard = Shard { replicas: vec![NodeId(1)], born_on: vec![NodeId(1)], joining: vec![] };
+        ShardMap::born((0..=count).map(|number| (ShardId(number), shard.clone())).collect())
     }
 
     #[test]

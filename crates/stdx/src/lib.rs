@@ -9,6 +9,7 @@ mod byte_size;
 mod clock;
 mod cpu_pool;
 mod disk;
+mod paged_vec;
 mod rng;
 mod tasks;
 
@@ -17,5 +18,6 @@ pub use byte_size::{ByteSize, ParseByteSizeError};
 pub use clock::{Clock, TimeSource};
 pub use cpu_pool::CpuPool;
 pub use disk::{Disk, RealDisk};
+pub use paged_vec::PagedVec;
 pub use rng::Rng;
 pub use tasks::Tasks;

@@ -7,6 +7,8 @@ use super::{Histogram, Span};
 impl Histogram {
     /// Leaves out empty buckets and joins spans that touch. Up to `max_empty` empty buckets in a row stay, and come into
     /// being between spans, if there are populated ones on both sides of them.
+    ///
+    /// A histogram whose spans do not fit its buckets, or overlap, is left as it is.
     pub fn compact(&mut self, max_empty: u32) {
         compact_side(&mut self.positive_spans, &mut self.positive_buckets, max_empty);
         compact_side(&mut self.negative_spans, &mut self.negative_buckets, max_empty);
@@ -31,7 +33,7 @@ fn compact_side(spans: &mut Vec<Span>, buckets: &mut Vec<f64>, max_empty: u32) {
     let is_compact = buckets.iter().all(|count| *count != 0.0)
         && spans.iter().all(|span| span.length > 0)
         && spans.iter().skip(1).all(|span| i64::from(span.offset) > i64::from(max_empty));
-    if is_compact {
+    if is_compact || !fits(spans, buckets.len()) {
         return;
     }
     let mut compacted = SpanBuilder::default();
@@ -51,6 +53,14 @@ fn compact_side(spans: &mut Vec<Span>, buckets: &mut Vec<f64>, max_empty: u32) {
         next = Some(index.wrapping_add(1));
     }
     (*spans, *buckets) = (compacted.build(), counts);
+}
+
+/// Whether spans have so many buckets, of ascending indexes.
+fn fits(spans: &[Span], buckets: usize) -> bool {
+    let needed: u64 = spans.iter().map(|span| u64::from(span.length)).sum();
+    let end: i64 = spans.iter().map(|span| i64::from(span.offset) + i64::from(span.length)).sum();
+    let overlap = spans.iter().skip(1).any(|span| span.offset < 0);
+    needed == buckets as u64 && !overlap && i32::try_from(end).is_ok()
 }
 
 /// The spans of those buckets whose positions, ascending, are given.
@@ -87,6 +97,17 @@ mod tests {
         check(0, (&[(-2, 2), (1, 3)], &[1.0, 0.0, 0.0, 3.0, 0.0]), (&[(-2, 1), (3, 1)], &[1.0, 3.0]));
         check(0, (&[(1, 2), (0, 1), (0, 0)], &[1.0, 2.0, 3.0]), (&[(1, 3)], &[1.0, 2.0, 3.0]));
         check(0, (&[(1, 2)], &[0.0, 0.0]), (&[], &[]));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_left_alone() {
+        for (spans, buckets) in [
+            (&[(0, 2)][..], &[0.0][..]),
+            (&[(0, 1), (-1, 1)], &[0.0, 1.0]),
+            (&[(i32::MAX, 1), (i32::MAX, 1)], &[0.0, 1.0]),
+        ] {
+            check(0, (spans, buckets), (spans, buckets));
+        }
     }
 
     #[test]

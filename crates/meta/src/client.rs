@@ -1,0 +1,305 @@
+//! How every role follows meta and asks it for things.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{NodeId, ShardId};
+use parking_lot::RwLock;
+use proto::meta;
+use proto::meta::meta_client::MetaClient;
+use stdx::{Backoff, Clock, Rng, Tasks};
+use tokio::sync::watch;
+use tonic::{Response, Status};
+use transport::{Client as Connection, ErrorKind, Nodes, RpcError, deadline};
+
+use crate::state::{ClusterState, NodeState};
+use crate::wire;
+
+/// How long one try of a call may take.
+const TRY_LIMIT: Duration = Duration::from_secs(2);
+/// A watch that is silent for longer is given up: the server says something every second.
+const WATCH_SILENCE: Duration = Duration::from_secs(4);
+/// The largest message: the whole catalog of a large cluster.
+const MESSAGE_BYTES: usize = 256 << 20;
+
+/// What a client needs.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// Addresses to begin with; later the client knows where meta lives.
+    pub seeds: Vec<String>,
+    /// Whether to follow the catalog too.
+    pub catalog: bool,
+    /// The connections of this process.
+    pub nodes: Nodes,
+    /// Time.
+    pub clock: Clock,
+    /// Chance.
+    pub rng: Rng,
+}
+
+/// Follows the state of the cluster, and takes requests to whoever leads meta. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    config: Arc<ClientConfig>,
+    state: watch::Receiver<Arc<ClusterState>>,
+    leaders: Arc<RwLock<BTreeMap<ShardId, NodeId>>>,
+}
+
+impl Client {
+    /// Starts to follow.
+    pub fn start(config: ClientConfig, tasks: &Tasks) -> Self {
+        let (sender, state) = watch::channel(Arc::new(ClusterState::default()));
+        let client = Self { config: Arc::new(config), state, leaders: Arc::default() };
+        tasks.spawn_until_stopped("meta-client", client.clone().follow(sender));
+        client
+    }
+
+    /// The newest state that is known here; of version 0 before the first is.
+    pub fn state(&self) -> Arc<ClusterState> {
+        self.state.borrow().clone()
+    }
+
+    /// The state, to be watched.
+    pub fn watch(&self) -> watch::Receiver<Arc<ClusterState>> {
+        self.state.clone()
+    }
+
+    /// Waits until the state is of this version or a later one.
+    pub async fn reached(&self, version: u64) -> Arc<ClusterState> {
+        let mut state = self.state.clone();
+        match state.wait_for(|state| state.version >= version).await {
+            Ok(state) => state.clone(),
+            // The follower has stopped, and with it the process.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Who leads a shard, as far as anybody has said.
+    pub fn leader_hint(&self, shard: ShardId) -> Option<NodeId> {
+        self.leaders.read().get(&shard).copied()
+    }
+
+    /// Remembers who leads a shard; `None`: not whoever was thought to.
+    pub fn set_leader_hint(&self, shard: ShardId, leader: Option<NodeId>) {
+        let mut leaders = self.leaders.write();
+        match leader {
+            Some(leader) => leaders.insert(shard, leader),
+            None => leaders.remove(&shard),
+        };
+    }
+
+    /// Says where an ingester lives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`] if its identity has ended; others when no leader could be asked within `limit`.
+    pub async fn register(
+        &self,
+        request: meta::RegisterRequest,
+        limit: Duration,
+    ) -> Result<meta::RegisterReply, RpcError> {
+        self.ask(limit, |mut client| {
+            let request = request.clone();
+            async move { client.register(request).await }
+        })
+        .await
+    }
+
+    /// Says that an ingester lives.
+    ///
+    /// # Errors
+    /// When no leader could be asked within `limit`.
+    pub async fn beat(&self, request: meta::BeatRequest, limit: Duration) -> Result<meta::BeatReply, RpcError> {
+        self.ask(limit, |mut client| {
+            let request = request.clone();
+            async move { client.beat(request).await }
+        })
+        .await
+    }
+
+    /// Takes or renews a scraper's lease.
+    ///
+    /// # Errors
+    /// When no leader could be asked within `limit`.
+    pub async fn lease(&self, request: meta::LeaseRequest, limit: Duration) -> Result<meta::LeaseReply, RpcError> {
+        self.ask(limit, |mut client| {
+            let request = request.clone();
+            async move { client.lease(request).await }
+        })
+        .await
+    }
+
+    /// Gives a scraper's lease back.
+    ///
+    /// # Errors
+    /// When no leader could be asked within `limit`: the lease then runs out.
+    pub async fn leave(&self, request: meta::LeaveRequest, limit: Duration) -> Result<(), RpcError> {
+        let left = self.ask(limit, |mut client| {
+            let request = request.clone();
+            async move { client.leave(request).await }
+        });
+        left.await.map(drop)
+    }
+
+    /// Puts the blocks of a cut into the catalog, and returns the version of the state that has them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`] if the cut is out of turn; others when no leader could be asked within `limit`.
+    pub async fn add_blocks(&self, request: meta::AddBlocksRequest, limit: Duration) -> Result<u64, RpcError> {
+        let added = self.ask(limit, |mut client| {
+            let request = request.clone();
+            async move { client.add_blocks(request).await }
+        });
+        Ok(added.await?.version)
+    }
+
+    /// What operators see.
+    ///
+    /// # Errors
+    /// When no leader could be asked within `limit`.
+    pub async fn status(&self, limit: Duration) -> Result<meta::StatusReply, RpcError> {
+        self.ask(limit, |mut client| async move { client.status(meta::StatusRequest {}).await }).await
+    }
+
+    /// Asks the leader of meta, wherever it is by now. Requests must be idempotent: one whose outcome is unknown is repeated.
+    async fn ask<T, F>(&self, limit: Duration, call: impl Fn(MetaClient<Connection>) -> F) -> Result<T, RpcError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let clock = &self.config.clock;
+        let until = clock.now() + limit;
+        let mut backoff = self.backoff();
+        let mut failed = RpcError::new(ErrorKind::Unavailable, "no meta node is known");
+        loop {
+            let mut candidates = self.candidates();
+            while let Some(candidate) = candidates.pop() {
+                let left = until.saturating_duration_since(clock.now());
+                if left.is_zero() {
+                    return Err(failed);
+                }
+                let client = MetaClient::new(candidate).max_decoding_message_size(MESSAGE_BYTES);
+                match deadline(clock, TRY_LIMIT.min(left), call(client)).await {
+                    Ok(reply) => return Ok(reply),
+                    Err(error @ RpcError { kind: ErrorKind::Rejected | ErrorKind::Bug, .. }) => return Err(error),
+                    Err(error) => {
+                        if let ErrorKind::NotLeader(leader) = error.kind {
+                            self.set_leader_hint(ShardId::META, leader);
+                            candidates.extend(leader.and_then(|leader| self.config.nodes.client(leader)));
+                        }
+                        failed = error;
+                    }
+                }
+            }
+            self.set_leader_hint(ShardId::META, None);
+            clock.sleep(backoff.next_pause()).await;
+        }
+    }
+
+    /// Connections to whoever may answer for meta, the likeliest last.
+    fn candidates(&self) -> Vec<Connection> {
+        let nodes = &self.config.nodes;
+        let state = self.state();
+        let mut candidates: Vec<Connection> = Vec::new();
+        match &state.shard_map {
+            Some(map) => candidates.extend(map.replicas(ShardId::META).iter().filter_map(|node| nodes.client(*node))),
+            None => candidates.extend(self.config.seeds.iter().map(|seed| nodes.client_at(seed))),
+        }
+        candidates.extend(self.leader_hint(ShardId::META).and_then(|leader| nodes.client(leader)));
+        candidates
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(Duration::from_millis(20), Duration::from_secs(1), self.config.rng.fork())
+    }
+
+    /// Follows the state, on one connection after another, for ever.
+    async fn follow(self, sender: watch::Sender<Arc<ClusterState>>) {
+        let mut backoff = self.backoff();
+        let mut failures = 0u32;
+        loop {
+            for candidate in self.watch_candidates() {
+                match self.follow_one(candidate, &sender).await {
+                    Ok(()) => {
+                        backoff.reset();
+                        failures = 0;
+                    }
+                    Err(error) => {
+                        failures += 1;
+                        if failures.is_multiple_of(20) {
+                            tracing::warn!(%error, "can't follow the cluster's state");
+                        }
+                    }
+                }
+            }
+            self.config.clock.sleep(backoff.next_pause()).await;
+        }
+    }
+
+    /// As [`Self::candidates`], and the seeds too: all nodes that are known may have moved.
+    fn watch_candidates(&self) -> Vec<Connection> {
+        let mut candidates = self.candidates();
+        candidates.reverse();
+        if self.state().shard_map.is_some() {
+            candidates.extend(self.config.seeds.iter().map(|seed| self.config.nodes.client_at(seed)));
+        }
+        candidates
+    }
+
+    /// Follows the state on one connection until it breaks. An error means that nothing came at all.
+    async fn follow_one(
+        &self,
+        connection: Connection,
+        sender: &watch::Sender<Arc<ClusterState>>,
+    ) -> Result<(), RpcError> {
+        let mut client = MetaClient::new(connection).max_decoding_message_size(MESSAGE_BYTES);
+        let request = meta::WatchRequest { version: self.state().version, catalog: self.config.catalog };
+        let mut replies = deadline(&self.config.clock, TRY_LIMIT, client.watch(request)).await?;
+        let mut heard = false;
+        loop {
+            let reply = self.config.clock.timeout(WATCH_SILENCE, replies.message()).await;
+            match reply {
+                Some(Ok(Some(reply))) => self.take(reply, sender)?,
+                Some(Err(status)) if !heard => return Err(status.into()),
+                None if !heard => return Err(RpcError::new(ErrorKind::Unavailable, "the watch is silent")),
+                _ => return Ok(()),
+            }
+            heard = true;
+        }
+    }
+
+    fn take(&self, reply: meta::WatchReply, sender: &watch::Sender<Arc<ClusterState>>) -> Result<(), RpcError> {
+        let malformed = |error: wire::WireError| RpcError::new(ErrorKind::Bug, error.to_string());
+        let changes = reply.changes.into_iter().map(wire::change_from_proto);
+        let changes = changes.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+        for hint in reply.leaders {
+            self.set_leader_hint(ShardId(hint.shard), Some(NodeId(hint.node_id)));
+        }
+        let old = self.state();
+        if reply.version < old.version {
+            // A replica that is behind: what it says is known already.
+            return Ok(());
+        }
+        if reply.version == old.version && !reply.whole {
+            return Ok(());
+        }
+        let mut state = if reply.whole { ClusterState::default() } else { ClusterState::clone(&old) };
+        state.apply(reply.version, changes);
+        self.learn_addresses(&state);
+        sender.send_replace(Arc::new(state));
+        Ok(())
+    }
+
+    fn learn_addresses(&self, state: &ClusterState) {
+        let nodes = &self.config.nodes;
+        if nodes.hello().cluster().is_none() && state.cluster_id != 0 {
+            nodes.hello().set(state.cluster_id, None);
+        }
+        for (id, node) in state.nodes.iter() {
+            match node.state {
+                NodeState::Up | NodeState::Draining => nodes.set_address(*id, &node.address),
+                NodeState::Gone => nodes.remove(*id),
+            }
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! Commands → changes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consensus::{SnapshotReader, SnapshotWriter, StateMachine};
+use model::{NodeId, ShardId};
+use prost::Message;
+use proto::meta;
+use proto::meta::command::Command;
+use ring::{Host, Shard, ShardMap, place};
+
+use crate::replace::META_VOTERS;
+use crate::state::{Change, ClusterState, Node, NodeState, ScraperMember};
+use crate::wire;
+
+/// How many versions back a watcher may be and still be told only what is new.
+const RECENT: usize = 1024;
+
+/// The state machine of meta.
+#[derive(Clone, Debug, Default)]
+pub struct MetaMachine {
+    state: ClusterState,
+    next_node_id: u64,
+    /// The last cut of each shard that the catalog has, and the version since when.
+    shipped: BTreeMap<ShardId, (u64, u64)>,
+    /// The changes of the last versions, oldest first. No part of the state: it is only there to save watchers work.
+    recent: VecDeque<(u64, Arc<[Change]>)>,
+}
+
+/// The state, and what led to it lately.
+#[derive(Clone, Debug)]
+pub struct MetaView(MetaMachine);
+
+impl MetaView {
+    /// The state.
+    pub fn state(&self) -> &ClusterState {
+        &self.0.state
+    }
+
+    /// Consumes the view.
+    pub fn into_state(self) -> ClusterState {
+        self.0.state
+    }
+
+    /// The changes after `version`, one list for each later version; `None` if they are no longer known.
+    pub(crate) fn changes_since(&self, version: u64) -> Option<Vec<Arc<[Change]>>> {
+        let known_from = self.0.recent.front().map_or(self.0.state.version, |(first, _)| first - 1);
+        if version < known_from || version > self.0.state.version {
+            return None;
+        }
+        let later = self.0.recent.iter().filter(|(of, _)| *of > version);
+        Some(later.map(|(_, changes)| changes.clone()).collect())
+    }
+}
+
+/// The nodes that meta is born on: three of those that form the cluster, in as many zones as there are.
+pub(crate) fn founders_of(hosts: &[Host]) -> Vec<NodeId> {
+    place(1, META_VOTERS, hosts).remove(&ShardId(1)).unwrap_or_default()
+}
+
+/// What a command comes to: the changes, and the node it is about, if any.
+type Decision = Result<(Vec<Change>, Option<NodeId>), String>;
+
+impl StateMachine for MetaMachine {
+    type View = MetaView;
+
+    fn apply(&mut self, _log_index: u64, command: Bytes) -> Bytes {
+        let decision = match meta::Command::decode(command) {
+            Ok(meta::Command { command: Some(command) }) => self.decide(command),
+            Ok(_) => Err("this version does not know the command".to_owned()),
+            Err(error) => Err(format!("the command does not decode: {error}")),
+        };
+        let mut answer = meta::CommandAnswer::default();
+        match decision {
+            Ok((changes, node)) => {
+                answer.node_id = node.map_or(0, |node| node.0);
+                self.commit(changes);
+            }
+            Err(why) => answer.refused = why,
+        }
+        answer.version = self.state.version;
+        answer.encode_to_vec().into()
+    }
+
+    fn view(&self) -> MetaView {
+        MetaView(self.clone())
+    }
+
+    fn save(view: &MetaView, files: &mut SnapshotWriter<'_>) -> io::Result<()> {
+        let bytes = zstd::encode_all(&view.0.to_proto().encode_to_vec()[..], 3)?;
+        files.put("meta", "state", &[&bytes]).map(drop)
+    }
+
+    fn install(&mut self, files: &SnapshotReader<'_>) -> io::Result<()> {
+        let damaged = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+        let [file] = files.files() else { return Err(damaged("a snapshot of meta is one file".to_owned())) };
+        let bytes = zstd::decode_all(&files.read(file)?[..])?;
+        let state = meta::State::decode(&bytes[..]).map_err(|error| damaged(error.to_string()))?;
+        *self = Self::from_proto(state).map_err(|error| damaged(error.to_string()))?;
+        Ok(())
+    }
+}
+
+impl MetaMachine {
+    /// A cluster that is not born yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn commit(&mut self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let version = self.state.version + 1;
+        let changes: Arc<[Change]> = changes.into();
+        self.state.apply(version, changes.iter().cloned());
+        self.recent.push_back((version, changes));
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+    }
+
+    fn decide(&mut self, command: Command) -> Decision {
+        match command {
+            Command::Birthday(birthday) => self.birthday(birthday),
+            Command::Register(request) => self.register(request),
+            Command::NodeGone(node) => self.node_gone(NodeId(node)),
+            Command::SetReplicas(shard) => self.set_replicas(&shard),
+            Command::ScraperJoin(request) => Ok((self.scraper_join(request), None)),
+            Command::ScraperLeave(request) => Ok((self.scraper_leave(&request), None)),
+            Command::AddBlocks(request) => self.add_blocks(request),
+        }
+    }
+
+    /// The first command: who there is, and where shards are born. Every founder proposes it; the first one counts.
+    fn birthday(&mut self, birthday: meta::Birthday) -> Decision {
+        if self.state.birth.is_some() {
+            return Ok((Vec::new(), None));
+        }
+        let cluster = birthday.cluster.ok_or("a birthday without a cluster")?;
+        let birth = cluster.birth.as_ref().ok_or("a birthday without a birth")?;
+        let birth = wire::birth_from_proto(birth).map_err(|error| error.to_string())?;
+        let cluster_id = wire::id_from_proto(&cluster.cluster_id).map_err(|error| error.to_string())?;
+        let hosts: Vec<_> = birthday
+            .members
+            .iter()
+            .map(|member| Host { node: NodeId(member.node_id), zone: member.zone.clone() })
+            .collect();
+        let born = |replicas: Vec<NodeId>| Shard { born_on: replicas.clone(), replicas, joining: Vec::new() };
+        let placed = place(birth.shards, birth.replication as usize, &hosts);
+        let meta = (ShardId::META, founders_of(&hosts));
+        let shards = placed.into_iter().chain([meta]).map(|(id, replicas)| (id, born(replicas))).collect();
+        self.next_node_id = birthday.members.iter().map(|member| member.node_id).max().unwrap_or(0) + 1;
+        let founders = founders_of(&hosts);
+        let mut changes = vec![Change::Born { cluster_id, birth, founders }];
+        changes.extend(birthday.members.into_iter().map(|member| {
+            let meta::Member { node_id, address, zone } = member;
+            let node = Node { address, zone, incarnation: 0, state: NodeState::Up, nonce: 0 };
+            Change::Node(NodeId(node_id), node)
+        }));
+        changes.push(Change::ShardMap(Arc::new(ShardMap::born(shards))));
+        Ok((changes, None))
+    }
+
+    fn register(&mut self, request: meta::RegisterRequest) -> Decision {
+        if self.state.birth.is_none() {
+            return Err("the cluster is not born yet".to_owned());
+        }
+        if request.node_id == 0 { Ok(self.new_node(request)) } else { self.known_node(request) }
+    }
+
+    fn new_node(&mut self, request: meta::RegisterRequest) -> (Vec<Change>, Option<NodeId>) {
+        let repeated = self.state.nodes.iter().find(|(_, node)| node.nonce == request.nonce && node.nonce != 0);
+        if let Some((id, _)) = repeated {
+            return (Vec::new(), Some(*id));
+        }
+        // Whoever lived at this address before has lost its identity: it would have come with it.
+        let replaced = self.state.nodes_up().filter(|(_, node)| node.address == request.address);
+        let mut changes: Vec<_> =
+            replaced.map(|(id, node)| Change::Node(id, Node { state: NodeState::Gone, ..node.clone() })).collect();
+        let id = NodeId(self.next_node_id);
+        self.next_node_id += 1;
+        let meta::RegisterRequest { address, zone, incarnation, nonce, .. } = request;
+        changes.push(Change::Node(id, Node { address, zone, incarnation, state: NodeState::Up, nonce }));
+        (changes, Some(id))
+    }
+
+    fn known_node(&self, request: meta::RegisterRequest) -> Decision {
+        let id = NodeId(request.node_id);
+        let node = self.state.nodes.get(&id).ok_or_else(|| format!("node {id} was never part of this cluster"))?;
+        if node.state == NodeState::Gone {
+            return Err(format!("the identity of node {id} has ended; wipe its data directory and let it join anew"));
+        }
+        let meta::RegisterRequest { address, zone, incarnation, .. } = request;
+        let now = Node { address, zone, incarnation, ..node.clone() };
+        let changes = if now == *node { Vec::new() } else { vec![Change::Node(id, now)] };
+        Ok((changes, Some(id)))
+    }
+
+    fn node_gone(&self, id: NodeId) -> Decision {
+        let node = self.state.nodes.get(&id).ok_or_else(|| format!("node {id} was never part of this cluster"))?;
+        let gone = Node { state: NodeState::Gone, ..node.clone() };
+        Ok((if gone == *node { Vec::new() } else { vec![Change::Node(id, gone)] }, Some(id)))
+    }
+
+    fn set_replicas(&self, message: &meta::Shard) -> Decision {
+        let (id, mut shard) = wire::shard_from_proto(message);
+        let map = self.state.shard_map.as_ref().ok_or("the cluster is not born yet")?;
+        let old = map.shards.get(&id).ok_or_else(|| format!("there is no shard {id}"))?;
+        if let Some(node) = shard.replicas.iter().chain(&shard.joining).find(|node| !self.is_known(**node)) {
+            return Err(format!("node {node} was never part of this cluster"));
+        }
+        if shard.replicas.is_empty() {
+            return Err(format!("shard {id} can't be without replicas"));
+        }
+        shard.born_on.clone_from(&old.born_on);
+        if shard == *old {
+            return Ok((Vec::new(), None));
+        }
+        let mut map = ShardMap::clone(map);
+        map.epoch += 1;
+        map.shards.insert(id, shard);
+        Ok((vec![Change::ShardMap(Arc::new(map))], None))
+    }
+
+    fn is_known(&self, node: NodeId) -> bool {
+        self.state.nodes.contains_key(&node)
+    }
+
+    fn scraper_join(&self, request: meta::LeaseRequest) -> Vec<Change> {
+        let member = ScraperMember { incarnation: request.incarnation, address: request.address };
+        if self.state.scrapers.get(&request.name) == Some(&member) {
+            return Vec::new();
+        }
+        let mut scrapers = BTreeMap::clone(&self.state.scrapers);
+        scrapers.insert(request.name, member);
+        vec![Change::Scrapers(self.state.scraper_epoch + 1, Arc::new(scrapers))]
+    }
+
+    /// A scraper that has started anew meanwhile is another incarnation, and stays.
+    fn scraper_leave(&self, request: &meta::LeaveRequest) -> Vec<Change> {
+        let leaves = |member: &ScraperMember| member.incarnation == request.incarnation;
+        if !self.state.scrapers.get(&request.name).is_some_and(leaves) {
+            return Vec::new();
+        }
+        let mut scrapers = BTreeMap::clone(&self.state.scrapers);
+        scrapers.remove(&request.name);
+        vec![Change::Scrapers(self.state.scraper_epoch + 1, Arc::new(scrapers))]
+    }
+
+    /// Cuts come in order and once: a leader that repeats one after a crash is told that it is there already.
+    fn add_blocks(&mut self, request: meta::AddBlocksRequest) -> Decision {
+        let shard = ShardId(request.shard);
+        let last = self.shipped.get(&shard).map_or(0, |(cut, _)| *cut);
+        if request.cut <= last {
+            return Ok((Vec::new(), None));
+        }
+        if request.cut != last + 1 {
+            return Err(format!("cut {} of shard {shard} comes before cut {}", request.cut, last + 1));
+        }
+        let mut changes = Vec::new();
+        for message in &request.blocks {
+            let (id, block) = wire::block_from_proto(message).map_err(|error| error.to_string())?;
+            if block.shard != shard || block.cut != request.cut {
+                return Err(format!("block {id} is not of cut {} of shard {shard}", request.cut));
+            }
+            changes.push(Change::Block(id, Arc::new(block)));
+        }
+        // An empty cut is a version of its own too: the shard waits for the version that has the cut.
+        self.shipped.insert(shard, (request.cut, self.state.version + u64::from(!changes.is_empty())));
+        Ok((changes, None))
+    }
+
+    fn to_proto(&self) -> meta::State {
+        let state = &self.state;
+        let cluster = state.birth.map(|birth| meta::Cluster {
+            cluster_id: wire::id_to_proto(state.cluster_id),
+            birth: Some(wire::birth_to_proto(birth)),
+            founders: state.founders.iter().map(|node| node.0).collect(),
+        });
+        let shipped = self.shipped.iter().map(|(shard, (cut, version))| meta::ShippedCut {
+            shard: shard.0,
+            cut: *cut,
+            version: *version,
+        });
+        meta::State {
+            version: state.version,
+            cluster,
+            next_node_id: self.next_node_id,
+            nodes: state.nodes.iter().map(|(id, node)| wire::node_to_proto(*id, node)).collect(),
+            shard_map: state.shard_map.as_deref().map(wire::shard_map_to_proto),
+            scrapers: Some(wire::scrapers_to_proto(state.scraper_epoch, &state.scrapers)),
+            blocks: state.blocks.iter().map(|(id, block)| wire::block_to_proto(*id, block)).collect(),
+            shipped: shipped.collect(),
+        }
+    }
+
+    fn from_proto(message: meta::State) -> Result<Self, wire::WireError> {
+        use meta::change::Change as Wire;
+        let wires = message.cluster.map(Wire::Cluster).into_iter();
+        let wires = wires.chain(message.nodes.into_iter().map(Wire::Node));
+        let wires = wires.chain(message.shard_map.map(Wire::ShardMap));
+        let wires = wires.chain(message.scrapers.map(Wire::Scrapers));
+        let wires = wires.chain(message.blocks.into_iter().map(Wire::Block));
+        let changes = wires.map(|change| wire::change_from_proto(meta::Change { change: Some(change) }));
+        let mut state = ClusterState::default();
+        state.apply(message.version, changes.collect::<Result<Vec<_>, _>>()?);
+        let shipped = message.shipped.into_iter().map(|cut| (ShardId(cut.shard), (cut.cut, cut.version)));
+        Ok(Self { state, next_node_id: message.next_node_id, shipped: shipped.collect(), recent: VecDeque::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(machine: &mut MetaMachine, command: Command) -> meta::CommandAnswer {
+        let command = meta::Command { command: Some(command) }.encode_to_vec();
+        meta::CommandAnswer::decode(machine.apply(0, command.into())).unwrap()
+    }
+
+    fn born(nodes: u64) -> MetaMachine {
+        let member = |id| meta::Member { node_id: id, address: format!("host{id}:1"), zone: format!("z{id}") };
+        let birthday = meta::Birthday {
+            cluster: Some(meta::Cluster {
+                cluster_id: wire::id_to_proto(7),
+                birth: Some(meta::Birth { shards: 4, replication: 3, block_window_ms: 7_200_000 }),
+                founders: vec![],
+            }),
+            members: (1..=nodes).map(member).collect(),
+        };
+        let mut machine = MetaMachine::new();
+        assert_eq!(ask(&mut machine, Command::Birthday(birthday.clone())).refused, "");
+        assert_eq!(ask(&mut machine, Command::Birthday(birthday)).version, 1, "a second birthday changes nothing");
+        machine
+    }
+
+    fn register(address: &str, node_id: u64, nonce: u64) -> Command {
+        let address = address.to_owned();
+        Command::Register(meta::RegisterRequest { node_id, address, nonce, incarnation: 5, ..Default::default() })
+    }
+
+    #[test]
+    fn a_cluster_is_born_with_its_shards_placed() {
+        let machine = born(3);
+        let state = machine.view().into_state();
+        let map = state.shard_map.unwrap();
+        assert_eq!((state.cluster_id, map.shards.len(), state.nodes.len()), (7, 5, 3));
+        assert!(map.shards.values().all(|shard| shard.replicas.len() == 3 && shard.born_on.len() == 3));
+    }
+
+    #[test]
+    fn nodes_join_move_and_end() {
+        let mut machine = born(3);
+        let joined = ask(&mut machine, register("new:1", 0, 99));
+        assert_eq!((joined.node_id, joined.version), (4, 2));
+        assert_eq!(ask(&mut machine, register("new:1", 0, 99)).node_id, 4, "a repeated request makes no second node");
+        let moved = ask(&mut machine, register("elsewhere:1", 4, 0));
+        assert_eq!((moved.node_id, moved.version), (4, 3));
+        assert_eq!(machine.state.nodes[&NodeId(4)].address, "elsewhere:1");
+        assert!(ask(&mut machine, register("x:1", 17, 0)).refused.contains("never part"));
+
+        // A wiped node comes back to its address: the old identity ends.
+        let wiped = ask(&mut machine, register("host2:1", 0, 100));
+        assert_eq!(wiped.node_id, 5);
+        assert_eq!(machine.state.nodes[&NodeId(2)].state, NodeState::Gone);
+        assert!(ask(&mut machine, register("host2:1", 2, 0)).refused.contains("has ended"));
+    }
+
+    #[test]
+    fn scrapers_come_and_go_by_incarnation() {
+        let mut machine = born(1);
+        let join = |incarnation| {
+            Command::ScraperJoin(meta::LeaseRequest { name: "s".to_owned(), incarnation, ..Default::default() })
+        };
+        let leave = |incarnation| Command::ScraperLeave(meta::LeaveRequest { name: "s".to_owned(), incarnation });
+        ask(&mut machine, join(1));
+        ask(&mut machine, join(1));
+        assert_eq!(machine.state.scraper_epoch, 1, "renewing changes nothing");
+        ask(&mut machine, join(2));
+        ask(&mut machine, leave(1));
+        assert_eq!(
+            (machine.state.scraper_epoch, machine.state.scrapers.len()),
+            (2, 1),
+            "the old one's end is late news"
+        );
+        ask(&mut machine, leave(2));
+        assert_eq!((machine.state.scraper_epoch, machine.state.scrapers.len()), (3, 0));
+    }
+
+    #[test]
+    fn cuts_enter_the_catalog_once_and_in_order() {
+        let mut machine = born(1);
+        let block = |cut: u64| meta::Block {
+            id: wire::id_to_proto(u128::from(cut)),
+            tenant: "t".to_owned(),
+            shard: 1,
+            cut,
+            hash: wire::id_to_proto(0),
+            ..Default::default()
+        };
+        let add = |cut, blocks| Command::AddBlocks(meta::AddBlocksRequest { shard: 1, cut, blocks });
+        let added = ask(&mut machine, add(1, vec![block(1)]));
+        assert_eq!((added.refused.as_str(), added.version), ("", 2));
+        assert_eq!(ask(&mut machine, add(1, vec![block(9)])).version, 2, "a redo adds nothing");
+        assert!(ask(&mut machine, add(3, vec![])).refused.contains("comes before cut 2"));
+        assert_eq!(ask(&mut machine, add(2, vec![])).refused, "");
+        assert!(ask(&mut machine, add(3, vec![block(4)])).refused.contains("is not of cut 3"));
+        assert_eq!(machine.state.blocks.len(), 1);
+    }
+
+    #[test]
+    fn watchers_hear_what_is_new_and_a_snapshot_has_everything() {
+        let mut machine = born(2);
+        ask(&mut machine, register("new:1", 0, 99));
+        let view = machine.view();
+        assert_eq!(view.changes_since(1).unwrap().len(), 1);
+        assert_eq!(view.changes_since(2).unwrap().len(), 0);
+        assert!(view.changes_since(9).is_none(), "from another life");
+
+        let mut watched = ClusterState::default();
+        watched.apply(view.state().version, view.state().whole(true));
+        assert_eq!(&watched, view.state());
+        let mut restored = MetaMachine::from_proto(machine.to_proto()).unwrap();
+        assert_eq!(restored.state, machine.state);
+        assert!(restored.view().changes_since(1).is_none());
+        assert_eq!(ask(&mut restored, register("newer:1", 0, 101)).node_id, 4);
+    }
+}

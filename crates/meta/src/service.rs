@@ -1,0 +1,347 @@
+//! What meta answers.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use consensus::{Group, Standing};
+use futures::Stream;
+use model::NodeId;
+use parking_lot::Mutex;
+use proto::meta;
+use proto::meta::command::Command;
+use proto::meta::meta_server::{Meta, MetaServer};
+use stdx::{Clock, Tasks};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use transport::{ErrorKind, RpcError};
+
+use crate::bootstrap::{Belonging, Bootstrap, BootstrapError, Formation, identity_to_proto};
+use crate::identity::{Founding, Identity};
+use crate::leader::{LEASE, Leader};
+use crate::machine::{MetaMachine, founders_of};
+use crate::state::ClusterState;
+use crate::wire;
+
+/// How often a watcher is told that the stream still speaks for the cluster.
+const WATCH_PULSE: Duration = Duration::from_secs(1);
+
+/// The Meta service of a node.
+///
+/// It answers from the start of the process: before the node belongs to a cluster, to those who look for one; afterwards, for
+/// the meta replica of the node, if it has one.
+#[derive(Clone)]
+pub struct MetaService(Arc<Inner>);
+
+struct Inner {
+    address: String,
+    zone: String,
+    bootstrap_expect: u32,
+    identity: OnceLock<Identity>,
+    formations: mpsc::Sender<Formation>,
+    waiting: Mutex<Option<mpsc::Receiver<Formation>>>,
+    replica: OnceLock<Replica>,
+    clock: Clock,
+    tasks: Tasks,
+}
+
+/// The meta replica of this node.
+#[derive(Clone)]
+struct Replica {
+    group: Group<MetaMachine>,
+    leader: Arc<Leader>,
+}
+
+impl MetaService {
+    /// The service of a node that is about to run `bootstrap`.
+    pub fn new(bootstrap: &Bootstrap, tasks: Tasks) -> Self {
+        let (formations, waiting) = mpsc::channel(8);
+        Self(Arc::new(Inner {
+            address: bootstrap.address.clone(),
+            zone: bootstrap.zone.clone(),
+            bootstrap_expect: bootstrap.expect,
+            identity: OnceLock::new(),
+            formations,
+            waiting: Mutex::new(Some(waiting)),
+            replica: OnceLock::new(),
+            clock: bootstrap.clock.clone(),
+            tasks,
+        }))
+    }
+
+    /// The service, to be added to a server.
+    pub fn into_server(self) -> MetaServer<Self> {
+        MetaServer::new(self)
+    }
+
+    /// Waits until this node belongs to a cluster, and returns who it is and, if it was there when the cluster was formed,
+    /// how meta is to be set up.
+    ///
+    /// # Errors
+    /// See [`BootstrapError`].
+    ///
+    /// # Panics
+    /// If it is called twice.
+    pub async fn belong(&self, bootstrap: &Bootstrap) -> Result<(Identity, Option<FirstMembers>), BootstrapError> {
+        let mut waiting = self.0.waiting.lock().take().expect("a node belongs to a cluster once");
+        let Belonging { identity, founding } = bootstrap.run(&mut waiting).await?;
+        let set = self.0.identity.set(identity);
+        debug_assert!(set.is_ok(), "nobody else sets it");
+        Ok((identity, founding.map(FirstMembers)))
+    }
+
+    /// From now on the node answers for its meta replica.
+    ///
+    /// # Panics
+    /// If it is called twice.
+    pub fn serve(&self, group: Group<MetaMachine>, leader: Arc<Leader>) {
+        let set = self.0.replica.set(Replica { group, leader });
+        assert!(set.is_ok(), "a node has one meta replica");
+    }
+
+    fn replica(&self) -> Result<&Replica, RpcError> {
+        self.0.replica.get().ok_or_else(|| RpcError::new(ErrorKind::NotLeader(None), "this node has no part in meta"))
+    }
+
+    /// The replica, if it leads and has everything that was committed.
+    async fn leading(&self) -> Result<&Replica, RpcError> {
+        let replica = self.replica()?;
+        let count = replica.group.read_index().await?;
+        replica.group.applied(count).await;
+        Ok(replica)
+    }
+}
+
+/// How meta is set up by those who were there when the cluster was formed.
+#[derive(Clone, Debug)]
+pub struct FirstMembers(Founding);
+
+impl FirstMembers {
+    /// The nodes that hold meta from the start.
+    pub fn meta_nodes(&self) -> Vec<NodeId> {
+        let host = |member: meta::Member| ring::Host { node: NodeId(member.node_id), zone: member.zone };
+        founders_of(&self.0.members().into_iter().map(host).collect::<Vec<_>>())
+    }
+
+    /// Every member and where it lives.
+    pub fn addresses(&self) -> impl Iterator<Item = (NodeId, &str)> {
+        self.0.members.iter().map(|member| (NodeId(member.node_id), member.address.as_str()))
+    }
+
+    /// Sets up the group and proposes the cluster's birth, until it is born.
+    ///
+    /// # Errors
+    /// If the group has stopped.
+    pub async fn give_birth(
+        &self,
+        identity: Identity,
+        group: &Group<MetaMachine>,
+        leader: &Leader,
+        clock: &Clock,
+    ) -> Result<(), consensus::GroupError> {
+        group.initialize(self.meta_nodes()).await?;
+        let birthday = meta::Birthday {
+            cluster: Some(meta::Cluster {
+                cluster_id: wire::id_to_proto(identity.cluster_id),
+                birth: Some(self.0.birth()),
+                founders: Vec::new(),
+            }),
+            members: self.0.members(),
+        };
+        while group.view().await.1.state().birth.is_none() {
+            if group.status().standing == Standing::Leader
+                && let Err(error) = leader.propose(Command::Birthday(birthday.clone())).await
+            {
+                tracing::debug!(%error, "the cluster could not be born yet");
+            }
+            clock.sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+}
+
+type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Meta for MetaService {
+    type WatchStream = Stream_<meta::WatchReply>;
+
+    async fn discover(&self, _: Request<meta::DiscoverRequest>) -> Result<Response<meta::DiscoverReply>, Status> {
+        Ok(Response::new(meta::DiscoverReply {
+            identity: self.0.identity.get().copied().map(identity_to_proto),
+            address: self.0.address.clone(),
+            zone: self.0.zone.clone(),
+            bootstrap_expect: self.0.bootstrap_expect,
+        }))
+    }
+
+    async fn form(&self, request: Request<meta::FormRequest>) -> Result<Response<meta::FormReply>, Status> {
+        let request = request.into_inner();
+        if let Some(identity) = self.0.identity.get() {
+            let same = request.identity == Some(identity_to_proto(*identity));
+            let message = format!("this is node {} of cluster {:032x} already", identity.node, identity.cluster_id);
+            let refused = || RpcError::new(ErrorKind::Rejected, message);
+            return if same { Ok(Response::new(meta::FormReply {})) } else { Err(refused().into()) };
+        }
+        let busy = || RpcError::new(ErrorKind::Unavailable, "this node is not listening to founders now");
+        let (answer, answered) = oneshot::channel();
+        self.0.formations.send((request, answer)).await.map_err(|_| busy())?;
+        let accepted = answered.await.map_err(|_| busy())?;
+        accepted.map_err(|why| RpcError::new(ErrorKind::Rejected, why))?;
+        Ok(Response::new(meta::FormReply {}))
+    }
+
+    async fn register(&self, request: Request<meta::RegisterRequest>) -> Result<Response<meta::RegisterReply>, Status> {
+        let replica = self.leading().await?;
+        let answer = replica.leader.propose(Command::Register(request.into_inner())).await?;
+        let cluster_id = replica.group.view().await.1.state().cluster_id;
+        let identity = Identity { cluster_id, node: NodeId(answer.node_id) };
+        Ok(Response::new(meta::RegisterReply { identity: Some(identity_to_proto(identity)) }))
+    }
+
+    async fn beat(&self, request: Request<meta::BeatRequest>) -> Result<Response<meta::BeatReply>, Status> {
+        let replica = self.replica()?;
+        let status = replica.group.status();
+        if status.standing != Standing::Leader {
+            return Err(RpcError::new(ErrorKind::NotLeader(status.leader), "this node does not lead meta").into());
+        }
+        replica.leader.beat(request.into_inner())?;
+        Ok(Response::new(meta::BeatReply { wall_ms: self.0.clock.wall_ms() }))
+    }
+
+    async fn lease(&self, request: Request<meta::LeaseRequest>) -> Result<Response<meta::LeaseReply>, Status> {
+        // A deposed leader must not prolong a lease that its successor lets run out.
+        let replica = self.leading().await?;
+        let request = request.into_inner();
+        let state = replica.group.view().await.1.into_state();
+        let known = state
+            .scrapers
+            .get(&request.name)
+            .is_some_and(|member| member.incarnation == request.incarnation && member.address == request.address);
+        if !known {
+            replica.leader.propose(Command::ScraperJoin(request.clone())).await?;
+        }
+        replica.leader.renew(&request);
+        let epoch = replica.group.view().await.1.state().scraper_epoch;
+        let lease_ms = LEASE.as_millis() as i64;
+        Ok(Response::new(meta::LeaseReply { epoch, lease_ms, wall_ms: self.0.clock.wall_ms() }))
+    }
+
+    async fn leave(&self, request: Request<meta::LeaveRequest>) -> Result<Response<meta::LeaveReply>, Status> {
+        let replica = self.leading().await?;
+        let request = request.into_inner();
+        let name = request.name.clone();
+        replica.leader.propose(Command::ScraperLeave(request)).await?;
+        replica.leader.forget(&name);
+        Ok(Response::new(meta::LeaveReply {}))
+    }
+
+    async fn watch(&self, request: Request<meta::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let replica = self.replica()?.clone();
+        let request = request.into_inner();
+        let (sender, replies) = mpsc::channel(4);
+        let clock = self.0.clock.clone();
+        let watching = watch(replica, request.version, request.catalog, clock, sender);
+        self.0.tasks.spawn_until_stopped("meta-watch", watching);
+        Ok(Response::new(Box::pin(ReceiverStream::new(replies))))
+    }
+
+    async fn add_blocks(
+        &self,
+        request: Request<meta::AddBlocksRequest>,
+    ) -> Result<Response<meta::AddBlocksReply>, Status> {
+        let replica = self.leading().await?;
+        let answer = replica.leader.propose(Command::AddBlocks(request.into_inner())).await?;
+        Ok(Response::new(meta::AddBlocksReply { version: answer.version }))
+    }
+
+    async fn status(&self, _: Request<meta::StatusRequest>) -> Result<Response<meta::StatusReply>, Status> {
+        let replica = self.leading().await?;
+        let state = replica.group.view().await.1.into_state();
+        Ok(Response::new(status(&state, replica, self.0.identity.get().map_or(0, |identity| identity.node.0))))
+    }
+}
+
+/// Tells a watcher everything, then what is new, until it leaves or this replica loses sight of the leader.
+async fn watch(
+    replica: Replica,
+    mut version: u64,
+    catalog: bool,
+    clock: Clock,
+    sender: mpsc::Sender<Result<meta::WatchReply, Status>>,
+) {
+    let mut applied = replica.group.watch_applied();
+    loop {
+        applied.borrow_and_update();
+        if replica.group.status().leader.is_none() {
+            // What this replica has may be old, and nobody would notice.
+            let lost = RpcError::new(ErrorKind::Unavailable, "this meta node has no leader");
+            drop(sender.send(Err(lost.into())).await);
+            return;
+        }
+        let view = replica.group.view().await.1;
+        let reply = news(&view, version, catalog, &replica);
+        version = view.state().version;
+        if sender.send(Ok(reply)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            changed = applied.changed() => if changed.is_err() { return },
+            () = clock.sleep(WATCH_PULSE) => {}
+            () = sender.closed() => return,
+        }
+    }
+}
+
+fn news(view: &crate::MetaView, version: u64, catalog: bool, replica: &Replica) -> meta::WatchReply {
+    use meta::change::Change as Wire;
+    let hint = |(shard, node): (model::ShardId, NodeId)| meta::LeaderHint { shard: shard.0, node_id: node.0 };
+    let leaders = replica.leader.shard_leaders().into_iter().map(hint).collect();
+    let is_wanted =
+        |change: &meta::Change| catalog || !matches!(change.change, Some(Wire::Block(_) | Wire::RemovedBlock(_)));
+    let (whole, changes) = match (version, view.changes_since(version)) {
+        (1.., Some(recent)) => {
+            (false, recent.iter().flat_map(|changes| changes.iter()).map(wire::change_to_proto).collect())
+        }
+        _ => (true, view.state().whole(catalog).iter().map(wire::change_to_proto).collect::<Vec<_>>()),
+    };
+    let changes = changes.into_iter().filter(is_wanted).collect();
+    meta::WatchReply { version: view.state().version, whole, changes, leaders }
+}
+
+fn status(state: &ClusterState, replica: &Replica, own: u64) -> meta::StatusReply {
+    let (beats, leases, now) = (replica.leader.beats(), replica.leader.leases(), replica.leader.now());
+    let silence = |at: tokio::time::Instant| now.duration_since(at).as_millis() as i64;
+    let nodes = state.nodes.iter().map(|(id, node)| {
+        let beat = beats.get(id);
+        meta::NodeStatus {
+            node: Some(wire::node_to_proto(*id, node)),
+            silent_ms: beat.map_or(-1, |beat| silence(beat.at)),
+            replicas: beat.map_or_else(Vec::new, |beat| beat.request.replicas.clone()),
+            memory_bytes: beat.map_or(0, |beat| beat.request.memory_bytes),
+        }
+    });
+    let scrapers = leases.iter().map(|(name, lease)| meta::ScraperStatus {
+        name: name.clone(),
+        targets: lease.targets,
+        silent_ms: silence(lease.at),
+    });
+    let cluster = state.birth.map(|birth| meta::Cluster {
+        cluster_id: wire::id_to_proto(state.cluster_id),
+        birth: Some(wire::birth_to_proto(birth)),
+        founders: state.founders.iter().map(|node| node.0).collect(),
+    });
+    meta::StatusReply {
+        version: state.version,
+        leader: own,
+        cluster,
+        nodes: nodes.collect(),
+        shard_map: state.shard_map.as_deref().map(wire::shard_map_to_proto),
+        scrapers: Some(wire::scrapers_to_proto(state.scraper_epoch, &state.scrapers)),
+        scraper_status: scrapers.collect(),
+        block_count: state.blocks.len() as u64,
+        block_bytes: state.blocks.values().map(|block| block.size_bytes).sum(),
+        meta: None,
+    }
+}
