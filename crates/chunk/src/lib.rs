@@ -38,9 +38,10 @@ pub mod row;
 mod samples;
 pub mod times;
 mod value;
-mod wire;
+pub mod wire;
 
 pub use chunk::{Chunk, Kind, MAX_ROWS, Markers, encode_floats, encode_histograms};
 pub use error::{DecodeError, EncodeError};
+pub use presence::{Presence, State};
 pub use samples::Samples;
 pub use value::Value;

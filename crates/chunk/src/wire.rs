@@ -1,9 +1,9 @@
-//! Numbers as bytes: what all columns' headers are made of.
+//! Numbers as bytes: what the headers of columns, and of whatever holds columns, are made of.
 
 use crate::DecodeError;
 
 /// Appends seven bits a byte, lowest first; the high bit says that more follow.
-pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+pub fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -12,7 +12,7 @@ pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// [`put_varint`] of a number with a sign.
-pub(crate) fn put_signed(value: i64, out: &mut Vec<u8>) {
+pub fn put_signed(value: i64, out: &mut Vec<u8>) {
     put_varint(zigzag(value), out);
 }
 
@@ -37,51 +37,70 @@ pub(crate) fn bit_length(value: u64) -> u32 {
 }
 
 /// Takes numbers from the front of bytes that may be anything.
-#[derive(Clone, Copy)]
-pub(crate) struct Reader<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
     rest: &'a [u8],
     // What is being read, for messages.
     what: &'static str,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
+    /// Reads `bytes`; `what` they are is named in errors.
+    pub fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, what }
     }
 
     /// The bytes that were not taken yet.
-    pub(crate) fn rest(self) -> &'a [u8] {
+    pub fn rest(self) -> &'a [u8] {
         self.rest
     }
 
     /// Says that nothing may be left.
-    pub(crate) fn end(self) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// If something is.
+    pub fn end(self) -> Result<(), DecodeError> {
         match self.rest.len() {
             0 => Ok(()),
             count => Err(DecodeError::Trailing { what: self.what, count }),
         }
     }
 
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+    /// Takes so many bytes.
+    ///
+    /// # Errors
+    /// If there are not so many.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeError::Truncated(self.what))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
+    /// Takes one byte.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated(self.what))?;
         self.rest = rest;
         Ok(*first)
     }
 
-    /// Eight bytes, lowest first.
-    pub(crate) fn word(&mut self) -> Result<u64, DecodeError> {
+    /// Takes eight bytes, lowest first.
+    ///
+    /// # Errors
+    /// If there are not so many.
+    pub fn word(&mut self) -> Result<u64, DecodeError> {
         let (word, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated(self.what))?;
         self.rest = rest;
         Ok(u64::from_le_bytes(*word))
     }
 
-    pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
+    /// Takes what [`put_varint`] wrote.
+    ///
+    /// # Errors
+    /// If the bytes end early, or the number does not.
+    pub fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;
@@ -93,12 +112,19 @@ impl<'a> Reader<'a> {
         Err(DecodeError::TooLarge { what: "a number's length in bytes", value: 11, limit: 10 })
     }
 
-    pub(crate) fn signed(&mut self) -> Result<i64, DecodeError> {
+    /// Takes what [`put_signed`] wrote.
+    ///
+    /// # Errors
+    /// As [`Reader::varint`].
+    pub fn signed(&mut self) -> Result<i64, DecodeError> {
         Ok(unzigzag(self.varint()?))
     }
 
-    /// A number of at most `limit`, called `what` in the message that says otherwise.
-    pub(crate) fn count(&mut self, what: &'static str, limit: usize) -> Result<usize, DecodeError> {
+    /// Takes a number of at most `limit`, called `what` in the message that says otherwise.
+    ///
+    /// # Errors
+    /// If it is larger, or the bytes end early.
+    pub fn count(&mut self, what: &'static str, limit: usize) -> Result<usize, DecodeError> {
         let value = self.varint()?;
         match usize::try_from(value) {
             Ok(count) if count <= limit => Ok(count),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Labels, METRIC_NAME, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
+use model::{BUCKET_LABEL, Labels, METRIC_NAME, NodeId, SLOT_COUNT, ShardId, Slot, TargetId, TenantId};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// The slot of one part of a target.
@@ -30,11 +30,18 @@ pub fn slot_of_series(tenant: &TenantId, labels: &Labels) -> Slot {
 
 /// The part of its target that a series belongs to, when the target has `parts` parts, a power of two.
 ///
-/// `hash` is that of the labels without `le`, so that a histogram stays together.
-pub fn part_of(hash: SeriesHash, parts: u32) -> u32 {
+/// Decided by the labels without `le`, and with the metric name without the suffixes in which the series of a histogram
+/// differ: so a histogram stays together.
+pub fn part_of(labels: &Labels, parts: u32) -> u32 {
     debug_assert!(parts.is_power_of_two());
-    // The upper bits: the lower ones have chosen nothing else so far, but slots take theirs from the low end.
-    (hash.0 >> 32) as u32 & (parts - 1)
+    if parts == 1 {
+        return 0;
+    }
+    let name = labels.metric();
+    let family = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+    let pairs = labels.iter().filter(|(name, _)| *name != BUCKET_LABEL);
+    let pairs = pairs.map(|(name, value)| if name == METRIC_NAME { (name, family) } else { (name, value) });
+    Labels::from_pairs(pairs).series_hash().0 as u32 & (parts - 1)
 }
 
 fn slot_of_key(key: u64) -> Slot {
@@ -166,10 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_parts_only_splits() {
-        for hash in (0..1000u64).map(|number| SeriesHash(xxh3_64(&number.to_le_bytes()))) {
-            assert_eq!(part_of(hash, 1), 0);
-            assert!([part_of(hash, 4), part_of(hash, 4) + 4].contains(&part_of(hash, 8)));
+    fn the_number_of_parts_only_splits_and_histograms_stay_together() {
+        let mut counts = [0; 8];
+        for number in 0..1000 {
+            let handler = number.to_string();
+            let series = |name: &str, le: &str| {
+                Labels::from_pairs([(METRIC_NAME, name), ("handler", &handler), (BUCKET_LABEL, le)])
+            };
+            let bucket = series("latency_bucket", "0.5");
+            let [four, eight] = [4, 8].map(|parts| part_of(&bucket, parts));
+            assert!([four, four + 4].contains(&eight));
+            assert_eq!(part_of(&series("latency_bucket", "+Inf"), 8), eight);
+            assert_eq!(part_of(&series("latency_count", ""), 8), eight);
+            assert_eq!(part_of(&bucket, 1), 0);
+            counts[eight as usize] += 1;
         }
+        assert!(counts.iter().all(|count| (80..170).contains(count)), "{counts:?}");
     }
 }

@@ -1,0 +1,139 @@
+//! A head as it was at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{BlockId, Metadata, TenantId, TimeRange};
+
+use crate::head::{Head, HeadLimits, HeadStats};
+use crate::memory::MemoryUse;
+use crate::segment::{Segment, SegmentError};
+use crate::select::Selected;
+
+/// A head as it was at one moment. It stays as it is while the head goes on.
+#[derive(Clone, Debug)]
+pub struct HeadView(pub(crate) Head);
+
+/// What a cut has of one tenant.
+#[derive(Clone, Debug)]
+pub struct CutContents {
+    /// Whose data it is.
+    pub tenant: TenantId,
+    /// Where the cut ends, in ms.
+    pub end_ms: i64,
+    /// Its series, by metric and then by labels.
+    pub series: Vec<Selected>,
+}
+
+impl HeadView {
+    /// What the head is bound by.
+    pub fn limits(&self) -> HeadLimits {
+        self.0.limits
+    }
+
+    /// How much there is.
+    pub fn stats(&self) -> HeadStats {
+        self.0.stats()
+    }
+
+    /// What the head takes in memory.
+    pub fn memory(&self) -> MemoryUse {
+        self.0.memory()
+    }
+
+    /// The tenants that have something here.
+    pub fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        self.0.tenants.keys()
+    }
+
+    /// Samples before this time, in ms, may have been dropped here, because the catalog has their blocks from the version on
+    /// that comes with it.
+    pub fn held_from(&self) -> (i64, u64) {
+        (self.0.held_from_ms, self.0.held_version)
+    }
+
+    /// The cuts that are not shipped yet, ascending, each with its end in ms.
+    pub fn unshipped_cuts(&self) -> impl Iterator<Item = (u64, i64)> {
+        self.0.cuts.iter().map(|(cut, groups)| (*cut, groups.end_ms))
+    }
+
+    /// The number of the last cut, and of the last one that was shipped.
+    pub fn last_cuts(&self) -> (u64, u64) {
+        (self.0.last_cut, self.0.last_shipped)
+    }
+
+    /// Where the last cut ended, in ms.
+    pub fn cut_end_ms(&self) -> Option<i64> {
+        self.0.cut_end_ms
+    }
+
+    /// Whether anything is open that a cut at `end_ms` would close.
+    pub fn has_open_before(&self, end_ms: i64) -> bool {
+        self.0.tenants.values().any(|tenant| {
+            let targets = tenant.targets.iter().flatten();
+            let loose = tenant.loose.iter().flatten();
+            targets
+                .filter_map(|target| target.open_start())
+                .chain(loose.filter_map(|loose| loose.open_start()))
+                .any(|start| start < end_ms)
+                || tenant.uncut.iter().any(|owned| owned.group.range().start().as_ms() < end_ms)
+        })
+    }
+
+    /// The segments, ascending.
+    pub fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.0.segments.iter()
+    }
+
+    /// What a cut has, tenant by tenant; empty if there is no such cut, or if it was shipped.
+    ///
+    /// # Errors
+    /// If a group is damaged.
+    pub fn cut_contents(&self, cut: u64) -> Result<Vec<CutContents>, SegmentError> {
+        let Some(groups) = self.0.cuts.get(&cut) else { return Ok(Vec::new()) };
+        let contents = groups.tenants.iter().map(|(tenant, owned)| {
+            let Some(head) = self.0.tenants.get(tenant) else {
+                return Err(SegmentError::Damaged(format!("cut {cut} has groups of tenant {tenant}, which is gone")));
+            };
+            let series = crate::select::series_of_groups(head, owned.iter())?;
+            Ok(CutContents { tenant: tenant.clone(), end_ms: groups.end_ms, series })
+        });
+        contents.collect()
+    }
+
+    /// What the newest pages of a tenant's targets say about metric families: each family once for each thing that is said.
+    pub fn metadata(&self, tenant: &TenantId, metric: Option<&str>) -> BTreeMap<Box<str>, BTreeSet<Metadata>> {
+        let mut said: BTreeMap<Box<str>, BTreeSet<Metadata>> = BTreeMap::new();
+        let Some(head) = self.0.tenants.get(tenant) else { return said };
+        let mut seen = BTreeSet::new();
+        for target in head.targets.iter().flatten().filter(|target| !target.ended) {
+            let Some(layout) = target.layouts.last() else { continue };
+            if !seen.insert(Arc::as_ptr(&layout.families).cast::<()>() as usize) {
+                continue;
+            }
+            let wanted = layout.families.iter().filter(|(name, _)| metric.is_none_or(|metric| metric == &**name));
+            for (name, metadata) in wanted {
+                said.entry(name.clone()).or_default().insert(metadata.clone());
+            }
+        }
+        said
+    }
+
+    /// The id of the block that a cut's data of a tenant become, whoever builds it.
+    pub fn block_id(cluster_id: u128, shard: model::ShardId, tenant: &TenantId, cut: u64, end_ms: i64) -> BlockId {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(&cluster_id.to_le_bytes());
+        hash.update(&shard.0.to_le_bytes());
+        hash.update(&cut.to_le_bytes());
+        hash.update(tenant.as_str().as_bytes());
+        BlockId::new(end_ms, hash.digest128())
+    }
+
+    /// The range of times that samples of this view can have, as far as is known without looking.
+    pub fn time_range(&self) -> TimeRange {
+        let newest = self.0.tenants.values().filter_map(|tenant| tenant.newest).max();
+        newest.map_or(TimeRange::new(model::Timestamp(0), model::Timestamp(0)), |newest| {
+            TimeRange::inclusive(model::Timestamp(self.0.held_from_ms), model::Timestamp(newest))
+        })
+    }
+}

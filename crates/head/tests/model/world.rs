@@ -1,0 +1,512 @@
+//! A head and the plain map that it is compared with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chunk::{Chunk, Kind, Markers};
+use head::{
+    Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
+    ScrapeRow, Selected, TimedValue,
+};
+use model::{CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, is_stale};
+
+/// What a target shows: series by number, with their values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) series: Vec<(u8, f64)>,
+    /// Series that bear their own time, `age` before the scrape.
+    pub(crate) timed: BTreeSet<u8>,
+    /// Series that are histograms.
+    pub(crate) histograms: BTreeSet<u8>,
+    /// Whether the row leans on a reference, if there is one.
+    pub(crate) lean: bool,
+    /// Whether a new layout is said as a delta, if there is a base.
+    pub(crate) delta: bool,
+    pub(crate) age: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Scrape { target: u8, ahead: i64, page: Page },
+    Late { target: u8, behind: i64, page: Page },
+    End { target: u8 },
+    Push { series: u8, ahead: i64, value: f64 },
+    Cut,
+    Ship,
+}
+
+/// The samples of a series: time → (whether it is a histogram, bits of the value or of the histogram's sum).
+type Plain = BTreeMap<i64, (bool, u64)>;
+
+#[derive(Default)]
+struct PlainTarget {
+    ticks: BTreeSet<i64>,
+    last_time: Option<i64>,
+    /// Series in the newest row that get markers, and whether they were histograms.
+    alive: BTreeMap<u8, bool>,
+    ended: bool,
+    owner_epoch: u64,
+    /// The layout and the values of the last row that became a reference.
+    reference: Option<(LayoutHash, Vec<f64>)>,
+    layout: Option<(LayoutHash, Vec<u8>)>,
+    late_times: BTreeSet<i64>,
+}
+
+pub(crate) struct World {
+    pub(crate) head: Head,
+    limits: HeadLimits,
+    tenant: TenantId,
+    samples: BTreeMap<Labels, Plain>,
+    targets: BTreeMap<u8, PlainTarget>,
+    newest: Option<i64>,
+    pub(crate) owner_epoch: u64,
+    cut: u64,
+    cut_end: i64,
+    shipped: u64,
+    /// What each cut had.
+    in_cuts: BTreeMap<u64, BTreeMap<(Labels, i64), u64>>,
+}
+
+fn labels(target: u8, series: u8) -> Labels {
+    let (target, series) = (format!("t{target}"), format!("s{series}"));
+    Labels::from_pairs([("__name__", "m"), ("instance", &target), ("job", "j"), ("s", &series)])
+}
+
+fn pushed(series: u8) -> Labels {
+    Labels::from_pairs([("__name__", "pushed"), ("s", format!("p{series}").as_str())])
+}
+
+fn histogram(sum: f64) -> Arc<Histogram> {
+    Arc::new(Histogram {
+        schema: 0,
+        counter_reset: CounterReset::Unknown,
+        zero_threshold: 0.001,
+        zero_count: 1.0,
+        count: 3.0,
+        sum,
+        positive_spans: vec![Span { offset: 0, length: 1 }],
+        positive_buckets: vec![2.0],
+        negative_spans: vec![],
+        negative_buckets: vec![],
+        custom_values: vec![],
+    })
+}
+
+impl World {
+    pub(crate) fn new(limits: HeadLimits) -> Self {
+        Self {
+            head: Head::new(limits),
+            limits,
+            tenant: TenantId::default(),
+            samples: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            newest: None,
+            owner_epoch: 1,
+            cut: 0,
+            cut_end: 0,
+            shipped: 0,
+            in_cuts: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        match action {
+            Action::Scrape { target, ahead, page } => {
+                let last = self.targets.get(&target).and_then(|target| target.last_time);
+                let time = last.unwrap_or(self.cut_end).max(self.cut_end) + ahead;
+                self.scrape(target, time, &page);
+            }
+            Action::Late { target, behind, page } => {
+                let last = self.targets.get(&target).and_then(|target| target.last_time);
+                self.scrape(target, last.unwrap_or(0) - behind, &page);
+            }
+            Action::End { target } => {
+                let last = self.targets.get(&target).and_then(|target| target.last_time).unwrap_or(0);
+                self.end(target, last + 5);
+            }
+            Action::Push { series, ahead, value } => self.push(series, self.newest.unwrap_or(100) + ahead, value),
+            Action::Cut => {
+                let end = (self.newest.unwrap_or(0) / self.limits.window_ms * self.limits.window_ms).max(self.cut_end);
+                self.cut(self.cut + 1, end);
+            }
+            Action::Ship if self.shipped < self.cut => {
+                let drop_before = self.cut_end - 2 * self.limits.window_ms;
+                self.shipped(self.shipped + 1, 10 + self.shipped, drop_before);
+            }
+            Action::Ship => {}
+        }
+    }
+
+    /// Scrapes as a scraper does: with the layout's name, and with what it is when the head does not know it.
+    pub(crate) fn scrape(&mut self, target: u8, time: i64, page: &Page) -> Answer {
+        let answer = self.send(target, time, page, false);
+        if answer.outcome != Outcome::UnknownLayout {
+            return answer;
+        }
+        self.send(target, time, page, true)
+    }
+
+    /// Scrapes with the layout's name only.
+    pub(crate) fn scrape_known(&mut self, target: u8, time: i64, page: &Page) -> Answer {
+        self.send(target, time, page, false)
+    }
+
+    fn send(&mut self, target: u8, time: i64, page: &Page, define: bool) -> Answer {
+        let numbers: Vec<u8> = page.series.iter().map(|(number, _)| *number).collect();
+        let plain = self.targets.entry(target).or_default();
+        let define_series = |numbers: &[u8]| LayoutDefinition {
+            common: Labels::from_pairs([("instance", format!("t{target}").as_str()), ("job", "j")]),
+            series: numbers.iter().map(|number| labels(target, *number).without(&["instance", "job"])).collect(),
+            families: vec![],
+        };
+        let definition = define_series(&numbers);
+        let known = plain.layout.clone().filter(|(_, old)| *old == numbers).map(|(hash, _)| hash);
+        let base = plain.layout.clone().filter(|(_, old)| page.delta && old.iter().any(|n| numbers.contains(n)));
+        // The slots of the layout, which a delta puts in another order than the page.
+        let (layout, change, slots) = match (define, known, base) {
+            (_, Some(hash), _) if !define => (hash, LayoutChange::Known, numbers.clone()),
+            (_, _, Some((base, old))) => {
+                let removed: Vec<u32> =
+                    (0..).zip(&old).filter(|(_, number)| !numbers.contains(number)).map(|(slot, _)| slot).collect();
+                let added: Vec<u8> = numbers.iter().copied().filter(|number| !old.contains(number)).collect();
+                let slots: Vec<u8> = old
+                    .iter()
+                    .copied()
+                    .filter(|number| numbers.contains(number))
+                    .chain(added.iter().copied())
+                    .collect();
+                let appended = define_series(&added);
+                let hash = Layout::delta_hash(base, &removed, &appended);
+                let change = LayoutChange::Delta { base, removed, appended };
+                (hash, if define { change } else { LayoutChange::Known }, slots)
+            }
+            _ => {
+                let hash = definition.hash();
+                (hash, if define { LayoutChange::Defined(definition) } else { LayoutChange::Known }, numbers.clone())
+            }
+        };
+        let value_of: BTreeMap<u8, f64> = page.series.iter().copied().collect();
+        let values: Vec<f64> = slots.iter().map(|number| value_of[number]).collect();
+        let reference = plain.reference.clone().filter(|(of, _)| page.lean && *of == layout);
+        let mut row = Vec::new();
+        chunk::row::encode(&values, None, reference.as_ref().map(|(_, values)| &values[..]), &mut row);
+        let slot_of = |number: &u8| slots.iter().position(|slot| slot == number).map(|slot| slot as u32);
+        let mut timed: Vec<_> = page.timed.iter().filter_map(|number| Some((slot_of(number)?, -page.age))).collect();
+        timed.sort_unstable();
+        let mut histograms: Vec<_> =
+            page.histograms.iter().filter_map(|number| Some((slot_of(number)?, histogram(value_of[number])))).collect();
+        histograms.sort_unstable_by_key(|(slot, _)| *slot);
+        let reference_name = reference.as_ref().map_or(0, |(_, values)| head::reference_hash(values));
+        let answer = self.head.append_scrape(
+            &self.tenant,
+            &ScrapeRow {
+                target: TargetId(u128::from(target)),
+                part: 0,
+                parts: 1,
+                owner_epoch: self.owner_epoch,
+                tick_ms: time,
+                timestamp_ms: time,
+                interval_ms: 10,
+                kind: ScrapeKind::Row,
+                layout,
+                change,
+                row: &row,
+                reference: reference_name,
+                becomes_reference: page.lean,
+                timed,
+                track_timestamps_staleness: false,
+                histograms,
+                refuse_new_series: None,
+            },
+        );
+        assert_ne!(answer.outcome, Outcome::Malformed, "{answer:?}");
+        if answer.outcome == Outcome::UnknownReference {
+            self.targets.get_mut(&target).unwrap().reference = None;
+            return self.send(target, time, page, define);
+        }
+        let mut expected = self.expect_scrape(target, time, page);
+        // What is older than what the head holds is too old, whatever the target's ticks say: they may be forgotten.
+        let held_from = self.head.view().held_from().0;
+        if time < held_from {
+            expected = Outcome::TooOld;
+        }
+        if self.targets[&target].last_time.is_some_and(|last| last < held_from) && answer.outcome == Outcome::Stored {
+            let forgotten = self.targets.get_mut(&target).unwrap();
+            forgotten.ticks.clear();
+            expected = if expected == Outcome::TooOld && time >= held_from { Outcome::Stored } else { expected };
+        }
+        if answer.outcome != Outcome::UnknownLayout {
+            // A tick below the window that is still remembered is rather called known than too old.
+            let known_but_old = (answer.outcome, expected) == (Outcome::Duplicate, Outcome::TooOld);
+            assert!(answer.outcome == expected || known_but_old, "{:?} instead of {expected:?}", answer.outcome);
+            if expected == Outcome::Stored {
+                let plain = self.targets.get_mut(&target).unwrap();
+                plain.layout = Some((layout, slots));
+                if page.lean {
+                    plain.reference = Some((layout, values));
+                }
+                self.apply_scrape(target, time, page);
+            }
+        }
+        answer
+    }
+
+    fn expect_scrape(&self, target: u8, time: i64, _: &Page) -> Outcome {
+        let ticks = &self.targets[&target].ticks;
+        if ticks.contains(&time) {
+            Outcome::Duplicate
+        } else if ticks.last().is_some_and(|newest| time < newest - self.limits.tick_window_ms) {
+            Outcome::TooOld
+        } else {
+            Outcome::Stored
+        }
+    }
+
+    fn apply_scrape(&mut self, target: u8, time: i64, page: &Page) {
+        let plain = self.targets.get_mut(&target).unwrap();
+        plain.ticks.insert(time);
+        let newest = *plain.ticks.last().unwrap();
+        plain.ticks = plain.ticks.split_off(&(newest - self.limits.tick_window_ms));
+        if newest == time {
+            plain.ended = false;
+        }
+        plain.owner_epoch = plain.owner_epoch.max(self.owner_epoch);
+        let in_order = plain.last_time.is_none_or(|last| time > last);
+        let collides = plain.last_time == Some(time) || plain.late_times.contains(&time);
+        let mut store = Vec::new();
+        let mut alive = BTreeMap::new();
+        for (number, value) in page.series.iter().filter(|(number, _)| !page.timed.contains(number)) {
+            let is_histogram = page.histograms.contains(number);
+            alive.insert(*number, is_histogram);
+            if in_order || !collides {
+                store.push((*number, time, (is_histogram, value.to_bits())));
+            }
+        }
+        if in_order {
+            plain.last_time = Some(time);
+            let old = std::mem::replace(&mut plain.alive, alive.clone());
+            for (number, was_histogram) in old {
+                if !alive.contains_key(&number) {
+                    store.push((number, time, (was_histogram, STALE_NAN.to_bits())));
+                }
+            }
+        } else if !store.is_empty() {
+            plain.late_times.insert(time);
+        }
+        for (number, time, sample) in store {
+            let own = self.samples.entry(labels(target, number)).or_default();
+            // A value that comes late beats the marker that was written meanwhile.
+            if own.get(&time).is_none_or(|(_, bits)| is_stale(f64::from_bits(*bits))) {
+                own.insert(time, sample);
+            }
+        }
+        if in_order {
+            self.newest = self.newest.max(Some(time));
+        }
+        for (number, value) in page.series.iter().filter(|(number, _)| page.timed.contains(number)) {
+            let sample = (page.histograms.contains(number), value.to_bits());
+            self.apply_timed(labels(target, *number).without(&[]), Some(target), time - page.age, sample);
+        }
+    }
+
+    /// The rules of Prometheus for one sample of a series by itself.
+    fn apply_timed(&mut self, labels: Labels, member_of: Option<u8>, time: i64, sample: (bool, u64)) {
+        let key = member_of.map_or_else(|| labels.clone(), |_| with_mark(&labels));
+        let own = self.samples.entry(key).or_default();
+        let last = own.last_key_value().map(|(time, _)| *time);
+        let held_from = self.head.view().held_from().0;
+        let oldest = self.newest.map_or(i64::MIN, |newest| newest - self.limits.window_ms / 2).max(held_from);
+        let window = self.limits.out_of_order_ms;
+        let oldest_late = self.newest.map_or(i64::MIN, |newest| newest - window).max(held_from);
+        let accepted = match last {
+            None => time >= if window > 0 { oldest.min(oldest_late) } else { oldest },
+            Some(last) if time > last => time >= if window > 0 { oldest.min(oldest_late) } else { oldest },
+            Some(last) if time == last => false,
+            Some(_) => window > 0 && time >= oldest_late,
+        };
+        if accepted {
+            own.entry(time).or_insert(sample);
+            self.newest = self.newest.max(Some(time));
+        }
+    }
+
+    pub(crate) fn end(&mut self, target: u8, time: i64) -> Answer {
+        let answer = self.head.append_scrape(
+            &self.tenant,
+            &ScrapeRow {
+                target: TargetId(u128::from(target)),
+                part: 0,
+                parts: 1,
+                owner_epoch: self.owner_epoch,
+                tick_ms: 0,
+                timestamp_ms: time,
+                interval_ms: 10,
+                kind: ScrapeKind::Final,
+                layout: LayoutHash(0),
+                change: LayoutChange::Known,
+                row: &[],
+                reference: 0,
+                becomes_reference: false,
+                timed: vec![],
+                track_timestamps_staleness: false,
+                histograms: vec![],
+                refuse_new_series: None,
+            },
+        );
+        if answer.outcome == Outcome::Stored {
+            let plain = self.targets.get_mut(&target).unwrap();
+            plain.last_time = Some(time);
+            plain.ended = true;
+            for (number, was_histogram) in std::mem::take(&mut plain.alive) {
+                let sample = (was_histogram, STALE_NAN.to_bits());
+                self.samples.entry(labels(target, number)).or_default().insert(time, sample);
+            }
+        }
+        answer
+    }
+
+    pub(crate) fn push(&mut self, series: u8, time: i64, value: f64) {
+        let samples = vec![(time, TimedValue::Float(value))];
+        self.head.append_pushed(&self.tenant, &[PushedSeries { labels: pushed(series), samples }], None);
+        self.apply_timed(pushed(series), None, time, (false, value.to_bits()));
+    }
+
+    pub(crate) fn cut(&mut self, cut: u64, end: i64) {
+        let before = self.all();
+        assert!(self.head.cut(cut, end));
+        assert_eq!(self.all(), before, "a cut changes no answer");
+        (self.cut, self.cut_end) = (cut, end);
+        // Whoever was silent for a whole window rests: nothing ends when it comes back.
+        for target in self.targets.values_mut() {
+            if target.last_time.is_some_and(|last| last < end - self.limits.window_ms) {
+                target.alive.clear();
+            }
+        }
+        let contents = self.cut_samples(cut);
+        for earlier in self.in_cuts.values() {
+            // But for one that a target shows at the same time in a row and with its own time, which are two.
+            // Or one that was pushed out of order, at a time at which an earlier cut has a sample: the earlier one is read.
+            let may_come_late = |labels: &Labels| self.limits.out_of_order_ms > 0 && labels.metric() == "pushed";
+            let is_two = |labels: &Labels| self.samples.contains_key(&with_mark(labels)) || may_come_late(labels);
+            let is_value = |bits: &u64| !is_stale(f64::from_bits(*bits));
+            let twice = contents.iter().filter(|(_, bits)| is_value(bits)).map(|(key, _)| key);
+            let mut twice = twice.filter(|key| earlier.get(*key).is_some_and(is_value) && !is_two(&key.0));
+            let twice = twice.next();
+            assert_eq!(twice, None, "no sample is in two cuts");
+        }
+        self.in_cuts.insert(cut, contents);
+    }
+
+    pub(crate) fn shipped(&mut self, cut: u64, version: u64, drop_before: i64) {
+        assert!(self.head.shipped(cut, version, drop_before));
+        self.shipped = cut;
+    }
+
+    /// The samples of a cut.
+    pub(crate) fn cut_samples(&self, cut: u64) -> BTreeMap<(Labels, i64), u64> {
+        let contents: Vec<CutContents> = self.head.view().cut_contents(cut).unwrap();
+        let mut samples = BTreeMap::new();
+        for series in contents.iter().flat_map(|contents| &contents.series) {
+            for (time, (_, bits)) in read_chunks(series) {
+                samples.insert((series.labels.clone(), time), bits);
+            }
+        }
+        samples
+    }
+
+    /// What can be read of a target's series: times and bits.
+    pub(crate) fn read(&self, target: u8, series: u8) -> Vec<(i64, u64)> {
+        let all = self.all();
+        let samples = all.get(&labels(target, series)).cloned().unwrap_or_default();
+        samples.into_iter().map(|(time, (_, bits))| (time, bits)).collect()
+    }
+
+    fn all(&self) -> BTreeMap<Labels, Plain> {
+        let selected = self.head.view().select(&self.tenant, &[], TimeRange::ALL).unwrap();
+        assert!(selected.is_sorted_by(|a, b| a.labels < b.labels), "sorted, and no series twice");
+        selected.iter().map(|series| (series.labels.clone(), read_chunks(series))).collect()
+    }
+
+    /// Compares everything that can be read, or was cut, with the map.
+    pub(crate) fn check(&self) {
+        let mut expected: BTreeMap<Labels, Plain> = BTreeMap::new();
+        for (labels, samples) in &self.samples {
+            let into = expected.entry(without_mark(labels)).or_default();
+            for (time, sample) in samples {
+                // A value beats a marker; the row of the target beats the sample with its own time.
+                match into.get(time) {
+                    Some((_, bits)) if !is_stale(f64::from_bits(*bits)) => {}
+                    Some(_) if is_stale(f64::from_bits(sample.1)) => {}
+                    _ => {
+                        into.insert(*time, *sample);
+                    }
+                }
+            }
+        }
+        let held_from = self.head.view().held_from().0;
+        let found = self.all();
+        for (labels, samples) in &expected {
+            let held: Plain = samples.iter().filter(|(time, _)| **time >= held_from).map(|(t, s)| (*t, *s)).collect();
+            let read: Plain = found.get(labels).into_iter().flatten().map(|(t, s)| (*t, *s)).collect();
+            let read: Plain = read.into_iter().filter(|(time, _)| *time >= held_from).collect();
+            assert_eq!(read, held, "{labels}");
+        }
+        for (labels, samples) in &found {
+            for (time, sample) in samples {
+                let known = expected.get(labels).and_then(|samples| samples.get(time));
+                // Below what is held, a marker may have outlived the value that beats it; the block still has that.
+                let outlived = *time < held_from && is_stale(f64::from_bits(sample.1));
+                assert!(outlived || known == Some(sample), "{labels} at {time}: {sample:?} instead of {known:?}");
+            }
+        }
+        for ((labels, time), bits) in self.in_cuts.values().flatten() {
+            let known = expected.get(labels).and_then(|samples| samples.get(time));
+            let marker = is_stale(f64::from_bits(*bits));
+            let is_two = self.samples.get(&with_mark(labels)).is_some_and(|samples| samples.contains_key(time))
+                || (self.limits.out_of_order_ms > 0 && labels.metric() == "pushed");
+            assert!(marker || is_two || known.map(|(_, bits)| *bits) == Some(*bits), "a cut has {labels} at {time}");
+        }
+    }
+}
+
+/// Keeps the samples with their own times of a target's member apart: they follow other rules than its rows.
+fn with_mark(labels: &Labels) -> Labels {
+    Labels::from_pairs(labels.iter().chain([("zz_timed", "1")]))
+}
+
+fn without_mark(labels: &Labels) -> Labels {
+    labels.without(&["zz_timed"])
+}
+
+/// The samples of a series: of two at one time, a value rather than a marker, else that of the earlier chunk.
+fn read_chunks(series: &Selected) -> Plain {
+    let mut samples = Plain::new();
+    for selected in &series.chunks {
+        let mut row_times = Vec::new();
+        chunk::times::Times::parse(&selected.times).unwrap().0.decode(&mut row_times).unwrap();
+        let parsed = Chunk::parse(&selected.chunk).unwrap();
+        let mut times = Vec::new();
+        let bits: Vec<u64> = match parsed.kind() {
+            Kind::Floats => {
+                let mut values: Vec<f64> = Vec::new();
+                parsed.read_into(&row_times, TimeRange::ALL, Markers::Keep, &mut times, &mut values).unwrap();
+                values.iter().map(|value| value.to_bits()).collect()
+            }
+            Kind::Histograms => {
+                let mut values: Vec<Histogram> = Vec::new();
+                parsed.read_into(&row_times, TimeRange::ALL, Markers::Keep, &mut times, &mut values).unwrap();
+                values.iter().map(|value| value.sum.to_bits()).collect()
+            }
+        };
+        for (time, bits) in times.into_iter().zip(bits) {
+            let sample = (parsed.kind() == Kind::Histograms, bits);
+            match samples.get(&time) {
+                Some((_, old)) if !is_stale(f64::from_bits(*old)) || is_stale(f64::from_bits(bits)) => {}
+                _ => {
+                    samples.insert(time, sample);
+                }
+            }
+        }
+    }
+    samples
+}
