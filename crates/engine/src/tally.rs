@@ -100,12 +100,12 @@ impl Tally {
         self.per_step(|weight| weight.as_series)
     }
 
-    fn per_step(&self, of_histograms: impl Fn(&HistogramWeight) -> u64) -> impl Iterator<Item = u64> + '_ {
+    fn per_step(&self, of_histograms: fn(&HistogramWeight) -> u64) -> impl Iterator<Item = u64> + '_ {
         let mut floats = 0i64;
         let steps = self.changes.len().saturating_sub(1);
         self.changes[..steps].iter().enumerate().map(move |(step, change)| {
             floats += change;
-            floats as u64 + self.histograms.get(step).map_or(0, &of_histograms)
+            floats as u64 + self.histograms.get(step).map_or(0, of_histograms)
         })
     }
 }

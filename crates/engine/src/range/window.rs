@@ -25,7 +25,7 @@ pub(super) struct Window<'a> {
 }
 
 /// Samples of one kind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Points<'a, T> {
     pub(super) times: &'a [i64],
     pub(super) values: &'a [T],
@@ -34,6 +34,15 @@ pub(super) struct Points<'a, T> {
     /// The position of the first one among all of the series.
     pub(super) first: usize,
 }
+
+// Derived, these would want `T` to be `Copy`.
+impl<T> Clone for Points<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Points<'_, T> {}
 
 /// What a function makes of a window.
 #[derive(Debug)]
