@@ -128,10 +128,6 @@ impl Annotations {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The texts, for the query `text`.
     pub(crate) fn render(&self, text: &str) -> Vec<Annotation> {
         let render = |entry: &Entry| Annotation { severity: entry.remark.severity(), text: entry.render(text) };

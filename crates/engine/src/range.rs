@@ -24,7 +24,7 @@ use crate::ledger::Record;
 use crate::read::{ReadContext, Reference};
 use crate::scalar::Scalar;
 use crate::table::{NewRow, Row, Table};
-pub(crate) use extended::extended_floats;
+pub(crate) use extended::with_edges;
 use window::{Counters, Outcome, Window, for_each_window};
 
 /// A function of a range vector, as it is called.

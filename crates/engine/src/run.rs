@@ -16,7 +16,7 @@ use stdx::CpuPool;
 
 use crate::ledger::Ledger;
 use crate::plan::{Plan, RawSamples, Root, Selection, Source};
-use crate::result::{MatrixSeries, Value};
+use crate::result::MatrixSeries;
 use crate::scalar::StageId;
 use crate::sink::Output;
 use crate::table::Table;
@@ -25,7 +25,7 @@ use crate::watch::Watch;
 use outputs::Outputs;
 use stage::{Done, ReadyStage};
 
-pub(crate) use finish::{Answer, into_answer};
+pub(crate) use finish::into_answer;
 
 /// A plan being carried out.
 pub(crate) struct Run {

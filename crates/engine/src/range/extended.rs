@@ -101,33 +101,3 @@ pub(crate) fn with_edges(call: &RangeCall, times: &[i64], values: &[f64], end: i
     let within = (first..=last).map(point).filter(|(time, _)| *time > start && *time < end);
     std::iter::once((start, left)).chain(within).chain([(end, right)]).collect()
 }
-
-/// The floats within a range, with one at each edge, for which the samples around stand in. Without a sample there is none.
-pub(crate) fn extended_floats(
-    times: &[i64],
-    values: &[f64],
-    (start, end): (i64, i64),
-    is_smoothed: bool,
-) -> Vec<(i64, f64)> {
-    let Some(mut last) = times.len().checked_sub(1) else { return Vec::new() };
-    let first = times[..last].partition_point(|time| *time <= start).saturating_sub(1);
-    if is_smoothed {
-        last = times[..last].partition_point(|time| *time < end);
-    }
-    if times[last] <= start {
-        return Vec::new();
-    }
-    let point = |at: usize| (times[at], values[at]);
-    let left = if is_smoothed && times[first] < start {
-        interpolate(point(first), point(first + 1), start, false)
-    } else {
-        values[first]
-    };
-    let right = if is_smoothed && last > 0 && times[last] > end {
-        interpolate(point(last - 1), point(last), end, false)
-    } else {
-        values[last]
-    };
-    let inner = (first..=last).map(point).filter(|(time, _)| *time > start && *time < end);
-    std::iter::once((start, left)).chain(inner).chain([(end, right)]).collect()
-}

@@ -1,12 +1,11 @@
 //! A range selector outside of any function: the samples themselves.
 
 use futures::TryStreamExt;
-use promql::ast::Extension;
 use series::{QueryError, Samples, SeriesStream};
 
 use super::Run;
 use crate::plan::RawSamples;
-use crate::range::extended_floats;
+use crate::range::with_edges;
 use crate::read::remove_stale;
 use crate::result::MatrixSeries;
 use crate::tally::{Reads, histogram_weight};
@@ -59,9 +58,7 @@ impl Run {
             return Err(QueryError::Execution(message));
         }
         let end = raw.call.reference.time(self.plan.scopes[0].grid.start());
-        let start = end.saturating_sub(raw.call.range);
-        let is_smoothed = extension == Extension::Smoothed;
-        Ok((extended_floats(&samples.float_times, &samples.floats, (start, end), is_smoothed), Vec::new()))
+        Ok((with_edges(&raw.call, &samples.float_times, &samples.floats, end), Vec::new()))
     }
 }
 
