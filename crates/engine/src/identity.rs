@@ -109,7 +109,10 @@ mod tests {
         let labels = Labels::from_pairs([("__name__", "up"), ("__unit__", "s"), ("job", "a")]);
         let mut eager = Identity::new(labels.clone());
         eager.drop_name(Naming::Eager);
-        assert_eq!((eager.metric(), eager.value("job"), eager.labels().to_string().as_str()), ("", "a", r#"{job="a"}"#));
+        assert_eq!(
+            (eager.metric(), eager.value("job"), eager.labels().to_string().as_str()),
+            ("", "a", r#"{job="a"}"#)
+        );
         assert_eq!(eager.iter().collect::<Vec<_>>(), [("job", "a")]);
         let mut delayed = Identity::new(labels.clone());
         delayed.drop_name(Naming::Delayed);

@@ -9,9 +9,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use model::{Labels, Matcher};
 use promql::ParseOptions;
-use series::{
-    Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts,
-};
+use series::{Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
 
 use crate::{Answer, Backend, LoadedSeries};

@@ -283,7 +283,8 @@ impl Matcher<'_> {
     fn result_identity(&self, many: &Identity, one: Option<&Identity>) -> Identity {
         let matching = &self.join.matching;
         let drops_name = changes_meaning(self.join.op) || (self.join.returns_bool && self.naming == Naming::Eager);
-        let changes_labels = matching.cardinality == Cardinality::OneToOne && (matching.on || !matching.labels.is_empty());
+        let changes_labels =
+            matching.cardinality == Cardinality::OneToOne && (matching.on || !matching.labels.is_empty());
         if !changes_labels && matching.include.is_empty() {
             let mut id = Identity::marked(many.labels(), self.join.returns_bool && self.naming == Naming::Delayed);
             if drops_name {

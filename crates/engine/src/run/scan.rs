@@ -10,9 +10,9 @@ use super::Run;
 use super::stage::{Done, Folding, Piece, ReadyStage};
 use crate::identity::Identity;
 use crate::info::Info;
+use crate::ledger::Record;
 use crate::plan::Selection;
 use crate::read::{ReadContext, remove_stale};
-use crate::ledger::Record;
 use crate::table::Table;
 use crate::watch::Watch;
 

@@ -132,12 +132,7 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If that can't be done with these tables.
-    pub(super) fn from_tables(
-        &self,
-        first: Table,
-        second: Option<Table>,
-        watch: &Watch,
-    ) -> Result<Piece, QueryError> {
+    pub(super) fn from_tables(&self, first: Table, second: Option<Table>, watch: &Watch) -> Result<Piece, QueryError> {
         let mut piece = self.start_piece();
         let stage = self.stage();
         match &stage.source {
@@ -225,9 +220,7 @@ impl ReadyStage {
                 let parameter = Parameter::new(scalars.pop().unwrap_or(Scalar::Constant(0.0)), stage.sink_grid);
                 aggregate.sink(parameter, stage.sink_grid, &mut sink_record)?
             }
-            SinkPlan::Buckets(call, _) => {
-                Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid))
-            }
+            SinkPlan::Buckets(call, _) => Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid)),
         };
         let Piece { mut records, uniques, .. } = self.start_piece();
         for (operation, record) in stage.operations.iter().zip(&mut records[1..]) {
