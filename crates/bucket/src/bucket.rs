@@ -262,6 +262,9 @@ impl Bucket {
     {
         let Core { config, clock, rng, metrics, .. } = &*self.core;
         let path = Path::parse(key).map_err(|error| self.error(operation, key, Failure::Store(error.into())))?;
+        if path.as_ref() != key || key.is_empty() && operation != Operation::List {
+            return Err(self.error(operation, key, Failure::Key));
+        }
         let too_late = clock.now() + config.deadline.saturating_mul(patience);
         let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, rng.fork());
         loop {

@@ -125,6 +125,8 @@ pub(crate) enum Failure {
     Short { found: u64, expected: u64 },
     #[error("a test says so: {0}")]
     Injected(&'static str),
+    #[error("a key has no empty parts")]
+    Key,
     #[error("it is said to be there and then is not")]
     Vanished,
     #[error("it has {found} bytes, and at most {limit} are read")]
@@ -160,6 +162,7 @@ impl Failure {
                 | Error::UnknownConfigurationKey { .. },
             )
             | Self::Setting(_)
+            | Self::Key
             | Self::TooLarge { .. } => ErrorKind::Rejected,
             Self::Store(_) | Self::TimedOut(_) | Self::Short { .. } | Self::Injected(_) | Self::Vanished => {
                 ErrorKind::Unavailable
