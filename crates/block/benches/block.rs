@@ -62,7 +62,7 @@ fn values(series: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     let mut value = (series * 1_000) as f64;
     let values: Vec<f64> = (0..ROWS)
         .map(|_| {
-            value += if series % 3 == 0 { f64::from(random.u8(..40)) } else { 0.0 };
+            value += if series.is_multiple_of(3) { f64::from(random.u8(..40)) } else { 0.0 };
             value
         })
         .collect();

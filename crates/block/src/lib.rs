@@ -14,6 +14,7 @@ mod group;
 mod hostile;
 mod index;
 mod labels;
+mod meta;
 mod page;
 mod pages;
 mod parts;
@@ -27,6 +28,7 @@ mod verify;
 mod writer;
 
 pub use error::WriteError;
+pub use meta::{BlockMeta, BlockOrigin, MetaError};
 pub use parts::Parts;
 pub use reader::BlockReader;
 pub use source::ByteRanges;
