@@ -83,3 +83,18 @@ fn examples_load() {
         load(path, if is_agent { Mode::Agent } else { Mode::Server }).map(drop)
     });
 }
+
+#[test]
+fn other_files_load() {
+    let example = |name: &str| {
+        let files = testkit::shared_files("conformance/example_configs", name);
+        files.into_iter().next()
+    };
+    let (Some(web), Some(http)) = (example("web-config.yml"), example("promtool-http-config-file.yml")) else { return };
+    let folder = web.parent().unwrap();
+    let web = config::load_web(&web, &RealFiles).unwrap();
+    assert_eq!(web.tls.cert_file.to_path(), Some(folder.join("server.crt")));
+    assert_eq!(web.users.keys().collect::<Vec<_>>(), ["alice", "bob"]);
+    let http = config::load_http(&http, &RealFiles).unwrap();
+    assert_eq!(http.basic_auth.unwrap().username, "alice");
+}
