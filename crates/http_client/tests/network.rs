@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use http_client::{HttpClient, HttpClientConfig, HttpError, Proxy, Request, Source, TlsConfig, TlsVersion};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use stdx::{Clock, Tasks};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -68,24 +69,54 @@ async fn echoed(client: &HttpClient, request: Request) -> Result<String, HttpErr
     client.send(request).await.map(|response| String::from_utf8(response.body.to_vec()).unwrap())
 }
 
-/// An authority that signs certificates for `name`.
+/// An authority, and a certificate that it signed for a server.
 struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
     pem: String,
-    server: Arc<ServerConfig>,
+    cert: String,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn issue(&self, name: &str) -> (String, KeyPair) {
+        issue(&self.issuer, name)
+    }
+
+    fn server(&self) -> Arc<ServerConfig> {
+        server(&self.cert, &self.key, None)
+    }
+}
+
+fn issue(issuer: &CertifiedIssuer<'static, KeyPair>, name: &str) -> (String, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    (params.signed_by(&key, issuer).unwrap().pem(), key)
 }
 
 fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let chain = vec![CertificateDer::from_pem_slice(certificate.pem().as_bytes()).unwrap()];
+    let (cert, key) = issue(&issuer, name);
+    Authority { pem: issuer.pem(), issuer, cert, key }
+}
+
+/// A server with this certificate, which wants clients to have one of the authority `clients`.
+fn server(cert: &str, key: &KeyPair, clients: Option<&str>) -> Arc<ServerConfig> {
+    let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let server = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
-    Authority { pem: issuer.pem(), server }
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let mut store = RootCertStore::empty();
+            store.add(certificate(pem)).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    Arc::new(builder.with_single_cert(vec![certificate(cert)], key).unwrap())
 }
 
 #[tokio::test]
@@ -137,7 +168,7 @@ async fn sockets_of_this_machine_are_reached_by_path() {
 async fn certificates_are_checked() {
     let tasks = Tasks::new();
     let authority = authority("name.example");
-    let url = format!("https://{}/", serve(&tasks, Some(authority.server)).await);
+    let url = format!("https://{}/", serve(&tasks, Some(authority.server())).await);
     let ca = Some(Source::Text(authority.pem));
     let name = Some("name.example".to_owned());
 
@@ -155,13 +186,46 @@ async fn certificates_are_checked() {
 }
 
 #[tokio::test]
+async fn certificates_may_sign_themselves() {
+    let tasks = Tasks::new();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["self.example".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let url = format!("https://{}/", serve(&tasks, Some(server(&pem, &key, None))).await);
+    let settings = |name: &str| {
+        let server_name = Some(name.to_owned());
+        with_tls(TlsConfig { ca: Some(Source::Text(pem.clone())), server_name, ..TlsConfig::default() })
+    };
+    echoed(&client(settings("self.example")), get(&url)).await.unwrap();
+    let error = echoed(&client(settings("other.example")), get(&url)).await.unwrap_err();
+    assert!(error.message().contains("not valid for name"), "{}", error.message());
+}
+
+#[tokio::test]
+async fn clients_show_their_certificates() {
+    let tasks = Tasks::new();
+    let authority = authority("localhost");
+    let (cert, key) = authority.issue("client");
+    let server = server(&authority.cert, &authority.key, Some(&authority.pem));
+    let port = serve(&tasks, Some(server)).await.rsplit(':').next().unwrap().to_owned();
+    let url = format!("https://localhost:{port}/");
+    let ca = Some(Source::Text(authority.pem.clone()));
+    let identity = Some((Source::Text(cert), Source::Text(key.serialize_pem())));
+    let known = TlsConfig { ca: ca.clone(), identity, ..TlsConfig::default() };
+    echoed(&client(with_tls(known)), get(&url)).await.unwrap();
+    let unknown = TlsConfig { ca, ..TlsConfig::default() };
+    echoed(&client(with_tls(unknown)), get(&url)).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn files_of_authorities_are_read_again() {
     let tasks = Tasks::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let (one, two) = (authority("localhost"), authority("localhost"));
     fs::write(&path, &one.pem).unwrap();
-    let address = serve(&tasks, Some(two.server)).await;
+    let address = serve(&tasks, Some(two.server())).await;
     let url = format!("https://localhost:{}/", address.rsplit(':').next().unwrap());
     let client = client(with_tls(TlsConfig { ca: Some(Source::File(path.clone())), ..TlsConfig::default() }));
     assert!(matches!(echoed(&client, get(&url)).await, Err(HttpError::Tls { .. })));
