@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_client::{HttpClient, HttpClientConfig, HttpError, Proxy, Request, Source, TlsConfig, TlsVersion};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -216,6 +221,45 @@ async fn clients_show_their_certificates() {
     echoed(&client(with_tls(known)), get(&url)).await.unwrap();
     let unknown = TlsConfig { ca, ..TlsConfig::default() };
     echoed(&client(with_tls(unknown)), get(&url)).await.unwrap_err();
+}
+
+/// A server that answers with the version of HTTP in which it was asked.
+async fn serve_versions(tasks: &Tasks, authority: &Authority) -> String {
+    let mut config = ServerConfig::clone(&authority.server());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = tasks.clone();
+    tasks.spawn_until_stopped("server", async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            connections.spawn_until_stopped("connection", async move {
+                let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+                let answer = service_fn(|request: hyper::Request<_>| async move {
+                    let version = format!("{:?}", request.version());
+                    let _: hyper::body::Incoming = request.into_body();
+                    Ok::<_, Infallible>(hyper::Response::new(http_body_util::Full::new(Bytes::from(version))))
+                });
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(stream, answer).await;
+            });
+        }
+    });
+    format!("https://localhost:{port}/")
+}
+
+#[tokio::test]
+async fn both_sides_agree_on_a_version_of_http() {
+    let tasks = Tasks::new();
+    let authority = authority("localhost");
+    let url = serve_versions(&tasks, &authority).await;
+    for (enable_http2, version) in [(true, "HTTP/2.0"), (false, "HTTP/1.1")] {
+        let tls = TlsConfig { ca: Some(Source::Text(authority.pem.clone())), ..TlsConfig::default() };
+        let client = client(HttpClientConfig { tls, enable_http2, ..HttpClientConfig::default() });
+        for _ in 0..2 {
+            assert_eq!(echoed(&client, get(&url)).await.unwrap(), version);
+        }
+    }
 }
 
 #[tokio::test]
