@@ -1,9 +1,7 @@
 //! How OpenTelemetry's metrics become Prometheus'.
 
-use model::quote;
+use model::{NameScheme, quote};
 use yaml::{At, record};
-
-use crate::values::NameScheme;
 
 record! {
     /// How OpenTelemetry's metrics become Prometheus'. Prometheus forgets to write switches that are on by default and were

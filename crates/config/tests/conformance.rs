@@ -75,6 +75,14 @@ fn what_is_printed_loads_again() {
 }
 
 #[test]
+fn truncated_files_never_panic() {
+    let Some(text) = testkit::read_shared(&format!("{FOLDER}/conf.good.yml")) else { return };
+    for end in (0..text.len()).step_by(13).filter(|end| text.is_char_boundary(*end)) {
+        let _ = config::parse(&text[..end], Path::new("conf.yml"), Mode::Server, &RealFiles);
+    }
+}
+
+#[test]
 fn examples_load() {
     let mut files = testkit::shared_files("conformance/example_configs", ".yml");
     files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("prometheus"));
@@ -82,4 +90,19 @@ fn examples_load() {
         let is_agent = path.ends_with("prometheus-agent.yml");
         load(path, if is_agent { Mode::Agent } else { Mode::Server }).map(drop)
     });
+}
+
+#[test]
+fn other_files_load() {
+    let example = |name: &str| {
+        let files = testkit::shared_files("conformance/example_configs", name);
+        files.into_iter().next()
+    };
+    let (Some(web), Some(http)) = (example("web-config.yml"), example("promtool-http-config-file.yml")) else { return };
+    let folder = web.parent().unwrap();
+    let web = config::load_web(&web, &RealFiles).unwrap();
+    assert_eq!(web.tls.cert_file.to_path(), Some(folder.join("server.crt")));
+    assert_eq!(web.users.keys().collect::<Vec<_>>(), ["alice", "bob"]);
+    let http = config::load_http(&http, &RealFiles).unwrap();
+    assert_eq!(http.basic_auth.unwrap().username, "alice");
 }

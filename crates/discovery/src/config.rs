@@ -18,7 +18,7 @@ pub enum MechanismConfig {
     /// Targets in files.
     File(FileConfig),
     /// Targets at a URL.
-    Http(HttpConfig),
+    Http(Box<HttpConfig>),
 }
 
 /// Where files with targets are.
@@ -60,7 +60,7 @@ impl MechanismConfig {
         Ok(match self {
             Self::Static(groups) => Box::new(groups.clone()),
             Self::File(config) => Box::new(Files::new(config.clone(), context)),
-            Self::Http(config) => Box::new(Urls::new(config.clone(), context)?),
+            Self::Http(config) => Box::new(Urls::new(HttpConfig::clone(config), context)?),
         })
     }
 }

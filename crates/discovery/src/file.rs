@@ -50,10 +50,17 @@ struct Stamp {
 
 /// What a look at all files brought.
 struct Look {
-    /// Every file that is there, with what is in it if it was read.
-    files: BTreeMap<PathBuf, (Stamp, Option<Result<Vec<TargetGroup>, FileError>>)>,
+    /// Every file that is there.
+    files: BTreeMap<PathBuf, SeenFile>,
     /// What could not be looked at: then files that are not seen may be there all the same.
     failures: Vec<(PathBuf, io::Error)>,
+}
+
+/// A file that is there.
+struct SeenFile {
+    stamp: Stamp,
+    /// What is in it, if it was read.
+    groups: Option<Result<Vec<TargetGroup>, FileError>>,
 }
 
 /// Why a file has no groups.
@@ -118,9 +125,9 @@ impl Files {
                 is_there
             });
         }
-        for (path, (stamp, read)) in look.files {
+        for (path, SeenFile { stamp, groups }) in look.files {
             let group_count = self.known.get(&path).map_or(0, |file| file.group_count);
-            let group_count = match read {
+            let group_count = match groups {
                 None => group_count,
                 Some(Ok(groups)) => {
                     let new_count = groups.len();
@@ -160,8 +167,8 @@ fn look(patterns: &[PathBuf], stamps: &BTreeMap<PathBuf, Stamp>) -> Look {
         for path in paths {
             match stamp(&path) {
                 Ok(stamp) => {
-                    let read = (stamps.get(&path) != Some(&stamp)).then(|| read(&path));
-                    look.files.insert(path, (stamp, read));
+                    let groups = (stamps.get(&path) != Some(&stamp)).then(|| read(&path));
+                    look.files.insert(path, SeenFile { stamp, groups });
                 }
                 // Removed since it was listed, or a link to nothing.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -83,7 +83,7 @@ fn files(folder: &Path, pattern: &str) -> MechanismConfig {
 fn url() -> MechanismConfig {
     let refresh_interval = Duration::from_secs(60);
     let client = HttpClientConfig::default();
-    MechanismConfig::Http(HttpConfig { url: "http://sd/targets".to_owned(), refresh_interval, client })
+    MechanismConfig::Http(Box::new(HttpConfig { url: "http://sd/targets".to_owned(), refresh_interval, client }))
 }
 
 /// The next list, as the labels of each target.
