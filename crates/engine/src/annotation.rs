@@ -270,9 +270,9 @@ impl Remark {
                 format!("incompatible sample types encountered for binary operator \"{op}\": {left} {op} {right}")
             }
             Self::IgnoredInAggregation(op) => format!("ignored histogram in {op} aggregation"),
-            Self::IgnoredInMixedRange => format!(
-                "ignored histograms in a range containing both floats and histograms for metric name {quoted}"
-            ),
+            Self::IgnoredInMixedRange => {
+                format!("ignored histograms in a range containing both floats and histograms for metric name {quoted}")
+            }
             Self::NanQuantile => {
                 format!("input to histogram_quantile has NaN observations, result is NaN{}", for_metric())
             }
@@ -284,7 +284,7 @@ impl Remark {
                 for_metric()
             ),
             Self::MismatchedBounds(operation) => {
-                format!("mismatched custom buckets were reconciled during histogram {}", operation.as_str())
+                format!("mismatched custom buckets were reconciled during {}", operation.as_str())
             }
         }
     }

@@ -33,7 +33,9 @@ pub(crate) struct Buckets {
 pub(crate) enum BucketsFunction {
     Quantile,
     /// Several quantiles, told apart by a label.
-    Quantiles { label: String },
+    Quantiles {
+        label: String,
+    },
     Fraction,
 }
 

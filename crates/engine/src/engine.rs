@@ -57,7 +57,7 @@ impl Engine {
         let started = self.clock.now();
         let limit = query.request.timeout.map_or(self.options.timeout, |timeout| timeout.min(self.options.timeout));
         let watch = Watch::start(&self.clock, limit, query.request.cancel.clone());
-        let plan = Arc::new(plan(&query.expr, self.settings(&query.request))?);
+        let plan = Arc::new(plan(&query.expr, &query.request.text, self.settings(&query.request))?);
         let prepared = self.clock.now();
         let budget = query.request.budget.clone();
         let run = Run {

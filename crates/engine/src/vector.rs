@@ -46,7 +46,10 @@ pub(crate) enum RowOp {
     LabelReplace(Arc<LabelReplace>),
     LabelJoin(Arc<LabelJoin>),
     /// Nothing is changed, except that histograms may go. A remark is made whatever comes.
-    Pass { only_floats: bool, remark: Option<(Span, Remark)> },
+    Pass {
+        only_floats: bool,
+        remark: Option<(Span, Remark)>,
+    },
     /// The one step there is, at every step.
     Repeat,
     /// What `limit_ratio` leaves.

@@ -6,10 +6,9 @@ use crate::script::Expectation;
 
 /// What is wrong with the annotations of an answer; `None` if nothing is.
 pub(crate) fn mismatch(expectation: &Expectation, annotations: &[Annotation]) -> Option<String> {
-    for (expected, severity, kind) in [
-        (&expectation.warnings, Severity::Warning, "warning"),
-        (&expectation.infos, Severity::Info, "info"),
-    ] {
+    for (expected, severity, kind) in
+        [(&expectation.warnings, Severity::Warning, "warning"), (&expectation.infos, Severity::Info, "info")]
+    {
         let actual = annotations.iter().filter(|annotation| annotation.severity == severity);
         let actual: Vec<&str> = actual.map(|annotation| annotation.text.as_str()).collect();
         if expected.is_forbidden && !actual.is_empty() {

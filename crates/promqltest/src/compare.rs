@@ -49,9 +49,9 @@ pub(crate) fn vector_at(matrix: &[MatrixSeries], time: i64) -> Vec<VectorSample>
         let histogram = series.histograms.iter().find(|(at, _)| *at == time);
         float.or_else(|| histogram.map(|(_, histogram)| model::Value::Histogram(Arc::clone(histogram))))
     };
-    let samples = matrix.iter().filter_map(|series| {
-        Some(VectorSample { labels: series.labels.clone(), value: value_at(series)? })
-    });
+    let samples = matrix
+        .iter()
+        .filter_map(|series| Some(VectorSample { labels: series.labels.clone(), value: value_at(series)? }));
     samples.collect()
 }
 

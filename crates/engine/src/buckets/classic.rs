@@ -181,9 +181,8 @@ mod tests {
 
     #[test]
     fn fractions_lie_between_bounds() {
-        let of = |lower, upper| {
-            bucket_fraction(lower, upper, &mut buckets(&[(1.0, 2.0), (2.0, 6.0), (f64::INFINITY, 8.0)]))
-        };
+        let of =
+            |lower, upper| bucket_fraction(lower, upper, &mut buckets(&[(1.0, 2.0), (2.0, 6.0), (f64::INFINITY, 8.0)]));
         assert_eq!((of(0.0, 1.0), of(1.5, 2.0), of(1.0, f64::INFINITY)), (0.25, 0.25, 0.75));
         assert_eq!((of(2.0, 1.0), of(-5.0, 0.5)), (0.0, 0.125));
         assert!(of(f64::NAN, 1.0).is_nan());

@@ -13,7 +13,7 @@ use super::{Join, LastRemarks};
 use crate::annotation::Annotations;
 use crate::arithmetic::{arithmetic, changes_meaning};
 use crate::grid::Grid;
-use crate::identity::{Identity, METADATA_LABELS, Naming};
+use crate::identity::{Identity, METADATA_LABELS, Naming, in_braces};
 use crate::table::{ABSENT, NewRow, Row, Table, is_present};
 
 /// What the operator makes of series that match.
@@ -137,8 +137,8 @@ impl Matcher<'_> {
 
     fn duplicate(&self, at: usize, other: usize) -> QueryError {
         let side = if self.is_swapped { "left" } else { "right" };
-        let group = self.labels.of(self.one.row(at).id);
-        let mut texts = [at, other].map(|row| self.one.row(row).id.labels().to_string());
+        let group = in_braces(&self.labels.of(self.one.row(at).id));
+        let mut texts = [at, other].map(|row| in_braces(&self.one.row(row).id.labels()));
         texts.sort_unstable();
         let [first, second] = texts;
         QueryError::Execution(format!(
@@ -283,7 +283,8 @@ impl Matcher<'_> {
     fn result_identity(&self, many: &Identity, one: Option<&Identity>) -> Identity {
         let matching = &self.join.matching;
         let drops_name = changes_meaning(self.join.op) || (self.join.returns_bool && self.naming == Naming::Eager);
-        let changes_labels = matching.cardinality == Cardinality::OneToOne && (matching.on || !matching.labels.is_empty());
+        let changes_labels =
+            matching.cardinality == Cardinality::OneToOne && (matching.on || !matching.labels.is_empty());
         if !changes_labels && matching.include.is_empty() {
             let mut id = Identity::marked(many.labels(), self.join.returns_bool && self.naming == Naming::Delayed);
             if drops_name {

@@ -1,7 +1,7 @@
 //! Operators between vectors, and between vectors and scalars.
 
-use promql::ValueType;
 use promql::ast::Binary;
+use promql::{BinaryOp, ValueType};
 use series::QueryError;
 
 use super::builder::{Builder, Pipe};
@@ -12,6 +12,14 @@ use crate::vector::{RowOp, WithScalar};
 
 impl Builder {
     pub(super) fn binary(&mut self, binary: &Binary, scope: ScopeId) -> Result<Pipe, QueryError> {
+        let around = self.around;
+        self.around.wants_buckets |= matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
+        let pipe = self.binary_of(binary, scope);
+        self.around = around;
+        pipe
+    }
+
+    fn binary_of(&mut self, binary: &Binary, scope: ScopeId) -> Result<Pipe, QueryError> {
         match (binary.left.value_type(), binary.right.value_type()) {
             (ValueType::Scalar, _) => {
                 let (scalar, scalar_node) = self.scalar(&binary.left, scope)?;

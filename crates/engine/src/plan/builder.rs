@@ -25,11 +25,11 @@ pub(crate) struct Settings {
     pub(crate) use_types: bool,
 }
 
-/// Makes a plan of an expression whose durations are all computed.
+/// Makes a plan of an expression, written as `text`, whose durations are all computed.
 ///
 /// # Errors
 /// If a function is given what it can't work with.
-pub(crate) fn plan(expr: &Expr, settings: Settings) -> Result<Plan, QueryError> {
+pub(crate) fn plan(expr: &Expr, text: &str, settings: Settings) -> Result<Plan, QueryError> {
     let grid = match settings.times {
         QueryTimes::Instant(at) => Grid::instant(at),
         QueryTimes::Range { start, end, step } => Grid::range(start, end, step),
@@ -43,16 +43,28 @@ pub(crate) fn plan(expr: &Expr, settings: Settings) -> Result<Plan, QueryError> 
         scalar_nodes: Vec::new(),
         scopes: vec![Scope { grid, outer: None }],
     };
-    let mut builder = Builder { settings, plan, around: "" };
+    let mut builder = Builder { settings, text: text.to_owned(), plan, around: Around::default() };
     builder.plan.root = builder.root(expr)?;
     Ok(builder.plan)
 }
 
 pub(super) struct Builder {
     pub(super) settings: Settings,
+    /// The query as it is written.
+    pub(super) text: String,
     pub(super) plan: Plan,
-    /// The innermost function or aggregation around what is being planned.
-    pub(super) around: &'static str,
+    pub(super) around: Around,
+}
+
+/// What is around the expression that is being planned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around {
+    /// The innermost function or aggregation.
+    pub(super) function: &'static str,
+    /// Whether there is a function that needs no more of histograms than their counts and sums.
+    pub(super) wants_statistics: bool,
+    /// Whether there is something that needs the buckets of histograms.
+    pub(super) wants_buckets: bool,
 }
 
 /// The scope of the query itself.

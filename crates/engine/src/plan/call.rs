@@ -19,7 +19,17 @@ use crate::vector::{HistogramFunction, RowOp};
 
 impl Builder {
     pub(super) fn call(&mut self, call: &Call, scope: ScopeId) -> Result<Pipe, QueryError> {
-        let around = std::mem::replace(&mut self.around, call.function.name);
+        let around = self.around;
+        self.around.function = call.function.name;
+        match call.function.name {
+            "histogram_count" | "histogram_sum" | "histogram_avg" => self.around.wants_statistics = true,
+            "histogram_quantile"
+            | "histogram_quantiles"
+            | "histogram_fraction"
+            | "histogram_stddev"
+            | "histogram_stdvar" => self.around.wants_buckets = true,
+            _ => {}
+        }
         let pipe = self.call_of(call, scope);
         self.around = around;
         pipe

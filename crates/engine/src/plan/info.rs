@@ -18,7 +18,8 @@ impl Builder {
             return Err(QueryError::Execution("info was given no vector".to_owned()));
         };
         let base = self.vector(base_expr, scope)?;
-        let matchers = call.args.get(1).and_then(|arg| arg.without_parens().selector()).map(|selector| &selector.matchers);
+        let matchers =
+            call.args.get(1).and_then(|arg| arg.without_parens().selector()).map(|selector| &selector.matchers);
         let reference = self.common_reference(base_expr).unwrap_or(Reference::Offset(0));
         let info = Info::new(matchers.map(Vec::as_slice), reference, self.settings.lookback);
         let node = self.node(NodeKind::Vector, vec![base.node], scope);

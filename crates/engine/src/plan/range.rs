@@ -18,7 +18,8 @@ impl Builder {
         call: &Call,
         scope: ScopeId,
     ) -> Result<Pipe, QueryError> {
-        let range = call.args.iter().map(Expr::without_parens).find(|arg| arg.value_type() == promql::ValueType::Matrix);
+        let range =
+            call.args.iter().map(Expr::without_parens).find(|arg| arg.value_type() == promql::ValueType::Matrix);
         let pipe = match range {
             Some(Expr::Matrix(matrix)) => self.of_selector(function, call, matrix, scope)?,
             Some(Expr::Subquery(subquery)) => self.of_subquery(function, call, subquery, scope)?,

@@ -12,7 +12,10 @@ pub(super) struct Outputs(Vec<Slot>);
 
 enum Slot {
     Waiting,
-    Done { output: Output, _charge: Charge },
+    Done {
+        output: Output,
+        _charge: Charge,
+    },
     /// It was taken: each table is used once.
     Taken,
 }

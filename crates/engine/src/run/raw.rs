@@ -29,7 +29,8 @@ impl Run {
                 series.read(selection.range, &mut samples)?;
                 remove_stale(&mut samples);
                 let (floats, histograms) = self.cut(raw, &samples)?;
-                let weight: u64 = histograms.iter().map(|(_, histogram)| histogram_weight(histogram.size_bytes())).sum();
+                let weight: u64 =
+                    histograms.iter().map(|(_, histogram)| histogram_weight(histogram.size_bytes())).sum();
                 let size = floats.len() as u64 + weight;
                 if size == 0 {
                     continue;

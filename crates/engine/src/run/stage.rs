@@ -103,6 +103,11 @@ impl ReadyStage {
         }
     }
 
+    /// Whether only counts and sums of histograms are read.
+    pub(super) fn only_statistics(&self) -> bool {
+        matches!(self.stage().source, Source::Select { only_statistics: true, .. })
+    }
+
     pub(super) fn start_piece(&self) -> Piece {
         let count = self.stage().operations.len() + 1;
         let (mut records, mut uniques) = (Vec::new(), Vec::new());
@@ -132,12 +137,7 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If that can't be done with these tables.
-    pub(super) fn from_tables(
-        &self,
-        first: Table,
-        second: Option<Table>,
-        watch: &Watch,
-    ) -> Result<Piece, QueryError> {
+    pub(super) fn from_tables(&self, first: Table, second: Option<Table>, watch: &Watch) -> Result<Piece, QueryError> {
         let mut piece = self.start_piece();
         let stage = self.stage();
         match &stage.source {
@@ -225,9 +225,7 @@ impl ReadyStage {
                 let parameter = Parameter::new(scalars.pop().unwrap_or(Scalar::Constant(0.0)), stage.sink_grid);
                 aggregate.sink(parameter, stage.sink_grid, &mut sink_record)?
             }
-            SinkPlan::Buckets(call, _) => {
-                Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid))
-            }
+            SinkPlan::Buckets(call, _) => Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid)),
         };
         let Piece { mut records, uniques, .. } = self.start_piece();
         for (operation, record) in stage.operations.iter().zip(&mut records[1..]) {

@@ -7,7 +7,9 @@ use re2::Regex;
 
 use super::evaluation::{ExpectedPoint, Pattern};
 use super::load::{deduplicate, expand, samples};
-use super::{Command, CommandKind, Evaluation, Expectation, Expected, ExpectedSeries, Load, Script, ScriptError, Times};
+use super::{
+    Command, CommandKind, Evaluation, Expectation, Expected, ExpectedSeries, Load, Script, ScriptError, Times,
+};
 use crate::LoadedSeries;
 
 pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
@@ -135,9 +137,8 @@ fn evaluation_line(line: &str) -> Result<(String, Times, String), String> {
     let invalid = || format!("invalid command {line:?}");
     let instant = regex(r"^eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(.+?))?\s+(.+)$")?;
     let range = regex(r"^eval(?:_(fail|warn|info))?\s+range\s+from\s+(.+)\s+to\s+(.+)\s+step\s+(.+?)\s+(.+)$")?;
-    let group = |captures: &re2::Captures, at: usize| {
-        captures.get(at).map_or(String::new(), |span| line[span].to_owned())
-    };
+    let group =
+        |captures: &re2::Captures, at: usize| captures.get(at).map_or(String::new(), |span| line[span].to_owned());
     if let Some(captures) = instant.captures(line) {
         let at = group(&captures, 2);
         let at = if at.is_empty() { 0 } else { duration(&at)? };
