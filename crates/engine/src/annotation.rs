@@ -73,6 +73,15 @@ pub(crate) struct ForcedMonotonicity {
     pub(crate) max_diff: f64,
 }
 
+impl ForcedMonotonicity {
+    /// Adds what fell at the same time.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.min_bucket = self.min_bucket.min(other.min_bucket);
+        self.max_bucket = self.max_bucket.max(other.max_bucket);
+        self.max_diff = self.max_diff.max(other.max_diff);
+    }
+}
+
 /// Remarks, each once, in the order in which they were first made.
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {

@@ -38,6 +38,8 @@ pub(crate) enum NodeKind {
     SampleTimes,
     /// All steps from all series of its operands, that are given up.
     Aggregation,
+    /// What is not there of its operand, which stays in memory.
+    Absence,
     /// Once, for all steps.
     Invariant,
 }
@@ -164,6 +166,7 @@ impl Ledger {
                 passage = Passage { peak: passage.peak.max(peak), rest: size };
             }
             NodeKind::Aggregation => passage = Passage { peak: passage.peak.max(size), rest: size },
+            NodeKind::Absence => {}
             NodeKind::Invariant => {
                 let more_steps = scopes[node.scope].grid.len().saturating_sub(1) as u64;
                 let once = node.operands.last().map_or(0, |operand| self.records[*operand].tally.size());

@@ -189,10 +189,8 @@ impl Builder {
         Pipe { source: Source::Stage(stage), grid, source_node: None, operations: Vec::new(), node }
     }
 
-    /// Adds an operation that counts as a step of its own.
-    pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, others: &[NodeId], scope: ScopeId) -> Pipe {
-        let mut operands = vec![pipe.node];
-        operands.extend_from_slice(others);
+    /// Adds an operation that counts its values. `operands` are what it is applied to, in the order of evaluation.
+    pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, operands: Vec<NodeId>, scope: ScopeId) -> Pipe {
         let node = self.node(NodeKind::Vector, operands, scope);
         pipe.operations.push(Operation { op, grid: self.grid(scope), node: Some(node) });
         pipe.node = node;
