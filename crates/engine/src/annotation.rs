@@ -1,6 +1,6 @@
 //! Remarks on a query: what its users should know beside the answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 use model::{format_float_digits, format_float_g, quote};
@@ -89,6 +89,21 @@ pub(crate) struct Annotations {
     places: HashMap<(Remark, Box<str>), usize, RandomState>,
 }
 
+/// The last remark of an operator at each step: of all that a step gives rise to, Prometheus makes only that one.
+#[derive(Debug, Default)]
+pub(crate) struct LastRemarks(BTreeMap<usize, (Span, Remark)>);
+
+impl LastRemarks {
+    pub(crate) fn set(&mut self, step: usize, span: Span, remark: Remark) {
+        self.0.insert(step, (span, remark));
+    }
+
+    /// Adds what was remarked of later series.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Entry {
     remark: Remark,
@@ -135,6 +150,11 @@ impl Annotations {
         for entry in others.entries {
             self.merge(entry);
         }
+    }
+
+    /// Adds the last remarks of all steps.
+    pub(crate) fn add_last(&mut self, remarks: LastRemarks) {
+        remarks.0.into_values().for_each(|(span, remark)| self.add(span, remark, ""));
     }
 
     /// The texts, for the query `text`.

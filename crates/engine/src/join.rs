@@ -9,7 +9,6 @@ use promql::ast::{Binary, Cardinality, VectorMatching};
 use promql::{BinaryOp, Span};
 use series::QueryError;
 
-use crate::annotation::Annotations;
 use crate::grid::Grid;
 use crate::identity::Naming;
 use crate::ledger::Record;
@@ -48,25 +47,11 @@ impl Join {
         if self.op.is_set() {
             return Ok(set::combine(self, left, right, grid));
         }
-        matching::combine(self, &left, &right, grid, naming, &mut record.annotations)
+        matching::combine(self, &left, &right, grid, naming, &mut record.last_remarks)
     }
 
     /// Whether results are other metrics than what they are made of.
     pub(crate) fn drops_name(&self) -> bool {
         crate::arithmetic::changes_meaning(self.op) || self.returns_bool
-    }
-}
-
-/// The last remark at each step: of all that a step gives rise to, Prometheus makes only that one.
-#[derive(Debug, Default)]
-struct LastRemarks(std::collections::BTreeMap<usize, crate::annotation::Remark>);
-
-impl LastRemarks {
-    fn set(&mut self, step: usize, remark: crate::annotation::Remark) {
-        self.0.insert(step, remark);
-    }
-
-    fn add_to(self, annotations: &mut Annotations, span: Span) {
-        self.0.into_values().for_each(|remark| annotations.add(span, remark, ""));
     }
 }

@@ -2,7 +2,7 @@
 
 use series::QueryError;
 
-use crate::annotation::Annotations;
+use crate::annotation::{Annotations, LastRemarks};
 use crate::grid::Grid;
 use crate::plan::Plan;
 use crate::tally::{Passage, Reads, Tally};
@@ -73,6 +73,7 @@ pub(crate) struct Record {
     /// The samples it looked at, if these are not its values.
     pub(crate) reads: Reads,
     pub(crate) annotations: Annotations,
+    pub(crate) last_remarks: LastRemarks,
 }
 
 impl Record {
@@ -82,6 +83,7 @@ impl Record {
         self.passage.then(other.passage);
         self.reads.absorb(&other.reads);
         self.annotations.absorb(other.annotations);
+        self.last_remarks.absorb(other.last_remarks);
     }
 
     /// # Errors
@@ -141,6 +143,7 @@ impl Ledger {
         let mut annotations = Annotations::default();
         for record in self.records {
             annotations.absorb(record.annotations);
+            annotations.add_last(record.last_remarks);
         }
         let peak_samples = passages.last().map_or(0, |passage| passage.peak);
         Settlement { peak_samples, reads: reads.swap_remove(0), annotations }

@@ -142,7 +142,7 @@ impl Builder {
     pub(super) fn invariant_scope(&mut self, expr: &Expr, scope: ScopeId) -> Option<ScopeId> {
         let grid = self.grid(scope);
         let is_literal = matches!(expr.without_parens(), Expr::Number(_) | Expr::String(_));
-        if grid.len() < 2 || is_literal || !expr.is_step_invariant() {
+        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() {
             return None;
         }
         Some(self.scope(grid.first(), scope, Relation::Invariant))
@@ -155,6 +155,12 @@ impl Builder {
 
     pub(super) fn grid(&self, scope: ScopeId) -> Grid {
         self.plan.scopes[scope].grid
+    }
+
+    /// Whether a scope is a range, even if that is shorter than a step.
+    pub(super) fn is_range(&self, scope: ScopeId) -> bool {
+        let (start, end) = self.settings.times.bounds();
+        self.grid(scope).len() > 1 || (scope == QUERY && start != end)
     }
 
     pub(super) fn node(&mut self, kind: NodeKind, operands: Vec<NodeId>, scope: ScopeId) -> NodeId {

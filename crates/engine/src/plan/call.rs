@@ -116,11 +116,11 @@ impl Builder {
         let pipe = self.vector(arg(call, 0)?, scope)?;
         let labels: Vec<String> = call.args[1..].iter().map(|arg| text_of(arg).to_owned()).collect();
         let is_by_value = !name.starts_with("sort_by_label");
-        let is_range = self.grid(scope).len() > 1;
+        let is_range = self.is_range(scope);
         let remark = is_range.then_some((call.span, Remark::IneffectiveSort));
         let operands = vec![pipe.node];
         let pipe = self.operate(pipe, RowOp::Pass { only_floats: is_by_value, remark }, operands, scope);
-        if is_range {
+        if self.grid(scope).len() > 1 {
             return Ok(pipe);
         }
         let node = pipe.node;
