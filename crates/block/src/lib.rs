@@ -39,6 +39,7 @@
 mod column;
 mod error;
 mod footer;
+mod give_way;
 mod group;
 #[cfg(test)]
 mod hostile;

@@ -12,6 +12,7 @@ use model::{TimeRange, Timestamp};
 use series::{Budget, Charge, Chunk, QueryError, Select, Series, SeriesStream, Times};
 
 use crate::error::Damage;
+use crate::give_way::give_way;
 use crate::group::{ChunkEntry, DataPage};
 use crate::index::Index;
 use crate::page::{Page, PageName};
@@ -34,13 +35,16 @@ pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) ->
     }
     index.load_all_of(&groups).await?;
     let mut plan = Plan::default();
+    let what = what(&select);
+    let mut charge = budget.charge(0, || what.to_string())?;
     for group in groups {
+        let before = plan.size_bytes();
         plan.add_group(&index, group, &select)?;
+        charge.grow(plan.size_bytes() - before, || what.to_string())?;
+        give_way().await;
     }
     plan.put_in_order(&index);
     plan.picks.truncate(if select.hints.limit == 0 { usize::MAX } else { select.hints.limit });
-    let what = what(&select);
-    let charge = budget.charge(plan.size_bytes(), || what.to_string())?;
     if select.hints.labels_only {
         return Ok(labels_only(index, plan, charge));
     }
@@ -50,7 +54,12 @@ pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) ->
     let batches = stream::iter(batches).map(move |batch| reading.clone().batch(batch)).buffered(BATCHES_AT_ONCE);
     // A batch is paid for until the next one is asked for: from then on it is whoever asked that holds it.
     let mut held = None;
-    Ok(batches.map(move |batch| batch.map(|(series, charge)| (held.replace(charge), series).1)).boxed())
+    let batches = batches.map(move |batch| {
+        let (series, charge) = batch?;
+        drop(held.replace(charge));
+        Ok(series)
+    });
+    Ok(batches.boxed())
 }
 
 /// What to say was too big.
