@@ -285,6 +285,14 @@ fn settings_are_checked_at_once() {
     assert_eq!(check(TlsConfig { ca: text("nonsense"), ..TlsConfig::default() }), message);
     let message = "tls settings: only TLS 1.2 and 1.3 are spoken, and neither is allowed";
     assert_eq!(check(TlsConfig { max_version: Some(TlsVersion::Tls11), ..TlsConfig::default() }), message);
+    for (url, message) in [
+        ("ftp://proxy", "proxy: unsupported scheme \"ftp\" in proxy_url"),
+        ("http://[", "proxy: parse proxy_url: invalid authority"),
+    ] {
+        let proxy = Proxy::Url { url: url.to_owned(), no_proxy: String::new(), connect_headers: Vec::new() };
+        let config = HttpClientConfig { proxy, ..HttpClientConfig::default() };
+        assert_eq!(HttpClient::new(config, Clock::system()).unwrap_err().message(), message);
+    }
     let file = Some(Source::File(Path::new("/nowhere").to_owned()));
     client(with_tls(TlsConfig { ca: file, ..TlsConfig::default() }));
 }
