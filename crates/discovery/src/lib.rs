@@ -1,0 +1,5 @@
+//! Finds targets.
+
+mod glob;
+
+pub use glob::matching_files;

@@ -1,0 +1,219 @@
+//! Requests over sockets of this machine.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_client::{HttpClient, HttpClientConfig, HttpError, Proxy, Request, Source, TlsConfig, TlsVersion};
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use stdx::{Clock, Tasks};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
+
+/// Answers each request on a connection with what it said, until the other side hangs up.
+async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut received = Vec::new();
+    while stream.read_buf(&mut received).await.is_ok_and(|count| count > 0) {
+        if received.ends_with(b"\r\n\r\n") {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", received.len());
+            let Ok(()) = stream.write_all(&[head.as_bytes(), &received].concat()).await else { return };
+            received.clear();
+        }
+    }
+}
+
+/// A server on a free port; secured if `tls` says how.
+async fn serve(tasks: &Tasks, tls: Option<Arc<ServerConfig>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let connections = tasks.clone();
+    tasks.spawn_until_stopped("server", async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let tls = tls.clone();
+            connections.spawn_until_stopped("connection", async move {
+                match tls {
+                    None => echo(stream).await,
+                    Some(tls) => {
+                        if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
+                            echo(stream).await;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+fn get(url: &str) -> Request {
+    Request::get(url.parse().unwrap(), Duration::from_secs(20))
+}
+
+fn client(config: HttpClientConfig) -> HttpClient {
+    HttpClient::new(config, Clock::system()).unwrap()
+}
+
+fn with_tls(tls: TlsConfig) -> HttpClientConfig {
+    HttpClientConfig { tls, ..HttpClientConfig::default() }
+}
+
+async fn echoed(client: &HttpClient, request: Request) -> Result<String, HttpError> {
+    client.send(request).await.map(|response| String::from_utf8(response.body.to_vec()).unwrap())
+}
+
+/// An authority that signs certificates for `name`.
+struct Authority {
+    pem: String,
+    server: Arc<ServerConfig>,
+}
+
+fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(certificate.pem().as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let server = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
+    Authority { pem: issuer.pem(), server }
+}
+
+#[tokio::test]
+async fn requests_say_what_servers_need() {
+    let tasks = Tasks::new();
+    let address = serve(&tasks, None).await;
+    let client = client(HttpClientConfig::default());
+    for _ in 0..2 {
+        let head = echoed(&client, get(&format!("http://{address}/m?a=b"))).await.unwrap();
+        assert_eq!(head, format!("GET /m?a=b HTTP/1.1\r\nhost: {address}\r\n\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn failures_to_connect_name_the_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = echoed(&client(HttpClientConfig::default()), get(&format!("http://{address}"))).await.unwrap_err();
+    let message = error.message();
+    assert!(
+        message.starts_with(&format!("dial tcp {address}: ")) && message.ends_with("connection refused"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn sockets_of_this_machine_are_reached_by_path() {
+    let tasks = Tasks::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let connections = tasks.clone();
+    tasks.spawn_until_stopped("server", async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.spawn_until_stopped("connection", echo(stream));
+        }
+    });
+    let mut request = get("http://name/x");
+    request.unix_socket = Some(path);
+    let head = echoed(&client(HttpClientConfig::default()), request.clone()).await.unwrap();
+    assert_eq!(head, "GET /x HTTP/1.1\r\nhost: name\r\n\r\n");
+    request.unix_socket = Some(folder.path().join("nothing"));
+    let error = echoed(&client(HttpClientConfig::default()), request).await.unwrap_err();
+    assert!(matches!(error, HttpError::Dial { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn certificates_are_checked() {
+    let tasks = Tasks::new();
+    let authority = authority("name.example");
+    let url = format!("https://{}/", serve(&tasks, Some(authority.server)).await);
+    let ca = Some(Source::Text(authority.pem));
+    let name = Some("name.example".to_owned());
+
+    let trusted = TlsConfig { ca: ca.clone(), server_name: name.clone(), ..TlsConfig::default() };
+    echoed(&client(with_tls(trusted)), get(&url)).await.unwrap();
+    let careless = TlsConfig { insecure_skip_verify: true, ..TlsConfig::default() };
+    echoed(&client(with_tls(careless)), get(&url)).await.unwrap();
+
+    let wrong_name = TlsConfig { ca, ..TlsConfig::default() };
+    let error = echoed(&client(with_tls(wrong_name)), get(&url)).await.unwrap_err();
+    assert!(error.message().contains("not valid for name"), "{}", error.message());
+    let unknown = TlsConfig { server_name: name, ..TlsConfig::default() };
+    let error = echoed(&client(with_tls(unknown)), get(&url)).await.unwrap_err();
+    assert!(error.message().contains("UnknownIssuer"), "{}", error.message());
+}
+
+#[tokio::test]
+async fn files_of_authorities_are_read_again() {
+    let tasks = Tasks::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let (one, two) = (authority("localhost"), authority("localhost"));
+    fs::write(&path, &one.pem).unwrap();
+    let address = serve(&tasks, Some(two.server)).await;
+    let url = format!("https://localhost:{}/", address.rsplit(':').next().unwrap());
+    let client = client(with_tls(TlsConfig { ca: Some(Source::File(path.clone())), ..TlsConfig::default() }));
+    assert!(matches!(echoed(&client, get(&url)).await, Err(HttpError::Tls { .. })));
+    fs::write(&path, &two.pem).unwrap();
+    echoed(&client, get(&url)).await.unwrap();
+}
+
+#[test]
+fn settings_are_checked_at_once() {
+    let check = |tls: TlsConfig| HttpClient::new(with_tls(tls), Clock::system()).unwrap_err().message();
+    let text = |text: &str| Some(Source::Text(text.to_owned()));
+    let message = "tls settings: unable to use specified CA cert: no certificate in it";
+    assert_eq!(check(TlsConfig { ca: text("nonsense"), ..TlsConfig::default() }), message);
+    let message = "tls settings: only TLS 1.2 and 1.3 are spoken, and neither is allowed";
+    assert_eq!(check(TlsConfig { max_version: Some(TlsVersion::Tls11), ..TlsConfig::default() }), message);
+    let file = Some(Source::File(Path::new("/nowhere").to_owned()));
+    client(with_tls(TlsConfig { ca: file, ..TlsConfig::default() }));
+}
+
+fn through(url: String, no_proxy: &str) -> HttpClient {
+    let proxy = Proxy::Url { url, no_proxy: no_proxy.to_owned(), connect_headers: Vec::new() };
+    client(HttpClientConfig { proxy, ..HttpClientConfig::default() })
+}
+
+#[tokio::test]
+async fn plain_requests_go_whole_to_proxies() {
+    let tasks = Tasks::new();
+    let address = serve(&tasks, None).await;
+    let client = through(format!("http://me:secret@{address}"), "direct.invalid");
+    let head = echoed(&client, get("http://far.invalid/x")).await.unwrap();
+    let expected =
+        "GET http://far.invalid/x HTTP/1.1\r\nproxy-authorization: Basic bWU6c2VjcmV0\r\nhost: far.invalid\r\n\r\n";
+    assert_eq!(head, expected);
+    let error = echoed(&client, get("http://direct.invalid/")).await.unwrap_err();
+    assert!(matches!(error, HttpError::Dial { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn secured_requests_go_through_tunnels() {
+    let tasks = Tasks::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let asked = tasks.spawn("proxy", async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut received = Vec::new();
+        while !received.ends_with(b"\r\n\r\n") {
+            stream.read_buf(&mut received).await.unwrap();
+        }
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap();
+        String::from_utf8(received).unwrap()
+    });
+    let error = echoed(&through(proxy, ""), get("https://far.invalid/x")).await.unwrap_err();
+    assert!(matches!(error, HttpError::Proxy(_)), "{error}");
+    assert!(asked.await.unwrap().starts_with("CONNECT far.invalid:443 HTTP/1.1\r\n"));
+}
