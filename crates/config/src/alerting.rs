@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use model::NameScheme;
 use yaml::{At, Text, as_text, record};
 
 use crate::discovery::Discovery;
 use crate::http::HttpSettings;
 use crate::relabel::{RelabelRule, validate_rules};
 use crate::sigv4::SigV4;
-use crate::values::NameScheme;
 
 record! {
     /// Where alerts go.

@@ -63,15 +63,18 @@ impl Config {
         if yaml::Value::is_empty(&self.runtime) {
             self.runtime = Runtime::default();
         }
+        if yaml::Value::is_empty(&self.otlp) {
+            self.otlp = Otlp::default();
+        }
         self.storage.complete();
         check_patterns("rule_files", "rule file", at);
         check_patterns("scrape_config_files", "scrape config file", at);
         complete_scrape_configs(&mut self.scrape_configs, &self.global, at);
-        let names = self.global.metric_name_validation_scheme;
+        let names = self.global.names();
         at.in_key("alerting", |at| self.alerting.complete(names, at));
         self.complete_remote(at);
         for value in self.global.external_labels.values_mut() {
-            *value = environment.expand(value);
+            value.0 = environment.expand(&value.0);
         }
         if let None | Some(true) = at.in_key("otlp", |at| at.is_clean()) {
             at.in_key("otlp", |at| self.otlp.complete(names, at));
@@ -79,7 +82,7 @@ impl Config {
     }
 
     fn complete_remote(&self, at: &mut At<'_>) {
-        let names = self.global.metric_name_validation_scheme;
+        let names = self.global.names();
         at.in_key("remote_write", |at| {
             for (index, remote) in self.remote_write.iter().enumerate() {
                 at.in_item(index, |at| {

@@ -1,5 +1,6 @@
 //! Where targets come from.
 
+mod active;
 mod checks;
 mod entry;
 mod files;

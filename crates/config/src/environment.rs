@@ -3,6 +3,29 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use yaml::{Text, as_text};
+
+/// A text in which variables are replaced when the document is complete. It is written with its dollar signs doubled, so
+/// that it stays what it is when it is read again; Prometheus does not do that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expanded(pub(crate) String);
+
+impl Text for Expanded {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn print(&self) -> String {
+        self.0.replace('$', "$$")
+    }
+
+    fn empty() -> Self {
+        Self::default()
+    }
+}
+
+as_text!(Expanded);
+
 /// Replaces variables in texts, and remembers those that have no value.
 pub(crate) struct Reader<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::quote;
+use model::{Labels, NameScheme, quote};
 use yaml::{At, record};
 
+use crate::environment::Expanded;
 use crate::protocol::check_protocols;
-use crate::values::{Bytes, FilePath, NameScheme};
+use crate::values::{Bytes, FilePath, NameSetting};
 
 record! {
     /// What holds for everything that says nothing else.
@@ -26,8 +27,8 @@ record! {
         pub query_log_file: FilePath,
         /// Where failed scrapes are logged.
         pub scrape_failure_log_file: FilePath,
-        /// Labels for whoever else sees our series, with the environment's values filled in. Values may be empty.
-        pub external_labels: BTreeMap<String, String>,
+        /// Labels for whoever else sees our series: [`Global::external_labels`].
+        pub(crate) external_labels: BTreeMap<String, Expanded>,
         /// The largest page to take, uncompressed; 0 for no limit.
         pub body_size_limit: Bytes,
         /// How many samples a page may have; 0 for no limit.
@@ -42,8 +43,7 @@ record! {
         pub label_value_length_limit: u64,
         /// How many dropped targets to remember for each scrape configuration; 0 for all.
         pub keep_dropped_targets: u64,
-        /// Which names are valid; never unset once read.
-        pub metric_name_validation_scheme: NameScheme,
+        pub(crate) metric_name_validation_scheme: NameSetting,
         /// How targets shall write names that are not valid; empty if each scrape configuration decides.
         pub metric_name_escaping_scheme: String,
         /// Whether to scrape native histograms.
@@ -63,13 +63,23 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Global {
+    /// Which names are valid.
+    pub fn names(&self) -> NameScheme {
+        self.metric_name_validation_scheme.0.unwrap_or_default()
+    }
+
+    /// Labels for whoever else sees our series, with the environment's values filled in.
+    pub fn external_labels(&self) -> Labels {
+        Labels::from_pairs(self.external_labels.iter().map(|(name, value)| (name.as_str(), value.0.as_str())))
+    }
+
     /// What counts if the document says nothing at all.
     pub(crate) fn unwritten() -> Self {
         Self {
             scrape_interval: DEFAULT_INTERVAL,
             scrape_timeout: DEFAULT_TIMEOUT,
             evaluation_interval: DEFAULT_INTERVAL,
-            metric_name_validation_scheme: NameScheme::Utf8,
+            metric_name_validation_scheme: NameSetting(Some(NameScheme::Utf8)),
             metric_name_escaping_scheme: "allow-utf-8".to_owned(),
             scrape_native_histograms: Some(false),
             extra_scrape_metrics: Some(false),
@@ -78,11 +88,10 @@ impl Global {
     }
 
     fn complete(&mut self, at: &mut At<'_>) {
-        if self.metric_name_validation_scheme == NameScheme::Unset {
-            self.metric_name_validation_scheme = NameScheme::Utf8;
-        }
+        self.metric_name_validation_scheme.0.get_or_insert_default();
+        let names = self.names();
         for name in self.external_labels.keys() {
-            if !self.metric_name_validation_scheme.allows_label(name) {
+            if !names.allows_label(name) {
                 let message = format!("{} is not a valid label name", quote(name));
                 at.in_key("external_labels", |at| at.invalid_key(name, message));
             }

@@ -23,9 +23,10 @@ pub mod storage;
 pub mod tracing;
 pub mod url;
 pub mod values;
+pub mod web;
 
 pub use config::Config;
 pub use errors::{Error, Errors, Problem};
 pub use files::RealFiles;
-pub use load::{Files, Loaded, Mode, load, parse};
+pub use load::{Files, Loaded, Mode, load, load_http, load_web, parse};
 pub use notice::Notice;

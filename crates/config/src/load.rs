@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::quote;
-use yaml::{At, Mistakes, Node, Reader, SyntaxError};
+use yaml::{At, Mistakes, Node, Reader, SyntaxError, Value};
 
 use crate::config::{Config, ScrapeConfigFile, complete_scrape_configs};
 use crate::environment;
 use crate::errors::{Error, Errors, Problem};
+use crate::http::HttpSettings;
 use crate::notice::{Notice, inactive_settings};
 use crate::scrape::ScrapeConfig;
+use crate::web::WebConfig;
 
 /// The outside world as far as configurations need it, so that tests and tools can stand in for it.
 pub trait Files {
@@ -73,8 +75,11 @@ pub fn parse(text: &str, path: &Path, mode: Mode, files: &dyn Files) -> Result<L
     let variable = |name: &str| files.variable(name);
     let mut environment = environment::Reader::new(&variable);
     let config = read_config(&root, path, &mut environment).map_err(|mistakes| fail(mistakes.into()))?;
-    if let Some(key) = forbidden_key(&config, mode) {
-        return Err(fail(Problem::Conflict(format!("field {key} is not allowed in agent mode"))));
+    let forbidden = forbidden_keys(&config, mode);
+    if !forbidden.is_empty() {
+        let problem = |key| Problem::Conflict(format!("field {key} is not allowed in agent mode"));
+        let error = |key| Error { file: path.to_owned(), problem: problem(key) };
+        return Err(Errors(forbidden.into_iter().map(error).collect()));
     }
     let mut notices = inactive_settings(path, &root);
     notices.extend(environment.missing().map(|name| Notice {
@@ -85,6 +90,38 @@ pub fn parse(text: &str, path: &Path, mode: Mode, files: &dyn Files) -> Result<L
     }));
     let scrape_configs = include_scrape_configs(&config, files, &mut notices)?;
     Ok(Loaded { config, scrape_configs, notices })
+}
+
+/// Reads the settings of an HTTP client that are a file of their own, as `promtool --http.config.file` takes.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_http(path: &Path, files: &dyn Files) -> Result<HttpSettings, Errors> {
+    load_alone(path, files, HttpSettings::validate)
+}
+
+/// Reads how our own HTTP server is secured.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_web(path: &Path, files: &dyn Files) -> Result<WebConfig, Errors> {
+    load_alone(path, files, |_, _| {})
+}
+
+/// Reads a file that stands alone, and checks what `check` adds to what it checks itself.
+fn load_alone<T: Value + Default>(
+    path: &Path,
+    files: &dyn Files,
+    check: impl FnOnce(&mut T, &mut At<'_>),
+) -> Result<T, Errors> {
+    let text = read_text(path, files).map_err(|error| Errors(vec![error]))?;
+    let fail = |mistakes: Mistakes| Errors(vec![Error { file: path.to_owned(), problem: mistakes.into() }]);
+    let root = document(&text).map_err(|error| fail(error.into()))?;
+    let mut reader = Reader::new(folder(path));
+    let mut value = T::default();
+    reader.read(&root, &mut value);
+    check(&mut value, &mut At::new(&mut reader, &root));
+    reader.finish(value).map_err(fail)
 }
 
 /// The root of a document. One without anything in it is an empty mapping.
@@ -104,18 +141,18 @@ fn read_config(root: &Node, path: &Path, environment: &mut environment::Reader<'
     reader.finish(config)
 }
 
-/// A key that is there and must not be.
-fn forbidden_key(config: &Config, mode: Mode) -> Option<&'static str> {
-    let alerting = &config.alerting;
-    match mode {
-        Mode::Server => None,
-        Mode::Agent if !alerting.alertmanagers.is_empty() || !alerting.alert_relabel_configs.is_empty() => {
-            Some("alerting")
-        }
-        Mode::Agent if !config.rule_files.is_empty() => Some("rule_files"),
-        Mode::Agent if !config.remote_read.is_empty() => Some("remote_read"),
-        Mode::Agent => None,
+/// The keys that are there and must not be.
+fn forbidden_keys(config: &Config, mode: Mode) -> Vec<&'static str> {
+    if mode == Mode::Server {
+        return Vec::new();
     }
+    let alerting = &config.alerting;
+    let keys = [
+        ("alerting", !alerting.alertmanagers.is_empty() || !alerting.alert_relabel_configs.is_empty()),
+        ("rule_files", !config.rule_files.is_empty()),
+        ("remote_read", !config.remote_read.is_empty()),
+    ];
+    keys.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect()
 }
 
 /// All scrape configurations: those of `config` and those of the files it names.

@@ -24,8 +24,8 @@ impl fmt::Display for Notice {
     }
 }
 
-/// The settings that Prometheus acts on and Ringwood does not yet. `*` stands for any list, or for any key that ends with
-/// what follows it; settings below one that is listed are not acted on either.
+/// The settings that Prometheus acts on and Ringwood does not yet, with all that is below them. A star stands for any
+/// letters, but not for a dot; two stars at the beginning stand for anything.
 ///
 /// Whoever makes a setting work takes it out of this table, which is the only place that knows.
 const INACTIVE: &[&str] = &[
@@ -41,12 +41,16 @@ const INACTIVE: &[&str] = &[
     "remote_read",
     "otlp",
     "scrape_configs.*_sd_configs",
-    "scrape_configs.oauth2.grant_type",
-    "scrape_configs.*_ref",
-    "scrape_configs.basic_auth.*_ref",
-    "scrape_configs.authorization.*_ref",
-    "scrape_configs.tls_config.*_ref",
-    "scrape_configs.oauth2.*_ref",
+    // Names of secrets, for a secret manager.
+    "**_ref",
+    // What only the grant for JSON web tokens needs.
+    "**oauth2.client_certificate_key",
+    "**oauth2.client_certificate_key_file",
+    "**oauth2.client_certificate_key_id",
+    "**oauth2.signature_algorithm",
+    "**oauth2.iss",
+    "**oauth2.audience",
+    "**oauth2.claims",
 ];
 
 /// Keys that the table's patterns match and that are acted on all the same.
@@ -94,13 +98,19 @@ impl Finder<'_> {
     }
 }
 
-fn is_inactive(pattern: &str) -> bool {
-    let matches = |listed: &str| match listed.split_once('*') {
-        None => listed == pattern,
+fn is_inactive(path: &str) -> bool {
+    INACTIVE.iter().any(|pattern| matches(pattern, path)) && !ACTIVE.contains(&path)
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    if let Some(ending) = pattern.strip_prefix("**") {
+        return path.ends_with(ending);
+    }
+    match pattern.split_once('*') {
+        None => pattern == path,
         Some((before, after)) => {
-            let middle = pattern.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            let middle = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
             middle.is_some_and(|middle| !middle.contains('.'))
         }
-    };
-    INACTIVE.iter().any(|listed| matches(listed)) && !ACTIVE.contains(&pattern)
+    }
 }

@@ -1,12 +1,11 @@
 //! How OpenTelemetry's metrics become Prometheus'.
 
-use model::quote;
+use model::{NameScheme, quote};
 use yaml::{At, record};
 
-use crate::values::NameScheme;
-
 record! {
-    /// How OpenTelemetry's metrics become Prometheus'.
+    /// How OpenTelemetry's metrics become Prometheus'. Prometheus forgets to write switches that are on by default and were
+    /// turned off; here they are always written, so that what is printed means the same.
     pub struct Otlp: plain "config.OTLPConfig", check = validate {
         /// Whether all attributes of a resource become labels.
         pub promote_all_resource_attributes: bool,
@@ -23,9 +22,9 @@ record! {
         /// Whether what describes a scope becomes labels.
         pub promote_scope_metadata: bool,
         /// Whether a label that starts with an underscore gets `key` in front.
-        pub label_name_underscore_sanitization: bool = true,
+        pub label_name_underscore_sanitization: bool = true => always,
         /// Whether several underscores in a row stay several.
-        pub label_name_preserve_multiple_underscores: bool = true,
+        pub label_name_preserve_multiple_underscores: bool = true => always,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::NameScheme;
 use yaml::{At, record};
 
 use crate::azure_ad::AzureAd;
@@ -10,7 +11,6 @@ use crate::http::HttpSettings;
 use crate::relabel::{RelabelRule, validate_rules};
 use crate::sigv4::SigV4;
 use crate::url::Url;
-use crate::values::NameScheme;
 
 record! {
     /// Someone whom samples are sent to.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::quote;
+use model::{NameScheme, quote};
 use yaml::{At, Node, record};
 
 use crate::discovery::Discovery;
@@ -11,7 +11,7 @@ use crate::global::Global;
 use crate::http::HttpSettings;
 use crate::protocol::{DEFAULT_PROTOCOLS, NATIVE_PROTOCOL, ScrapeProtocol, check_protocol, check_protocols};
 use crate::relabel::{RelabelRule, validate_rules};
-use crate::values::{Bytes, FilePath, NameScheme};
+use crate::values::{Bytes, FilePath, NameSetting};
 
 record! {
     /// What to scrape, and how. What a document leaves out is what [`Global`] says.
@@ -64,8 +64,7 @@ record! {
         pub native_histogram_min_bucket_factor: f64,
         /// How many dropped targets to remember; 0 for all.
         pub keep_dropped_targets: u64,
-        /// Which names are valid; never unset once read.
-        pub metric_name_validation_scheme: NameScheme,
+        pub(crate) metric_name_validation_scheme: NameSetting,
         metric_name_escaping_scheme: String,
         /// Whether each scrape also reports its limits.
         pub extra_scrape_metrics: bool => always,
@@ -122,6 +121,11 @@ impl ScrapeConfig {
         ScrapeProtocol::from_name(&self.fallback_scrape_protocol)
     }
 
+    /// Which names are valid.
+    pub fn names(&self) -> NameScheme {
+        self.metric_name_validation_scheme.0.unwrap_or_default()
+    }
+
     /// How targets shall write names that are not valid.
     pub fn escaping_scheme(&self) -> EscapingScheme {
         EscapingScheme::from_name(&self.metric_name_escaping_scheme).unwrap_or(EscapingScheme::AllowUtf8)
@@ -160,7 +164,7 @@ impl ScrapeConfig {
             at.invalid_key("fallback_scrape_protocol", message);
         }
         self.complete_names(global, at);
-        let names = self.metric_name_validation_scheme;
+        let names = self.names();
         let null = "empty or null target relabeling rule in scrape config";
         validate_rules(&self.relabel_configs, "relabel_configs", names, null, at);
         let null = "empty or null metric relabeling rule in scrape config";
@@ -210,13 +214,13 @@ impl ScrapeConfig {
 
     /// Settles which names are valid and how others are written.
     fn complete_names(&mut self, global: &Global, at: &mut At<'_>) {
-        let is_unset = self.metric_name_validation_scheme == NameScheme::Unset;
+        let is_unset = self.metric_name_validation_scheme.0.is_none();
         if is_unset {
             self.metric_name_validation_scheme = global.metric_name_validation_scheme;
         }
         let known = "must be one of 'allow-utf-8', 'underscores', 'dots', or 'values', got";
         let global_escaping = match global.metric_name_escaping_scheme.as_str() {
-            "" => EscapingScheme::default_name(global.metric_name_validation_scheme),
+            "" => EscapingScheme::default_name(global.names()),
             written if EscapingScheme::from_name(written).is_some() => written,
             unknown => {
                 at.invalid(format!("unknown global name escaping method specified, {known} {}", quote(unknown)));
@@ -224,12 +228,12 @@ impl ScrapeConfig {
             }
         };
         if self.metric_name_escaping_scheme.is_empty() {
-            let own = EscapingScheme::default_name(self.metric_name_validation_scheme);
+            let own = EscapingScheme::default_name(self.names());
             self.metric_name_escaping_scheme = if is_unset { global_escaping } else { own }.to_owned();
         }
         let key = "metric_name_escaping_scheme";
         match EscapingScheme::from_name(&self.metric_name_escaping_scheme) {
-            Some(EscapingScheme::AllowUtf8) if self.metric_name_validation_scheme != NameScheme::Utf8 => {
+            Some(EscapingScheme::AllowUtf8) if self.names() != NameScheme::Utf8 => {
                 at.invalid_key(key, "utf8 metric names requested but validation scheme is not set to UTF8");
             }
             Some(_) => {}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use model::quote;
+use model::{NameScheme, quote};
 use yaml::{Node, Output, Reader, Text, Value, as_text};
 
 /// A text that is never shown.
@@ -211,53 +211,35 @@ impl Text for LabelName {
 
 as_text!(LabelName);
 
-/// Which names of metrics and labels are valid.
+/// Which names of metrics and labels are valid; `None` is what holds around it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NameScheme {
-    /// Not said: as for the group of settings around it.
-    #[default]
-    Unset,
-    /// Any text.
-    Utf8,
-    /// Letters, digits and underscores; in metric names colons too.
-    Legacy,
-}
+pub(crate) struct NameSetting(pub(crate) Option<NameScheme>);
 
-impl NameScheme {
-    /// Whether this may be the name of a label.
-    pub fn allows_label(self, name: &str) -> bool {
-        match self {
-            Self::Legacy => model::is_legacy_label_name(name),
-            Self::Utf8 | Self::Unset => !name.is_empty(),
-        }
-    }
-}
-
-impl Text for NameScheme {
+impl Text for NameSetting {
     fn parse(text: &str) -> Result<Self, String> {
         match text {
-            "" => Ok(Self::Unset),
-            "utf8" => Ok(Self::Utf8),
-            "legacy" => Ok(Self::Legacy),
+            "" => Ok(Self(None)),
+            "utf8" => Ok(Self(Some(NameScheme::Utf8))),
+            "legacy" => Ok(Self(Some(NameScheme::Legacy))),
             _ => Err(format!("unrecognized ValidationScheme: {}", quote(text))),
         }
     }
 
     fn print(&self) -> String {
-        match self {
-            Self::Unset => "",
-            Self::Utf8 => "utf8",
-            Self::Legacy => "legacy",
+        match self.0 {
+            None => "",
+            Some(NameScheme::Utf8) => "utf8",
+            Some(NameScheme::Legacy) => "legacy",
         }
         .to_owned()
     }
 
     fn empty() -> Self {
-        Self::Unset
+        Self(None)
     }
 }
 
-as_text!(NameScheme);
+as_text!(NameSetting);
 
 #[cfg(test)]
 mod tests {

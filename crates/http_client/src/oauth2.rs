@@ -79,6 +79,12 @@ impl TokenSource {
     }
 
     async fn ask(&self, secret: &str, secret_in: SecretIn) -> Result<Response, HttpError> {
+        let request = self.request(secret, secret_in)?;
+        // Boxed since this client's requests may themselves, in types though never in fact, wait for tokens.
+        Box::pin(self.client.send(request)).await.map_err(|error| HttpError::OAuth2(error.message()))
+    }
+
+    fn request(&self, secret: &str, secret_in: SecretIn) -> Result<Request, HttpError> {
         let config = &self.config;
         let fail = |error: http::uri::InvalidUri| HttpError::OAuth2(format!("token_url: {error}"));
         let uri: Uri = config.token_url.parse().map_err(fail)?;
@@ -103,8 +109,7 @@ impl TokenSource {
         request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         request.body = Bytes::from(form.finish());
         request.max_bytes = MAX_TOKEN_BYTES;
-        // Boxed since this client's requests may themselves, in types though never in fact, wait for tokens.
-        Box::pin(self.client.send(request)).await.map_err(|error| HttpError::OAuth2(error.message()))
+        Ok(request)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests over sockets of this machine.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! What is sent and what is made of answers, with a transport in memory.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 use std::collections::VecDeque;
 use std::fs;
@@ -245,7 +245,8 @@ async fn tokens_are_got_and_kept_until_they_end() {
         "GET http://h/3 Bearer t",
     ];
     assert_eq!(script.seen(), seen);
-    let body = script.seen.lock().unwrap()[1].body().clone().collect().await.unwrap().to_bytes();
+    let body = script.seen.lock().unwrap()[1].body().clone();
+    let body = body.collect().await.unwrap().to_bytes();
     assert_eq!(body, "grant_type=client_credentials&scope=a+b&k=v+w&client_id=me&client_secret=s%26c");
 }
 

@@ -1,6 +1,7 @@
 //! Optional values, lists and maps.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::node::{Content, Node};
 use crate::output::Output;
@@ -81,10 +82,13 @@ impl<K: Text + Ord, V: Value + Default> Value for BTreeMap<K, V> {
             };
             let mut value = V::default();
             reader.in_key(&text, |reader| reader.read(value_node, &mut value));
-            if self.contains_key(&key) {
-                reader.misshapen(value_node, format!("key {} already set in map", model::quote(&text)));
-            } else {
-                self.insert(key, value);
+            match self.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(_) => {
+                    reader.misshapen(value_node, format!("key {} already set in map", model::quote(&text)));
+                }
             }
         }
     }

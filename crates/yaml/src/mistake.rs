@@ -50,7 +50,7 @@ impl From<SyntaxError> for Mistake {
     }
 }
 
-/// Everything that is wrong with a document: at least one mistake, in the order in which they were found.
+/// Everything that is wrong with a document: at least one mistake, in the order of the document.
 ///
 /// What Prometheus would say is said in its words: all mistakes of shape together, or the one value that is not allowed.
 /// Where it would have stopped early, there is a line for each mistake.

@@ -124,8 +124,9 @@ impl Reader {
     /// The value that was read, if nothing was wrong.
     ///
     /// # Errors
-    /// Everything that was wrong.
-    pub fn finish<T>(self, value: T) -> Result<T, Mistakes> {
+    /// Everything that was wrong, in the order of the document.
+    pub fn finish<T>(mut self, value: T) -> Result<T, Mistakes> {
+        self.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         if self.mistakes.is_empty() { Ok(value) } else { Err(Mistakes(self.mistakes)) }
     }
 

@@ -52,7 +52,9 @@ fn resolve_tagged<'a>(tag: &str, text: &'a str) -> Result<Scalar<'a>, String> {
     match (tag, meant) {
         ("binary", _) => {
             let bytes = decode_base64(text).ok_or("!!binary value contains invalid base64 data")?;
-            Ok(Scalar::Text(String::from_utf8_lossy(&bytes).into_owned().into()))
+            // Go takes any bytes; all that is ever made of them is text.
+            let text = String::from_utf8(bytes).map_err(|_| "!!binary value is not valid UTF-8")?;
+            Ok(Scalar::Text(text.into()))
         }
         ("float", Scalar::Int(value)) => Ok(Scalar::Float(value as f64)),
         ("bool" | "int" | "float" | "null" | "timestamp", meant) => {
