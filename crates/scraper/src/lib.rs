@@ -23,7 +23,6 @@ mod url;
 
 pub use job::{Histograms, Job, Limits};
 pub use membership::Cluster;
-pub use pool::{Discovered, TargetGroup};
 pub use scraper::{Config, Environment, MakeClient, Scraper};
 pub use shipment::Sink;
 pub use status::{ActiveTarget, Health, PoolTargets, ScrapeStatus};

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use exposition::{Format, PageReader, ParseError, Shape};
 use model::{Labels, Timestamp, Value};
 
-pub(crate) use definition::{Definition, LayoutChange};
+pub(crate) use definition::LayoutChange;
 pub(crate) use part::{Part, PartRow, Settled};
 pub(crate) use report::{Report, Stamp};
 

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry as MapEntry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use discovery::{Groups, TargetGroup};
 use http_client::HttpClient;
 use model::{Labels, TargetId};
 use parking_lot::Mutex;
@@ -17,27 +18,20 @@ use crate::scrape_loop::{Order, ScrapeLoop, Settings, Shared, Work};
 use crate::status::{ActiveTarget, PoolTargets, SharedStatus};
 use crate::target::{Populated, Target};
 
-/// Targets that one source of discovery reports together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TargetGroup {
-    /// Which source, for messages.
-    pub source: String,
-    /// Labels of all its targets that do not have such ones themselves.
-    pub labels: Labels,
-    /// The labels of each target, its address among them.
-    pub targets: Vec<Labels>,
+/// What a pool has around it.
+#[derive(Clone)]
+pub(crate) struct Around {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) standing: watch::Receiver<Standing>,
+    /// How many targets this scraper owns, in all pools.
+    pub(crate) owned: Arc<AtomicU32>,
+    /// The loops of targets.
+    pub(crate) loops: Tasks,
 }
-
-/// What discovery finds for a job, as long as somebody looks.
-pub type Discovered = watch::Receiver<Arc<Vec<TargetGroup>>>;
 
 /// The targets of one job, and the loops of those that are ours.
 pub(crate) struct Pool {
-    shared: Arc<Shared>,
-    standing: watch::Receiver<Standing>,
-    /// How many targets this scraper owns, in all pools.
-    owned: Arc<AtomicU32>,
-    tasks: Tasks,
+    around: Around,
     state: Mutex<State>,
     /// The job is another one, or is gone, or a loop has ended.
     changed: Notify,
@@ -46,7 +40,7 @@ pub(crate) struct Pool {
 struct State {
     job: Arc<Job>,
     client: HttpClient,
-    discovered: Discovered,
+    discovered: watch::Receiver<Groups>,
     /// The job or what is discovered has changed.
     is_stale: bool,
     /// The job is not configured any more.
@@ -69,11 +63,11 @@ struct Entry {
 
 impl Pool {
     pub(crate) fn start(
-        shared: Arc<Shared>,
-        standing: watch::Receiver<Standing>,
-        owned: Arc<AtomicU32>,
+        around: Around,
+        job: Job,
+        client: HttpClient,
+        discovered: watch::Receiver<Groups>,
         tasks: &Tasks,
-        (job, client, discovered): (Job, HttpClient, Discovered),
     ) -> Arc<Self> {
         let state = State {
             job: Arc::new(job),
@@ -86,9 +80,8 @@ impl Pool {
             dropped_count: 0,
             owned: 0,
         };
-        let (tasks, changed) = (tasks.clone(), Notify::new());
-        let pool = Arc::new(Self { shared, standing, owned, tasks, state: Mutex::new(state), changed });
-        pool.tasks.spawn_until_stopped("scrape-pool", pool.clone().run());
+        let pool = Arc::new(Self { around, state: Mutex::new(state), changed: Notify::new() });
+        tasks.spawn_until_stopped("scrape-pool", pool.clone().run());
         pool
     }
 
@@ -102,7 +95,7 @@ impl Pool {
     }
 
     /// Discovery has begun anew.
-    pub(crate) fn set_discovered(&self, discovered: Discovered) {
+    pub(crate) fn set_discovered(&self, discovered: watch::Receiver<Groups>) {
         let mut state = self.state.lock();
         if !state.discovered.same_channel(&discovered) {
             state.discovered = discovered;
@@ -130,7 +123,7 @@ impl Pool {
 
     pub(crate) fn targets(&self) -> PoolTargets {
         let state = self.state.lock();
-        let standing = self.standing.borrow();
+        let standing = self.around.standing.borrow();
         let entries = state.entries.values().filter(|entry| entry.is_discovered);
         let active = entries.map(|entry| ActiveTarget {
             target: entry.settings.target.clone(),
@@ -147,7 +140,7 @@ impl Pool {
 
     /// Follows discovery and the membership until the job is gone and all its loops have ended.
     async fn run(self: Arc<Self>) {
-        let mut standing = self.standing.clone();
+        let mut standing = self.around.standing.clone();
         loop {
             let mut discovered = self.state.lock().discovered.clone();
             if discovered.has_changed().unwrap_or(false) {
@@ -156,7 +149,7 @@ impl Pool {
             let is_over = {
                 let mut state = self.state.lock();
                 if std::mem::take(&mut state.is_stale) {
-                    let groups = if state.is_removed { Arc::default() } else { state.discovered.borrow_and_update().clone() };
+                    let groups = if state.is_removed { Groups::default() } else { state.discovered.borrow_and_update().clone() };
                     self.sync(&mut state, &groups);
                 }
                 let standing = standing.borrow_and_update().clone();
@@ -176,15 +169,15 @@ impl Pool {
     }
 
     /// Compares the targets with what is discovered.
-    fn sync(&self, state: &mut State, groups: &[TargetGroup]) {
+    fn sync(&self, state: &mut State, groups: &[Arc<TargetGroup>]) {
         let Found { targets, dropped, dropped_count, failed } = self.find(&state.job, groups);
         state.dropped = dropped;
         state.dropped_count = dropped_count;
         let forced_error = target_limit_error(&state.job, targets.len());
         if forced_error.is_some() {
-            self.shared.metrics.exceeded_target_limit.inc();
+            self.around.shared.metrics.exceeded_target_limit.inc();
         }
-        self.shared.metrics.count_sync(&state.job.name, targets.len(), failed);
+        self.around.shared.metrics.count_sync(&state.job.name, targets.len(), failed);
         for entry in state.entries.values_mut() {
             entry.is_discovered = false;
         }
@@ -208,11 +201,11 @@ impl Pool {
     }
 
     /// The targets that groups make.
-    fn find(&self, job: &Job, groups: &[TargetGroup]) -> Found {
+    fn find(&self, job: &Job, groups: &[Arc<TargetGroup>]) -> Found {
         let mut found = Found::default();
         for group in groups {
             for (number, labels) in group.targets.iter().enumerate() {
-                match Target::populate(&self.shared.tenant, job, &group.labels, labels) {
+                match Target::populate(&self.around.shared.tenant, job, &group.labels, labels) {
                     Ok(Populated::Target(target)) => {
                         found.targets.insert(target.id, target);
                     }
@@ -258,11 +251,11 @@ impl Pool {
             entry.is_discovered || entry.orders.is_some()
         });
         let before = std::mem::replace(&mut state.owned, owned);
-        self.owned.fetch_add(owned.wrapping_sub(before), Ordering::Relaxed);
+        self.around.owned.fetch_add(owned.wrapping_sub(before), Ordering::Relaxed);
         if state.is_removed && state.entries.is_empty() {
-            self.shared.metrics.forget_job(&state.job.name);
+            self.around.shared.metrics.forget_job(&state.job.name);
         } else {
-            self.shared.metrics.set_owned(&state.job.name, owned as usize);
+            self.around.shared.metrics.set_owned(&state.job.name, owned as usize);
         }
     }
 
@@ -273,12 +266,12 @@ impl Pool {
         has_live_predecessor: bool,
     ) -> watch::Sender<Order> {
         let (sender, orders) = watch::channel(order);
-        let scrape_loop = ScrapeLoop::new(self.shared.clone(), orders, status, has_live_predecessor);
+        let scrape_loop = ScrapeLoop::new(self.around.shared.clone(), orders, status, has_live_predecessor);
         let pool = self.clone();
-        self.tasks.spawn("scrape-loop", async move {
+        self.around.loops.spawn("scrape-loop", async move {
             tokio::select! {
                 () = scrape_loop.run() => pool.changed.notify_one(),
-                () = pool.tasks.stopped() => {}
+                () = pool.around.loops.stopped() => {}
             }
         });
         sender

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use discovery::Groups;
 use http::HeaderValue;
 use http_client::{HttpClient, HttpClientConfig, HttpError};
 use model::TenantId;
@@ -19,7 +20,7 @@ use crate::job::Job;
 use crate::journal::Journal;
 use crate::membership::{Cluster, Member, Membership, Standing};
 use crate::metrics::Metrics;
-use crate::pool::{Discovered, Pool};
+use crate::pool::{Around, Pool};
 use crate::scrape_loop::Shared;
 use crate::shipment::Sink;
 use crate::status::PoolTargets;
@@ -72,8 +73,9 @@ pub struct Scraper {
     standing: watch::Receiver<Standing>,
     owned: Arc<AtomicU32>,
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
-    /// Those of pools and loops.
+    /// Those of pools.
     tasks: Tasks,
+    loops: Tasks,
     membership: Tasks,
 }
 
@@ -109,6 +111,7 @@ impl Scraper {
             owned,
             pools: Mutex::default(),
             tasks: tasks.child(),
+            loops: tasks.child(),
             membership: tasks.child(),
         };
         let stop = scraper.membership.clone();
@@ -120,7 +123,7 @@ impl Scraper {
     ///
     /// # Errors
     /// The jobs for which no client can be made. They keep the settings that they had, if they had any; all others count.
-    pub fn apply(&self, jobs: Vec<(Job, Discovered)>) -> Result<(), Vec<(String, HttpError)>> {
+    pub fn apply(&self, jobs: Vec<(Job, watch::Receiver<Groups>)>) -> Result<(), Vec<(String, HttpError)>> {
         let mut pools = self.pools.lock();
         let mut before = std::mem::take(&mut *pools);
         let mut failed = Vec::new();
@@ -157,9 +160,14 @@ impl Scraper {
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 
-    fn start_pool(&self, job: Job, client: HttpClient, discovered: Discovered) -> Arc<Pool> {
-        let parts = (job, client, discovered);
-        Pool::start(self.shared.clone(), self.standing.clone(), self.owned.clone(), &self.tasks, parts)
+    fn start_pool(&self, job: Job, client: HttpClient, discovered: watch::Receiver<Groups>) -> Arc<Pool> {
+        let around = Around {
+            shared: self.shared.clone(),
+            standing: self.standing.clone(),
+            owned: self.owned.clone(),
+            loops: self.loops.clone(),
+        };
+        Pool::start(around, job, client, discovered, &self.tasks)
     }
 
     /// The targets of all jobs, by job.
@@ -180,13 +188,14 @@ impl Scraper {
         let clock = self.shared.clock.clone();
         let ended = async {
             self.membership.wait().await;
-            self.pools.lock().values().for_each(|pool| pool.remove());
-            self.tasks.wait().await;
+            self.loops.wait().await;
         };
         if clock.timeout(limit, ended).await.is_none() {
             tracing::warn!("some scrapes were not answered before the end");
         }
-        self.tasks.stop();
-        self.tasks.wait().await;
+        for tasks in [&self.loops, &self.tasks] {
+            tasks.stop();
+            tasks.wait().await;
+        }
     }
 }

@@ -78,7 +78,7 @@ pub enum TargetError {
     #[error("scrape timeout cannot be greater than scrape interval ({} > {})", quote(.0), quote(.1))]
     TimeoutAboveInterval(String, String),
     /// A switch is neither on nor off.
-    #[error("error parsing {0}: strconv.ParseBool: parsing {}: invalid syntax", quote(.1))]
+    #[error("error parsing {0}: strconv.ParseBool: parsing {quoted}: invalid syntax", quoted = quote(.1))]
     Switch(&'static str, String),
 }
 

@@ -52,10 +52,6 @@ impl Definition {
         }
         series
     }
-
-    pub(crate) fn size_bytes(&self) -> usize {
-        self.message.encoded_len()
-    }
 }
 
 /// The name of the layout that a delta makes, and the delta as it is sent.

@@ -341,13 +341,6 @@ impl Part {
         self.reference = None;
         self.candidate = None;
     }
-
-    /// What the part takes in memory, about, in bytes.
-    pub(crate) fn size_bytes(&self) -> usize {
-        let references = self.reference.iter().chain(&self.candidate).map(|reference| reference.values.len() * 8);
-        let definition = self.layout.as_ref().map_or(0, |layout| layout.definition.size_bytes());
-        size_of::<Self>() + self.sources.len() * 4 + definition + references.sum::<usize>()
-    }
 }
 
 /// A name for start times, whatever the time of the row that tells them. Never 0.
