@@ -19,6 +19,8 @@ mod scraper;
 mod shipment;
 mod status;
 mod target;
+#[cfg(test)]
+mod tests;
 mod url;
 
 pub use job::{Histograms, Job, Limits};

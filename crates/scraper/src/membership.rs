@@ -235,10 +235,8 @@ impl Membership {
     /// Says what this scraper owns now, if that is different from before.
     fn publish(&mut self) {
         let state = self.state.borrow_and_update().clone();
-        let is_listed = state
-            .scrapers
-            .get(&self.member.name)
-            .is_some_and(|listed| listed.incarnation == self.member.incarnation);
+        let is_listed =
+            state.scrapers.get(&self.member.name).is_some_and(|listed| listed.incarnation == self.member.incarnation);
         let lease = self.lease.filter(|lease| is_listed && state.scraper_epoch >= lease.epoch);
         let may_scrape = lease.is_some() && self.skew != Skew::Unbearable;
         self.metrics.is_member.set(i64::from(may_scrape));

@@ -56,8 +56,14 @@ impl Metrics {
         Self {
             pools: gauge("target_scrape_pools", "Jobs"),
             pool_targets: of_jobs("target_scrape_pool_targets", "Targets of a job, whoever owns them"),
-            pool_owned_targets: of_jobs("target_scrape_pool_owned_targets", "Targets of a job that are scraped from here"),
-            pool_syncs: by_jobs("target_scrape_pool_sync", "How often the targets of a job were compared with discovery"),
+            pool_owned_targets: of_jobs(
+                "target_scrape_pool_owned_targets",
+                "Targets of a job that are scraped from here",
+            ),
+            pool_syncs: by_jobs(
+                "target_scrape_pool_sync",
+                "How often the targets of a job were compared with discovery",
+            ),
             sync_failed: by_jobs("target_sync_failed", "Discovered targets that cannot be scraped"),
             interval_length: registry.register(
                 "target_interval_length_seconds",
@@ -72,7 +78,10 @@ impl Metrics {
                 "target_scrape_pool_exceeded_label_limits",
                 "Scrapes with series that have too many or too long labels",
             ),
-            exceeded_body_size_limit: counter("target_scrapes_exceeded_body_size_limit", "Scrapes with too large pages"),
+            exceeded_body_size_limit: counter(
+                "target_scrapes_exceeded_body_size_limit",
+                "Scrapes with too large pages",
+            ),
             exceeded_sample_limit: counter("target_scrapes_exceeded_sample_limit", "Scrapes with too many samples"),
             exceeded_bucket_limit: counter(
                 "target_scrapes_exceeded_native_histogram_bucket_limit",
@@ -82,7 +91,10 @@ impl Metrics {
                 "target_scrapes_sample_duplicate_timestamp",
                 "Samples left out because their series has one at that time",
             ),
-            out_of_order: counter("target_scrapes_sample_out_of_order", "Samples refused because they are out of order"),
+            out_of_order: counter(
+                "target_scrapes_sample_out_of_order",
+                "Samples refused because they are out of order",
+            ),
             out_of_bounds: counter(
                 "target_scrapes_sample_out_of_bounds",
                 "Samples left out because they are too old or too far in the future",
@@ -95,7 +107,10 @@ impl Metrics {
             ),
             pages: by_kind("scraper_pages", "Pages that were read, by how: skimmed, parsed, empty or failed"),
             samples: counter("scraper_samples", "Samples that were sent, reports included"),
-            skipped_ticks: counter("scraper_skipped_ticks", "Scrapes that did not take place because one before was late"),
+            skipped_ticks: counter(
+                "scraper_skipped_ticks",
+                "Scrapes that did not take place because one before was late",
+            ),
             withheld_failures: counter(
                 "scraper_withheld_failures",
                 "Failed scrapes that were not sent because the target's former owner may have had more luck",

@@ -183,7 +183,13 @@ impl Pages {
     }
 
     /// The rows of a scrape that brought nothing but what it says about itself.
-    pub(crate) fn empty_rows(&mut self, job: &Job, target: &Target, report: &Report, tools: &mut Tools) -> Vec<PartRow> {
+    pub(crate) fn empty_rows(
+        &mut self,
+        job: &Job,
+        target: &Target,
+        report: &Report,
+        tools: &mut Tools,
+    ) -> Vec<PartRow> {
         if self.parts.is_empty() {
             self.place(job, target, &Parsed::default());
         }
@@ -238,11 +244,7 @@ impl Pages {
             placed[ring::part_of(labels, parts as u32) as usize].report.push((labels, *series));
         }
         let families = &parsed.families;
-        self.parts
-            .iter_mut()
-            .zip(placed)
-            .map(|(part, placing)| part.place(&placing, families, has_new_families))
-            .sum()
+        self.parts.iter_mut().zip(placed).map(|(part, placing)| part.place(&placing, families, has_new_families)).sum()
     }
 }
 

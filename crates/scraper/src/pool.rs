@@ -149,7 +149,8 @@ impl Pool {
             let is_over = {
                 let mut state = self.state.lock();
                 if std::mem::take(&mut state.is_stale) {
-                    let groups = if state.is_removed { Groups::default() } else { state.discovered.borrow_and_update().clone() };
+                    let groups =
+                        if state.is_removed { Groups::default() } else { state.discovered.borrow_and_update().clone() };
                     self.sync(&mut state, &groups);
                 }
                 let standing = standing.borrow_and_update().clone();
@@ -182,8 +183,12 @@ impl Pool {
             entry.is_discovered = false;
         }
         for (id, target) in targets {
-            let settings =
-                Settings { job: state.job.clone(), target: Arc::new(target), client: state.client.clone(), forced_error: forced_error.clone() };
+            let settings = Settings {
+                job: state.job.clone(),
+                target: Arc::new(target),
+                client: state.client.clone(),
+                forced_error: forced_error.clone(),
+            };
             match state.entries.entry(id) {
                 MapEntry::Vacant(place) => {
                     let (settings, status) = (Arc::new(settings), SharedStatus::default());

@@ -90,8 +90,7 @@ impl Scraper {
         let owned = Arc::new(AtomicU32::new(0));
         let Config { name, incarnation, address, tenant, version, journal } = config;
         let member = Member { name, incarnation, address };
-        let (membership, standing) =
-            Membership::new(cluster, member, clock.clone(), metrics.clone(), owned.clone());
+        let (membership, standing) = Membership::new(cluster, member, clock.clone(), metrics.clone(), owned.clone());
         let user_agent = HeaderValue::try_from(format!("Ringwood/{version}"));
         let shared = Shared {
             tenant,

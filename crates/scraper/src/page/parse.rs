@@ -73,7 +73,8 @@ fn push_sparse<T: Clone>(list: &mut Vec<Option<T>>, number: u32, item: Option<T>
 /// # Errors
 /// If nothing of it is to be stored. The counts are those up to where it was read.
 pub(super) fn parse(page: Page<'_>) -> Result<Parsed, (Counts, PageError)> {
-    let mut reading = Reading { page, parsed: Parsed::default(), families: HashMap::new(), exceeded: None, stored: 0, cells: 0 };
+    let mut reading =
+        Reading { page, parsed: Parsed::default(), families: HashMap::new(), exceeded: None, stored: 0, cells: 0 };
     let mut seen: HashSet<Labels> = HashSet::new();
     let mut parser = Parser::new(page.body, page.format, page.target.options);
     loop {

@@ -38,11 +38,8 @@ const SERIES: [(ReportSeries, &str); 5] = [
     (Added, "scrape_series_added"),
 ];
 
-const EXTRA_SERIES: [(ReportSeries, &str); 3] = [
-    (Timeout, "scrape_timeout_seconds"),
-    (SampleLimit, "scrape_sample_limit"),
-    (BodySize, "scrape_body_size_bytes"),
-];
+const EXTRA_SERIES: [(ReportSeries, &str); 3] =
+    [(Timeout, "scrape_timeout_seconds"), (SampleLimit, "scrape_sample_limit"), (BodySize, "scrape_body_size_bytes")];
 
 /// What a scrape says about itself.
 #[derive(Clone, Copy, Debug)]

@@ -85,12 +85,7 @@ impl SentExemplars {
     }
 
     /// The exemplars of a part that were not sent yet. `sources` says which sample of the page each slot has.
-    pub(super) fn news(
-        &mut self,
-        numbers: &Numbers<'_>,
-        sources: &[u32],
-        timestamp_ms: i64,
-    ) -> Vec<entry::Exemplar> {
+    pub(super) fn news(&mut self, numbers: &Numbers<'_>, sources: &[u32], timestamp_ms: i64) -> Vec<entry::Exemplar> {
         let mut slots = vec![u32::MAX; numbers.values.len()];
         for (slot, source) in (0u32..).zip(sources) {
             if let Some(place) = slots.get_mut(*source as usize) {

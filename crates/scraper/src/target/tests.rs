@@ -112,7 +112,7 @@ fn names_of_targets_never_change_and_do_not_depend_on_how_often_they_are_scraped
     let job = Job::new("node");
     let first = target(&job, &[(ADDRESS, "x:1")]);
     assert_eq!(first.id, target(&job, &[(ADDRESS, "x:1"), (INTERVAL, "11s"), ("__tmp", "z")]).id);
-    assert_eq!(first.id.to_string(), "");
+    assert_eq!(first.id.to_string(), "1400236da1a48e73312685bd3cc4fffc");
     for other in [
         target(&job, &[(ADDRESS, "x:1"), ("a", "b")]),
         target(&job, &[(ADDRESS, "x:1"), (METRICS_PATH, "/metrics/cadvisor")]),
