@@ -217,9 +217,9 @@ impl Membership {
     fn judge_skew(&mut self, skew_ms: i64) {
         self.metrics.clock_skew_seconds.set(skew_ms as f64 / 1000.0);
         let skew = match skew_ms.abs() {
-            ..=SUSPICIOUS_SKEW_MS => Skew::Fine,
-            ..=UNBEARABLE_SKEW_MS => Skew::Suspicious,
-            _ => Skew::Unbearable,
+            size if size > UNBEARABLE_SKEW_MS => Skew::Unbearable,
+            size if size > SUSPICIOUS_SKEW_MS => Skew::Suspicious,
+            _ => Skew::Fine,
         };
         if skew == self.skew {
             return;

@@ -16,12 +16,14 @@ use std::sync::Arc;
 
 use exposition::{Format, PageReader, ParseError, Shape};
 use model::{Labels, Timestamp, Value};
+use xxhash_rust::xxh3::Xxh3;
 
 pub(crate) use definition::LayoutChange;
 pub(crate) use part::{Part, PartRow, Settled};
 pub(crate) use report::{Report, Stamp};
 
 use crate::job::Job;
+use crate::status::Health;
 use crate::target::Target;
 use parse::{Parsed, parse};
 use report::report_series;
@@ -100,6 +102,8 @@ pub(crate) struct Pages {
     /// Of the last page that could be read, if pages like it can be skimmed.
     shape: Option<(Format, Shape)>,
     counts: Counts,
+    /// Of the series of that page and their places on it, and of what it says about families.
+    series_hash: u128,
     families_hash: u128,
     /// How the last page was read.
     way: &'static str,
@@ -140,12 +144,12 @@ impl Pages {
         page: Page<'_>,
         stamp: Stamp,
         tools: &mut Tools,
-        report: impl FnOnce(Counts, Result<(), &PageError>) -> Report,
+        report: impl FnOnce(Counts, Health) -> Report,
     ) -> (Vec<PartRow>, Counts, Result<(), PageError>) {
         if page.body.is_empty() {
             self.way = "empty";
             let counts = Counts::default();
-            let report = report(counts, Ok(()));
+            let report = report(counts, Health::Up);
             return (self.empty_rows(page.job, page.target, &report, tools), counts, Ok(()));
         }
         let Tools { reader, scratch } = tools;
@@ -163,7 +167,7 @@ impl Pages {
             let numbers = Numbers { values: columns.values(), timestamps, exemplars: &exemplars, ..Numbers::default() };
             self.way = "skimmed";
             let counts = self.counts;
-            let report = report(counts, Ok(()));
+            let report = report(counts, Health::Up);
             return self.full_rows(page.job, numbers, counts, stamp, &report, scratch);
         }
         match parse(page) {
@@ -172,11 +176,11 @@ impl Pages {
                 self.shape = shape_of(reader, page);
                 let counts = self.learn(page, &parsed);
                 let numbers = parsed.numbers();
-                let report = report(counts, Ok(()));
+                let report = report(counts, Health::Up);
                 self.full_rows(page.job, numbers, counts, stamp, &report, scratch)
             }
             Err((counts, error)) => {
-                let report = report(counts, Err(&error));
+                let report = report(counts, Health::Down);
                 (self.empty_rows(page.job, page.target, &report, tools), counts, Err(error))
             }
         }
@@ -217,7 +221,11 @@ impl Pages {
 
     /// Takes up what a page says but for its numbers.
     fn learn(&mut self, page: Page<'_>, parsed: &Parsed) -> Counts {
-        let added = self.place(page.job, page.target, parsed);
+        let hash = series_hash(page.job, parsed);
+        // Pages that cannot be skimmed have the same series as before, too, more often than not.
+        let is_as_before = hash == self.series_hash && !self.parts.is_empty();
+        let added = if is_as_before { 0 } else { self.place(page.job, page.target, parsed) };
+        self.series_hash = hash;
         self.counts = Counts { added: 0, ..parsed.counts };
         Counts { added, ..self.counts }
     }
@@ -253,6 +261,19 @@ fn shape_of(reader: &mut PageReader, page: Page<'_>) -> Option<(Format, Shape)> 
     // The parser has read the page just now: it is no error.
     let shape = reader.shape(page.body, page.format, page.target.options).ok().flatten();
     shape.map(|shape| (page.format, shape))
+}
+
+/// A hash of everything that places depend on, for one target.
+fn series_hash(job: &Job, parsed: &Parsed) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&[u8::from(job.extra_scrape_metrics)]);
+    hash.update(&definition::families_hash(&parsed.families).to_le_bytes());
+    for (labels, sample) in &parsed.series {
+        hash.update(&sample.to_le_bytes());
+        hash.update(&(labels.size_bytes() as u64).to_le_bytes());
+        hash.update(labels.canonical_bytes());
+    }
+    hash.digest128()
 }
 
 /// The number of a sample's value; of a histogram, any.

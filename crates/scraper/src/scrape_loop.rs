@@ -322,10 +322,10 @@ impl Shared {
         let taken = self.tools.lock().pop();
         let mut tools = taken.unwrap_or_else(|| Tools::new(self.seed));
         let mut duration = Duration::ZERO;
-        let mut report = |counts, body_size, up| {
+        let mut report = |counts, body_size, health| {
             duration = self.clock.now().duration_since(start);
             Report {
-                up,
+                health,
                 duration_seconds: duration.as_secs_f64(),
                 counts,
                 timeout_seconds: target.timeout.as_secs_f64(),
@@ -339,16 +339,16 @@ impl Shared {
                 let size = body.len() as i64;
                 let page = Page { body: &body, format, job, target };
                 let (rows, counts, result) =
-                    pages.rows(page, stamp, &mut tools, |counts, result| report(counts, size, result.is_ok()));
+                    pages.rows(page, stamp, &mut tools, |counts, health| report(counts, size, health));
                 (rows, counts, result.err().map(ScrapeError::from))
             }
             Ok((body, Err(error))) => {
-                let report = report(Counts::default(), body.len() as i64, false);
+                let report = report(Counts::default(), body.len() as i64, Health::Down);
                 (pages.empty_rows(job, target, &report, &mut tools), Counts::default(), Some(error.into()))
             }
             Err(error) => {
                 let size = if matches!(error, ScrapeError::BodySize) { -1 } else { 0 };
-                let report = report(Counts::default(), size, false);
+                let report = report(Counts::default(), size, Health::Down);
                 (pages.empty_rows(job, target, &report, &mut tools), Counts::default(), Some(error))
             }
         };

@@ -97,6 +97,11 @@ impl Shipment {
         (0..parts).map(shipment).collect()
     }
 
+    /// The record, and what is to be known when it is answered.
+    pub(crate) fn into_parts(self) -> (Record, Settled) {
+        (self.outgoing.record, self.settled)
+    }
+
     /// Repeats the record with what its shard lacked, as often as that is worth while, and says what became of it.
     async fn finish(mut self, mut delivery: Delivery, stamp: Stamp, sink: &dyn Sink) -> Shipped {
         for _ in 0..REPAIRS {

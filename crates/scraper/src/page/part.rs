@@ -15,8 +15,9 @@ pub(crate) use super::row::PartRow;
 
 /// The source of a slot whose series is not on the page.
 const ABSENT: u32 = u32::MAX;
-/// After how many rows another one becomes the reference.
-const REFERENCE_ROWS: u32 = 16;
+/// After how many rows another one becomes the reference. On pages like those of a node, a sample takes 1.70 bytes in the log
+/// with 1, 1.75 with 8 and 1.79 with 16, while every replica copies the values of each reference.
+const REFERENCE_ROWS: u32 = 8;
 
 /// A row that later ones lean on.
 #[derive(Debug, PartialEq)]

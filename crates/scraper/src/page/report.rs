@@ -3,6 +3,7 @@
 use model::{Labels, LabelsBuilder, METRIC_NAME};
 
 use super::Counts;
+use crate::status::Health;
 
 /// Planned and real time of a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ const EXTRA_SERIES: [(ReportSeries, &str); 3] =
 /// What a scrape says about itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report {
-    pub(crate) up: bool,
+    pub(crate) health: Health,
     pub(crate) duration_seconds: f64,
     pub(crate) counts: Counts,
     pub(crate) timeout_seconds: f64,
@@ -56,7 +57,7 @@ pub(crate) struct Report {
 impl Report {
     pub(super) fn value(&self, series: ReportSeries) -> f64 {
         match series {
-            Up => f64::from(u8::from(self.up)),
+            Up => f64::from(u8::from(self.health == Health::Up)),
             Duration => self.duration_seconds,
             Scraped => self.counts.scraped.into(),
             PostRelabel => self.counts.post_relabel.into(),

@@ -55,8 +55,8 @@ impl Bench {
         }
     }
 
-    fn report(&self, counts: Counts, up: bool) -> Report {
-        Report { up, duration_seconds: 0.5, counts, timeout_seconds: 10.0, sample_limit: 0, body_size: 9 }
+    fn report(&self, counts: Counts, health: Health) -> Report {
+        Report { health, duration_seconds: 0.5, counts, timeout_seconds: 10.0, sample_limit: 0, body_size: 9 }
     }
 
     async fn scrape(&mut self, body: &str) -> Scraped {
@@ -68,12 +68,9 @@ impl Bench {
         let stamp = Stamp { tick_ms: self.tick, timestamp_ms: self.tick, wall_ms: self.tick };
         let (job, target) = (self.job.clone(), self.target.clone());
         let page = Page { body, format: self.format, job: &job, target: &target };
-        let report = self.report(Counts::default(), true);
-        let (rows, counts, result) = self.pages.rows(page, stamp, &mut self.tools, |counts, result| Report {
-            counts,
-            up: result.is_ok(),
-            ..report
-        });
+        let report = self.report(Counts::default(), Health::Up);
+        let (rows, counts, result) =
+            self.pages.rows(page, stamp, &mut self.tools, |counts, health| Report { counts, health, ..report });
         self.send(stamp, rows).await;
         let (error, records) = (result.err().map(|error| error.to_string()), self.shard.take_log());
         Scraped { counts, error, records, way: self.pages.last_way() }
@@ -82,7 +79,7 @@ impl Bench {
     async fn fail(&mut self) -> Scraped {
         self.tick += INTERVAL_MS;
         let stamp = Stamp { tick_ms: self.tick, timestamp_ms: self.tick, wall_ms: self.tick };
-        let report = self.report(Counts::default(), false);
+        let report = self.report(Counts::default(), Health::Down);
         let rows = self.pages.empty_rows(&self.job, &self.target, &report, &mut self.tools);
         self.send(stamp, rows).await;
         Scraped { counts: Counts::default(), error: None, records: self.shard.take_log(), way: "" }
