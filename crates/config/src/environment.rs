@@ -11,6 +11,8 @@ use yaml::{Text, as_text};
 pub(crate) struct Expanded(pub(crate) String);
 
 impl Text for Expanded {
+    const NOUN: &'static str = "label value";
+
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Self(text.to_owned()))
     }

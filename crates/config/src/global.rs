@@ -8,7 +8,7 @@ use yaml::{At, record};
 
 use crate::environment::Expanded;
 use crate::protocol::check_protocols;
-use crate::values::{Bytes, FilePath, NameSetting};
+use crate::values::{Bytes, FilePath, LabelName, NameSetting};
 
 record! {
     /// What holds for everything that says nothing else.
@@ -28,7 +28,7 @@ record! {
         /// Where failed scrapes are logged.
         pub scrape_failure_log_file: FilePath,
         /// Labels for whoever else sees our series: [`Global::external_labels`].
-        pub(crate) external_labels: BTreeMap<String, Expanded>,
+        pub(crate) external_labels: BTreeMap<LabelName, Expanded>,
         /// The largest page to take, uncompressed; 0 for no limit.
         pub body_size_limit: Bytes,
         /// How many samples a page may have; 0 for no limit.
@@ -70,7 +70,7 @@ impl Global {
 
     /// Labels for whoever else sees our series, with the environment's values filled in.
     pub fn external_labels(&self) -> Labels {
-        Labels::from_pairs(self.external_labels.iter().map(|(name, value)| (name.as_str(), value.0.as_str())))
+        Labels::from_pairs(self.external_labels.iter().map(|(name, value)| (name.0.as_str(), value.0.as_str())))
     }
 
     /// What counts if the document says nothing at all.
@@ -90,7 +90,7 @@ impl Global {
     fn complete(&mut self, at: &mut At<'_>) {
         self.metric_name_validation_scheme.0.get_or_insert_default();
         let names = self.names();
-        for name in self.external_labels.keys() {
+        for LabelName(name) in self.external_labels.keys() {
             if !names.allows_label(name) {
                 let message = format!("{} is not a valid label name", quote(name));
                 at.in_key("external_labels", |at| at.invalid_key(name, message));

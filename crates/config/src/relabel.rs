@@ -62,7 +62,7 @@ pub struct Pattern(pub Option<String>);
 
 impl Value for Pattern {
     fn read(&mut self, node: &Node, reader: &mut Reader) {
-        let Some(pattern) = reader.text(node, "string") else { return };
+        let Some(pattern) = reader.text::<String>(node) else { return };
         match re2::Regex::wrapped(&pattern) {
             Ok(_) => self.0 = Some(pattern),
             Err(error) => reader.invalid(node, error),

@@ -191,6 +191,7 @@ pub struct LabelName(pub String);
 
 impl Text for LabelName {
     const GO_TYPE: &'static str = "model.LabelName";
+    const NOUN: &'static str = "label name";
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {

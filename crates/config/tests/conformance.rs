@@ -75,6 +75,14 @@ fn what_is_printed_loads_again() {
 }
 
 #[test]
+fn truncated_files_never_panic() {
+    let Some(text) = testkit::read_shared(&format!("{FOLDER}/conf.good.yml")) else { return };
+    for end in (0..text.len()).step_by(13).filter(|end| text.is_char_boundary(*end)) {
+        let _ = config::parse(&text[..end], Path::new("conf.yml"), Mode::Server, &RealFiles);
+    }
+}
+
+#[test]
 fn examples_load() {
     let mut files = testkit::shared_files("conformance/example_configs", ".yml");
     files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with("prometheus"));

@@ -81,6 +81,22 @@ scrape_configs:
 }
 
 #[test]
+fn bytes_are_no_labels() {
+    for (text, mistake) in [
+        (
+            "global: {external_labels: {!!binary /w==: a}}",
+            "global.external_labels: \"\\xff\" is not a valid label name",
+        ),
+        (
+            "global: {external_labels: {a: !!binary /w==}}",
+            "global.external_labels.a: \"\\xff\" is not a valid label value",
+        ),
+    ] {
+        assert_eq!(mistakes(text), [format!("1 {mistake}")]);
+    }
+}
+
+#[test]
 fn one_mistake_is_told_as_prometheus_does() {
     let message = |text: &str| parse(text).unwrap_err().to_string();
     assert_eq!(

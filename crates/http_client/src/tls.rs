@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 
 use crate::config::{TlsConfig, TlsVersion};
@@ -55,11 +57,12 @@ pub(crate) fn client_config(settings: &TlsConfig, pem: &Pem, enable_http2: bool)
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone());
     let builder = builder.with_protocol_versions(&versions(settings)?).map_err(fail)?;
-    let builder = if settings.insecure_skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(BelieveAnything(provider)))
+    let verifier: Arc<dyn ServerCertVerifier> = if settings.insecure_skip_verify {
+        Arc::new(BelieveAnything(provider))
     } else {
-        builder.with_root_certificates(authorities(pem.ca.as_deref())?)
+        Arc::new(BelieveAuthorities::new(pem.ca.as_deref(), provider)?)
     };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match &pem.identity {
         Some((cert, key)) => {
             let key = PrivateKeyDer::from_pem_slice(key)
@@ -86,23 +89,6 @@ fn versions(settings: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersio
     Ok(versions)
 }
 
-fn authorities(ca: Option<&[u8]>) -> Result<RootCertStore, HttpError> {
-    let mut store = RootCertStore::empty();
-    match ca {
-        Some(pem) => {
-            for certificate in certificates(pem, "CA cert")? {
-                let fail = |error| HttpError::TlsSettings(format!("unable to use specified CA cert: {error}"));
-                store.add(certificate).map_err(fail)?;
-            }
-        }
-        // A system without authorities trusts nobody, which the handshake will say.
-        None => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    Ok(store)
-}
-
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
@@ -116,6 +102,78 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
 pub(crate) fn server_name(name: &str) -> io::Result<ServerName<'static>> {
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     ServerName::try_from(bare.to_owned()).map_err(|_| io::Error::other(format!("{name:?} is no name of a server")))
+}
+
+/// Believes what an authority signed, and a certificate that is itself among the given authorities.
+///
+/// The second is for exporters with a certificate that they signed themselves, which users give as `ca_file`. Go takes it;
+/// the library's own check does not, since it never takes an authority's certificate for a server's.
+#[derive(Debug)]
+struct BelieveAuthorities {
+    given: Vec<CertificateDer<'static>>,
+    by_signature: Arc<WebPkiServerVerifier>,
+}
+
+impl BelieveAuthorities {
+    /// Believes the authorities in `ca`, or the system's without it.
+    fn new(ca: Option<&[u8]>, provider: Arc<CryptoProvider>) -> Result<Self, HttpError> {
+        let fail = |error: String| HttpError::TlsSettings(format!("unable to use specified CA cert: {error}"));
+        let given = ca.map(|pem| certificates(pem, "CA cert")).transpose()?.unwrap_or_default();
+        let mut store = RootCertStore::empty();
+        if ca.is_none() {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if store.is_empty() {
+                return Err(HttpError::TlsSettings("the system has no certificate authorities".to_owned()));
+            }
+        }
+        for certificate in &given {
+            store.add(certificate.clone()).map_err(|error| fail(error.to_string()))?;
+        }
+        let by_signature = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
+            .build()
+            .map_err(|error| fail(error.to_string()))?;
+        Ok(Self { given, by_signature })
+    }
+}
+
+impl ServerCertVerifier for BelieveAuthorities {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.given.contains(end_entity) {
+            // Whoever gave us this very certificate trusts it, so its dates are not looked at.
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.by_signature.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_signature.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_signature.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_signature.supported_verify_schemes()
+    }
 }
 
 /// What `insecure_skip_verify` asks for. That the server has the certificate's key is checked all the same.

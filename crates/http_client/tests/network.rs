@@ -2,16 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_client::{HttpClient, HttpClientConfig, HttpError, Proxy, Request, Source, TlsConfig, TlsVersion};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use stdx::{Clock, Tasks};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -68,24 +74,54 @@ async fn echoed(client: &HttpClient, request: Request) -> Result<String, HttpErr
     client.send(request).await.map(|response| String::from_utf8(response.body.to_vec()).unwrap())
 }
 
-/// An authority that signs certificates for `name`.
+/// An authority, and a certificate that it signed for a server.
 struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
     pem: String,
-    server: Arc<ServerConfig>,
+    cert: String,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn issue(&self, name: &str) -> (String, KeyPair) {
+        issue(&self.issuer, name)
+    }
+
+    fn server(&self) -> Arc<ServerConfig> {
+        server(&self.cert, &self.key, None)
+    }
+}
+
+fn issue(issuer: &CertifiedIssuer<'static, KeyPair>, name: &str) -> (String, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    (params.signed_by(&key, issuer).unwrap().pem(), key)
 }
 
 fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let chain = vec![CertificateDer::from_pem_slice(certificate.pem().as_bytes()).unwrap()];
+    let (cert, key) = issue(&issuer, name);
+    Authority { pem: issuer.pem(), issuer, cert, key }
+}
+
+/// A server with this certificate, which wants clients to have one of the authority `clients`.
+fn server(cert: &str, key: &KeyPair, clients: Option<&str>) -> Arc<ServerConfig> {
+    let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let server = Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap());
-    Authority { pem: issuer.pem(), server }
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let mut store = RootCertStore::empty();
+            store.add(certificate(pem)).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    Arc::new(builder.with_single_cert(vec![certificate(cert)], key).unwrap())
 }
 
 #[tokio::test]
@@ -137,7 +173,7 @@ async fn sockets_of_this_machine_are_reached_by_path() {
 async fn certificates_are_checked() {
     let tasks = Tasks::new();
     let authority = authority("name.example");
-    let url = format!("https://{}/", serve(&tasks, Some(authority.server)).await);
+    let url = format!("https://{}/", serve(&tasks, Some(authority.server())).await);
     let ca = Some(Source::Text(authority.pem));
     let name = Some("name.example".to_owned());
 
@@ -155,13 +191,85 @@ async fn certificates_are_checked() {
 }
 
 #[tokio::test]
+async fn certificates_may_sign_themselves() {
+    let tasks = Tasks::new();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["self.example".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let url = format!("https://{}/", serve(&tasks, Some(server(&pem, &key, None))).await);
+    let settings = |name: &str| {
+        let server_name = Some(name.to_owned());
+        with_tls(TlsConfig { ca: Some(Source::Text(pem.clone())), server_name, ..TlsConfig::default() })
+    };
+    echoed(&client(settings("self.example")), get(&url)).await.unwrap();
+    let error = echoed(&client(settings("other.example")), get(&url)).await.unwrap_err();
+    assert!(error.message().contains("not valid for name"), "{}", error.message());
+}
+
+#[tokio::test]
+async fn clients_show_their_certificates() {
+    let tasks = Tasks::new();
+    let authority = authority("localhost");
+    let (cert, key) = authority.issue("client");
+    let server = server(&authority.cert, &authority.key, Some(&authority.pem));
+    let port = serve(&tasks, Some(server)).await.rsplit(':').next().unwrap().to_owned();
+    let url = format!("https://localhost:{port}/");
+    let ca = Some(Source::Text(authority.pem.clone()));
+    let identity = Some((Source::Text(cert), Source::Text(key.serialize_pem())));
+    let known = TlsConfig { ca: ca.clone(), identity, ..TlsConfig::default() };
+    echoed(&client(with_tls(known)), get(&url)).await.unwrap();
+    let unknown = TlsConfig { ca, ..TlsConfig::default() };
+    echoed(&client(with_tls(unknown)), get(&url)).await.unwrap_err();
+}
+
+/// A server that answers with the version of HTTP in which it was asked.
+async fn serve_versions(tasks: &Tasks, authority: &Authority) -> String {
+    let mut config = ServerConfig::clone(&authority.server());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = tasks.clone();
+    tasks.spawn_until_stopped("server", async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            connections.spawn_until_stopped("connection", async move {
+                let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+                let answer = service_fn(|request: hyper::Request<_>| async move {
+                    let version = format!("{:?}", request.version());
+                    let _: hyper::body::Incoming = request.into_body();
+                    Ok::<_, Infallible>(hyper::Response::new(http_body_util::Full::new(Bytes::from(version))))
+                });
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(stream, answer).await;
+            });
+        }
+    });
+    format!("https://localhost:{port}/")
+}
+
+#[tokio::test]
+async fn both_sides_agree_on_a_version_of_http() {
+    let tasks = Tasks::new();
+    let authority = authority("localhost");
+    let url = serve_versions(&tasks, &authority).await;
+    for (enable_http2, version) in [(true, "HTTP/2.0"), (false, "HTTP/1.1")] {
+        let tls = TlsConfig { ca: Some(Source::Text(authority.pem.clone())), ..TlsConfig::default() };
+        let client = client(HttpClientConfig { tls, enable_http2, ..HttpClientConfig::default() });
+        for _ in 0..2 {
+            assert_eq!(echoed(&client, get(&url)).await.unwrap(), version);
+        }
+    }
+}
+
+#[tokio::test]
 async fn files_of_authorities_are_read_again() {
     let tasks = Tasks::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let (one, two) = (authority("localhost"), authority("localhost"));
     fs::write(&path, &one.pem).unwrap();
-    let address = serve(&tasks, Some(two.server)).await;
+    let address = serve(&tasks, Some(two.server())).await;
     let url = format!("https://localhost:{}/", address.rsplit(':').next().unwrap());
     let client = client(with_tls(TlsConfig { ca: Some(Source::File(path.clone())), ..TlsConfig::default() }));
     assert!(matches!(echoed(&client, get(&url)).await, Err(HttpError::Tls { .. })));

@@ -72,7 +72,7 @@ impl<K: Text + Ord, V: Value + Default> Value for BTreeMap<K, V> {
                 merged.into_iter().rev().for_each(|merged| self.read(merged, reader));
                 continue;
             }
-            let Some(text) = reader.text(key_node, K::GO_TYPE) else { continue };
+            let Some(text) = reader.text::<K>(key_node) else { continue };
             let key = match K::parse(&text) {
                 Ok(key) => key,
                 Err(message) => {

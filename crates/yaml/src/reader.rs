@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::mistake::{Mistake, MistakeKind, Mistakes};
 use crate::node::{Content, Node};
 use crate::scalar::{self, Scalar};
-use crate::{Value, parse};
+use crate::{Text, Value, parse};
 
 /// Reads a value from a text; an empty text gives the default.
 ///
@@ -113,10 +113,14 @@ impl Reader {
         None
     }
 
-    /// The text that the scalar `node` was written as, whatever it means. If it is none, that is noted.
-    pub fn text(&mut self, node: &Node, wanted: &str) -> Option<String> {
-        match self.scalar(node, wanted)? {
+    /// The text that the scalar `node` was written as, whatever it means. If it is none for a `T`, that is noted.
+    pub fn text<T: Text>(&mut self, node: &Node) -> Option<String> {
+        match self.scalar(node, T::GO_TYPE)? {
             Scalar::Text(text) => Some(text.into_owned()),
+            Scalar::Bytes(bytes) => {
+                self.invalid(node, format!("{} is not a valid {}", model::quote_bytes(&bytes), T::NOUN));
+                None
+            }
             _ => node.text().map(str::to_owned),
         }
     }

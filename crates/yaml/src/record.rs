@@ -93,7 +93,7 @@ fn read_keys<R: Record>(record: &mut R, node: &Node, reader: &mut Reader) {
             merged.into_iter().rev().for_each(|merged| read_keys(record, merged, reader));
             continue;
         }
-        let Some(key) = reader.text(key_node, String::GO_TYPE) else { continue };
+        let Some(key) = reader.text::<String>(key_node) else { continue };
         let is_repeated = seen.contains(&key);
         let problem = match record.field(&key) {
             Some(_) if is_repeated => "already set",

@@ -18,6 +18,8 @@ pub(crate) enum Scalar<'a> {
     Timestamp,
     Merge,
     Text(Cow<'a, str>),
+    /// What a document may give in base64, and is not UTF-8. Go takes it for a text.
+    Bytes(Vec<u8>),
 }
 
 impl Scalar<'_> {
@@ -31,6 +33,7 @@ impl Scalar<'_> {
             Self::Timestamp => "!!timestamp",
             Self::Merge => "!!merge",
             Self::Text(_) => "!!str",
+            Self::Bytes(_) => "!!binary",
         }
     }
 }
@@ -52,9 +55,10 @@ fn resolve_tagged<'a>(tag: &str, text: &'a str) -> Result<Scalar<'a>, String> {
     match (tag, meant) {
         ("binary", _) => {
             let bytes = decode_base64(text).ok_or("!!binary value contains invalid base64 data")?;
-            // Go takes any bytes; all that is ever made of them is text.
-            let text = String::from_utf8(bytes).map_err(|_| "!!binary value is not valid UTF-8")?;
-            Ok(Scalar::Text(text.into()))
+            Ok(match String::from_utf8(bytes) {
+                Ok(text) => Scalar::Text(text.into()),
+                Err(error) => Scalar::Bytes(error.into_bytes()),
+            })
         }
         ("float", Scalar::Int(value)) => Ok(Scalar::Float(value as f64)),
         ("bool" | "int" | "float" | "null" | "timestamp", meant) => {
@@ -268,6 +272,7 @@ mod tests {
         assert_eq!(resolve_tagged("int", "x").unwrap_err(), "cannot decode !!str `x` as a !!int");
         assert_eq!(resolve_tagged("binary", "aGkh"), Ok(Scalar::Text("hi!".into())));
         assert_eq!(resolve_tagged("binary", "aGk=\n"), Ok(Scalar::Text("hi".into())));
+        assert_eq!(resolve_tagged("binary", "/w=="), Ok(Scalar::Bytes(vec![0xff])));
         for text in ["a", "aGk", "a===", "aG=k", "aGk=aGkh", "aG!h"] {
             assert!(resolve_tagged("binary", text).is_err(), "{text}");
         }

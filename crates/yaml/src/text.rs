@@ -7,6 +7,9 @@ pub trait Text: Sized {
     /// The Go type that Prometheus reads the text into.
     const GO_TYPE: &'static str = "string";
 
+    /// What a text of this kind is called in messages about bytes that are no text.
+    const NOUN: &'static str = "text";
+
     /// Reads a text.
     ///
     /// # Errors
@@ -56,7 +59,7 @@ macro_rules! as_text {
     ($type:ty) => {
         impl $crate::Value for $type {
             fn read(&mut self, node: &$crate::Node, reader: &mut $crate::Reader) {
-                let Some(text) = reader.text(node, <Self as $crate::Text>::GO_TYPE) else { return };
+                let Some(text) = reader.text::<Self>(node) else { return };
                 match <Self as $crate::Text>::parse(&text) {
                     Ok(value) => *self = value,
                     Err(message) => reader.invalid(node, message),

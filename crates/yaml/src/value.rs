@@ -143,7 +143,7 @@ impl Value for f64 {
 
 impl Value for String {
     fn read(&mut self, node: &Node, reader: &mut Reader) {
-        if let Some(text) = reader.text(node, "string") {
+        if let Some(text) = reader.text::<Self>(node) {
             *self = text;
         }
     }

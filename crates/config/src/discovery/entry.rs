@@ -147,7 +147,7 @@ struct Choice {
 
 impl Value for Choice {
     fn read(&mut self, node: &Node, reader: &mut Reader) {
-        let Some(text) = reader.text(node, "string") else { return };
+        let Some(text) = reader.text::<String>(node) else { return };
         if self.known.contains(&text.as_str()) {
             self.text = text;
         } else {

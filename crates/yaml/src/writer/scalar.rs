@@ -22,11 +22,12 @@ pub(super) fn write_scalar(out: &mut String, text: &str, indent: usize, context:
     let has_lines = text.contains('\n');
     let is_plain = matches!(resolve_plain(text), Scalar::Text(_)) && !is_base_60(text);
     let may_fold = context != Context::Key;
+    let allows_plain = if context == Context::Flow { traits.allows_flow_plain } else { traits.allows_plain };
     if has_lines && traits.allows_block && context == Context::Block {
         write_literal(out, text, indent);
     } else if !is_plain || has_lines || !traits.allows_single_quotes {
         write_double_quoted(out, text, indent, may_fold);
-    } else if if context == Context::Flow { traits.allows_flow_plain } else { traits.allows_plain } {
+    } else if allows_plain {
         write_folding(out, text, indent, may_fold, 0);
     } else {
         write_single_quoted(out, text, indent, may_fold);
@@ -198,23 +199,18 @@ fn write_literal(out: &mut String, text: &str, indent: usize) {
     if text.starts_with([' ', '\n']) {
         out.push('2');
     }
-    let body = match text.strip_suffix('\n') {
-        None => {
-            out.push('-');
-            text
-        }
-        Some(body) if body.is_empty() || body.ends_with('\n') => {
-            out.push('+');
-            text
-        }
-        Some(body) => body,
-    };
-    let body = if out.ends_with('+') { &body[..body.len() - 1] } else { body };
-    for line in body.split('\n') {
+    let body = text.strip_suffix('\n');
+    // How the end of the text is told: no line end, one, or several.
+    match body {
+        None => out.push('-'),
+        Some(body) if body.is_empty() || body.ends_with('\n') => out.push('+'),
+        Some(_) => {}
+    }
+    for line in body.unwrap_or(text).split('\n') {
         if line.is_empty() {
-            out.push('\n')
+            out.push('\n');
         } else {
-            new_line(out, indent)
+            new_line(out, indent);
         }
         out.push_str(line);
     }
