@@ -30,4 +30,4 @@ pub use membership::Cluster;
 pub use scraper::{Config, Environment, MakeClient, Scraper};
 pub use shipment::Sink;
 pub use status::{ActiveTarget, Health, PoolTargets, ScrapeStatus};
-pub use target::{Target, TargetError};
+pub use target::{Populated, Target, TargetError};

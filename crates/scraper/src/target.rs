@@ -52,7 +52,7 @@ pub struct Target {
 
 /// What became of a discovered label set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Populated {
+pub enum Populated {
     /// It is to be scraped.
     Target(Target),
     /// Relabelling dropped it. These are its labels before.
@@ -83,7 +83,7 @@ pub enum TargetError {
 }
 
 /// The labels of a target as discovery found it, with what the job adds: what relabelling starts from.
-pub(crate) fn discovered_labels(job: &Job, group: &Labels, own: &Labels) -> LabelsBuilder {
+fn discovered_labels(job: &Job, group: &Labels, own: &Labels) -> LabelsBuilder {
     let mut labels = LabelsBuilder::from(own);
     let mut add = |name: &str, value: &str| {
         if labels.get(name).is_none() {
@@ -108,11 +108,11 @@ pub(crate) fn discovered_labels(job: &Job, group: &Labels, own: &Labels) -> Labe
 }
 
 impl Target {
-    /// Makes a target of a discovered label set.
+    /// Makes a target of a discovered label set; what it lacks comes from its group, and then from the job.
     ///
     /// # Errors
     /// If its labels do not say where and when to scrape it.
-    pub(crate) fn populate(
+    pub fn populate(
         tenant: &TenantId,
         job: &Job,
         group: &Labels,

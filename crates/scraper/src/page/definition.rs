@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use model::{Labels, LayoutHash, Metadata};
-use prost::Message;
-use proto::entry::{self, Families, Family};
+use proto::entry;
+use shard::encode_definition;
 use xxhash_rust::xxh3::Xxh3;
 
 /// What a record says about its layout.
@@ -27,30 +27,20 @@ pub(crate) struct Definition {
     pub(crate) name: LayoutHash,
 }
 
-/// Weak and fast: definitions are sent once, and wait in memory for the day when they are needed again.
-const COMPRESSION_LEVEL: i32 = 1;
-
 impl Definition {
     /// The definition of these series, in their order.
     pub(crate) fn new(series: &[&Labels], families: &[(Box<str>, Metadata)]) -> Self {
         let definition = split(series, families);
         let name = definition.hash();
-        Self { message: encode(&definition), name }
+        Self { message: encode_definition(&definition), name }
     }
 
     /// The whole labels of its series, in order.
     pub(crate) fn series(&self) -> Vec<Labels> {
-        let bytes = zstd::decode_all(&self.message.series[..]).expect("it was compressed by this process");
-        let common = Labels::from_canonical_bytes(&self.message.common_labels).expect("it was written by this process");
-        let mut rest = &bytes[..];
-        let mut series = Vec::with_capacity(self.message.series_count as usize);
-        while let Some((length, after)) = rest.split_first_chunk() {
-            let (own, after) = after.split_at(u32::from_le_bytes(*length) as usize);
-            let own = Labels::from_canonical_bytes(own).expect("it was written by this process");
-            series.push(Labels::from_pairs(common.iter().chain(own.iter())));
-            rest = after;
-        }
-        series
+        let definition = shard::decode_definition(&self.message).expect("it was encoded by this process");
+        let common = &definition.common;
+        let whole = definition.series.iter().map(|own| Labels::from_pairs(common.iter().chain(own.iter())));
+        whole.collect()
     }
 }
 
@@ -64,7 +54,7 @@ pub(super) fn delta(
     let appended = split(appended, families);
     let name = head::Layout::delta_hash(base, &removed, &appended);
     let base = Bytes::copy_from_slice(&base.0.to_be_bytes());
-    (name, entry::LayoutDelta { base, removed_slots: removed, appended: Some(encode(&appended)) })
+    (name, entry::LayoutDelta { base, removed_slots: removed, appended: Some(encode_definition(&appended)) })
 }
 
 /// A hash of what a page says about its families.
@@ -92,32 +82,6 @@ fn split(series: &[&Labels], families: &[(Box<str>, Metadata)]) -> head::LayoutD
     let names: Vec<&str> = common.iter().map(|(name, _)| name).collect();
     let own = series.iter().map(|labels| labels.without(&names)).collect();
     head::LayoutDefinition { common, series: own, families: families.to_vec() }
-}
-
-fn encode(definition: &head::LayoutDefinition) -> entry::LayoutDefinition {
-    let mut series = Vec::new();
-    for labels in &definition.series {
-        let bytes = labels.canonical_bytes();
-        series.extend((bytes.len() as u32).to_le_bytes());
-        series.extend(bytes);
-    }
-    let families = definition.families.iter().map(|(name, metadata)| Family {
-        name: name.to_string(),
-        metric_type: metadata.metric_type.as_str().to_owned(),
-        help: metadata.help.to_string(),
-        unit: metadata.unit.to_string(),
-    });
-    let families = Families { families: families.collect() };
-    entry::LayoutDefinition {
-        common_labels: Bytes::copy_from_slice(definition.common.canonical_bytes()),
-        series_count: definition.series.len() as u32,
-        series: compress(&series),
-        families: compress(&families.encode_to_vec()),
-    }
-}
-
-fn compress(bytes: &[u8]) -> Bytes {
-    zstd::bulk::compress(bytes, COMPRESSION_LEVEL).expect("memory can be compressed into memory").into()
 }
 
 /// Places by labels.

@@ -6,15 +6,17 @@ use chunk::{Chunk, Kind, Markers};
 use distributor::{Delivery, Outgoing};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use head::{Answer, Head, HeadLimits, LayoutChange, LayoutDefinition, ScrapeKind, ScrapeRow};
-use model::{Histogram, Labels, LayoutHash, Metadata, TargetId, TenantId, TimeRange, is_stale};
+use consensus::StateMachine;
+use head::HeadLimits;
+use model::{Histogram, TargetId, TenantId, TimeRange, is_stale};
 use parking_lot::Mutex;
 use prost::Message;
-use proto::entry::{self, Families, Outcome, RecordAnswer, Scrape, record};
+use proto::entry::{self, Outcome, RecordAnswer, Scrape, record};
+use shard::ShardMachine;
 
 use crate::shipment::Sink;
 
-/// A shard of its own for each part of a target, as it were.
+/// A shard of its own for each part of a target.
 #[derive(Debug)]
 pub(crate) struct FakeShard {
     state: Mutex<State>,
@@ -22,7 +24,7 @@ pub(crate) struct FakeShard {
 
 #[derive(Debug)]
 struct State {
-    heads: BTreeMap<u32, Head>,
+    shards: BTreeMap<u32, ShardMachine>,
     /// Every record, with what was answered.
     log: Vec<(Scrape, Outcome)>,
     /// Shards that forget everything but their samples lose layouts; this asks for it once.
@@ -34,12 +36,12 @@ pub(crate) type Samples = Vec<(i64, Option<f64>)>;
 
 impl FakeShard {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State { heads: BTreeMap::new(), log: Vec::new(), answers_to_give: Vec::new() }) }
+        Self { state: Mutex::new(State { shards: BTreeMap::new(), log: Vec::new(), answers_to_give: Vec::new() }) }
     }
 
     /// Forgets all samples and layouts.
     pub(crate) fn forget(&self) {
-        self.state.lock().heads.clear();
+        self.state.lock().shards.clear();
     }
 
     /// Answers the next records so, without looking at them.
@@ -55,8 +57,8 @@ impl FakeShard {
     /// Everything that can be read.
     pub(crate) fn read(&self) -> BTreeMap<String, Samples> {
         let mut all: BTreeMap<String, Samples> = BTreeMap::new();
-        for head in self.state.lock().heads.values() {
-            for series in head.view().select(&TenantId::default(), &[], TimeRange::ALL).unwrap() {
+        for shard in self.state.lock().shards.values() {
+            for series in shard.view().select(&TenantId::default(), &[], TimeRange::ALL).unwrap() {
                 let samples = all.entry(series.labels.to_string()).or_default();
                 samples.extend(series.chunks.iter().flat_map(|selected| read_chunk(&selected.times, &selected.chunk)));
                 samples.sort_by_key(|sample| sample.0);
@@ -72,7 +74,7 @@ impl FakeShard {
 
     pub(crate) fn metadata(&self) -> Vec<String> {
         let state = self.state.lock();
-        let said = state.heads.values().flat_map(|head| head.view().metadata(&TenantId::default(), None));
+        let said = state.shards.values().flat_map(|shard| shard.view().metadata(&TenantId::default(), None));
         said.flat_map(|(name, all)| {
             all.into_iter().map(move |one| format!("{name} {} {} {}", one.metric_type, one.help, one.unit))
         })
@@ -85,8 +87,8 @@ impl FakeShard {
         let answer = match state.answers_to_give.pop() {
             Some(outcome) => RecordAnswer { outcome: outcome.into(), ..RecordAnswer::default() },
             None => {
-                let head = state.heads.entry(scrape.part).or_insert_with(|| Head::new(HeadLimits::default()));
-                answer_to_proto(append(head, scrape))
+                let new = || ShardMachine::new(HeadLimits::default());
+                append(state.shards.entry(scrape.part).or_insert_with(new), scrape)
             }
         };
         assert_ne!(answer.outcome(), Outcome::Malformed, "{}", answer.reason);
@@ -111,88 +113,13 @@ fn target_of(scrape: &Scrape) -> TargetId {
     TargetId(u128::from_be_bytes(scrape.target_id[..].try_into().unwrap()))
 }
 
-fn layout_of(bytes: &[u8]) -> LayoutHash {
-    LayoutHash(u128::from_be_bytes(bytes.try_into().unwrap_or_default()))
-}
-
-fn append(head: &mut Head, scrape: &Scrape) -> Answer {
-    let mut histograms = Vec::new();
-    chunk::histograms::decode(&scrape.histograms, scrape.histogram_slots.len(), &mut histograms).unwrap();
-    let histograms = histograms.into_iter().map(std::sync::Arc::new);
-    let row = ScrapeRow {
-        target: target_of(scrape),
-        part: scrape.part,
-        parts: scrape.parts,
-        owner_epoch: scrape.owner_epoch,
-        tick_ms: scrape.tick_ms,
-        timestamp_ms: scrape.timestamp_ms,
-        interval_ms: scrape.interval_ms,
-        kind: if scrape.kind() == entry::ScrapeKind::Final { ScrapeKind::Final } else { ScrapeKind::Row },
-        layout: layout_of(&scrape.layout),
-        change: match (&scrape.definition, &scrape.delta) {
-            (None, None) => LayoutChange::Known,
-            (Some(definition), _) => LayoutChange::Defined(definition_from_proto(definition)),
-            (None, Some(delta)) => LayoutChange::Delta {
-                base: layout_of(&delta.base),
-                removed: delta.removed_slots.clone(),
-                appended: definition_from_proto(delta.appended.as_ref().unwrap()),
-            },
-        },
-        row: &scrape.row,
-        reference: scrape.reference,
-        becomes_reference: scrape.becomes_reference,
-        timed: scrape.timed_slots.iter().copied().zip(scrape.timed_offsets.iter().copied()).collect(),
-        track_timestamps_staleness: scrape.track_timestamps_staleness,
-        histograms: scrape.histogram_slots.iter().copied().zip(histograms).collect(),
-        refuse_new_series: None,
-    };
-    head.append_scrape(&TenantId::default(), &row)
-}
-
-fn definition_from_proto(definition: &entry::LayoutDefinition) -> LayoutDefinition {
-    let bytes = zstd::decode_all(&definition.series[..]).unwrap();
-    let mut rest = &bytes[..];
-    let mut series = Vec::new();
-    while let Some((length, after)) = rest.split_first_chunk() {
-        let (own, after) = after.split_at(u32::from_le_bytes(*length) as usize);
-        series.push(Labels::from_canonical_bytes(own).unwrap());
-        rest = after;
-    }
-    assert_eq!(series.len(), definition.series_count as usize);
-    let families = Families::decode(&zstd::decode_all(&definition.families[..]).unwrap()[..]).unwrap();
-    let families = families.families.into_iter().map(|family| {
-        let metric_type = family.metric_type.parse().unwrap();
-        (family.name.into(), Metadata { metric_type, help: family.help.into(), unit: family.unit.into() })
-    });
-    LayoutDefinition {
-        common: Labels::from_canonical_bytes(&definition.common_labels).unwrap(),
-        series,
-        families: families.collect(),
-    }
-}
-
-fn answer_to_proto(answer: Answer) -> RecordAnswer {
-    let outcome = match answer.outcome {
-        head::Outcome::Stored => Outcome::Stored,
-        head::Outcome::Duplicate => Outcome::Duplicate,
-        head::Outcome::TooOld => Outcome::TooOld,
-        head::Outcome::TooNew => Outcome::TooNew,
-        head::Outcome::UnknownLayout => Outcome::UnknownLayout,
-        head::Outcome::UnknownReference => Outcome::UnknownReference,
-        head::Outcome::Malformed => Outcome::Malformed,
-        head::Outcome::Superseded => Outcome::Superseded,
-    };
-    RecordAnswer {
-        outcome: outcome.into(),
-        stored: answer.stored,
-        new_series: answer.new_series,
-        out_of_order: answer.out_of_order,
-        duplicate_timestamp: answer.duplicate_timestamp,
-        too_old: answer.too_old,
-        refused_series: answer.refused_series,
-        reason: answer.reason.map_or_else(String::new, |reason| reason.to_string()),
-        ..RecordAnswer::default()
-    }
+fn append(shard: &mut ShardMachine, scrape: &Scrape) -> RecordAnswer {
+    let record = record::Record::Scrape(scrape.clone());
+    let record = entry::Record { tenant: TenantId::DEFAULT.to_owned(), record: Some(record), verdict: None };
+    let batch = entry::Batch { records: vec![record], ..entry::Batch::default() };
+    let command = entry::Entry { entry: Some(entry::entry::Entry::Batch(batch)) };
+    let answer = shard.apply(1, command.encode_to_vec().into());
+    entry::Answer::decode(answer).unwrap().records.remove(0)
 }
 
 fn read_chunk(times: &[u8], bytes: &[u8]) -> Samples {
