@@ -85,6 +85,11 @@ impl Charge {
         Ok(())
     }
 
+    /// How many bytes are taken.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Gives back so many bytes, or all if there are fewer.
     pub fn shrink(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);

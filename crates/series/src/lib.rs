@@ -10,7 +10,7 @@ mod queryable;
 mod samples;
 mod series;
 
-pub use budget::{Budget, Cancel};
+pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
 pub use merge::merge;
 pub use queryable::{Hints, LabelQuery, Queryable, Select, SeriesStream, Texts};
