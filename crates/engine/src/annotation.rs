@@ -128,10 +128,6 @@ impl Annotations {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The texts, for the query `text`.
     pub(crate) fn render(&self, text: &str) -> Vec<Annotation> {
         let render = |entry: &Entry| Annotation { severity: entry.remark.severity(), text: entry.render(text) };
@@ -274,9 +270,9 @@ impl Remark {
                 format!("incompatible sample types encountered for binary operator \"{op}\": {left} {op} {right}")
             }
             Self::IgnoredInAggregation(op) => format!("ignored histogram in {op} aggregation"),
-            Self::IgnoredInMixedRange => format!(
-                "ignored histograms in a range containing both floats and histograms for metric name {quoted}"
-            ),
+            Self::IgnoredInMixedRange => {
+                format!("ignored histograms in a range containing both floats and histograms for metric name {quoted}")
+            }
             Self::NanQuantile => {
                 format!("input to histogram_quantile has NaN observations, result is NaN{}", for_metric())
             }
@@ -288,7 +284,7 @@ impl Remark {
                 for_metric()
             ),
             Self::MismatchedBounds(operation) => {
-                format!("mismatched custom buckets were reconciled during histogram {}", operation.as_str())
+                format!("mismatched custom buckets were reconciled during {}", operation.as_str())
             }
         }
     }

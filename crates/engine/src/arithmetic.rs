@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn halves_go_up() {
-        let rounded = [(-2.5, 1.0), (2.5, 1.0), (0.35, 0.1), (7.0, 5.0), (3.0, -2.0)].map(|(value, to)| round(value, to));
+        let rounded =
+            [(-2.5, 1.0), (2.5, 1.0), (0.35, 0.1), (7.0, 5.0), (3.0, -2.0)].map(|(value, to)| round(value, to));
         assert_eq!(rounded, [-2.0, 3.0, 0.4, 5.0, 2.0]);
     }
 }

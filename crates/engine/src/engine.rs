@@ -1,10 +1,15 @@
 //! The engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use series::{QueryError, Queryable};
 use stdx::{Clock, CpuPool};
 
+use crate::identity::Naming;
+use crate::plan::{Settings, plan};
+use crate::run::{Run, into_answer};
+use crate::watch::Watch;
 use crate::{EngineOptions, InvalidQuery, Query, QueryRequest, QueryResult, QueryTimes};
 
 /// Evaluates queries. Clones are the same engine.
@@ -49,7 +54,47 @@ impl Engine {
     /// # Errors
     /// If storage fails, a limit is reached, or the evaluation makes no sense.
     pub async fn run(&self, query: Query, storage: Arc<dyn Queryable>) -> Result<QueryResult, QueryError> {
-        let _ = (query, storage, &self.clock, &self.pool);
-        Err(QueryError::Execution("this expression can not be evaluated yet".to_owned()))
+        let started = self.clock.now();
+        let limit = query.request.timeout.map_or(self.options.timeout, |timeout| timeout.min(self.options.timeout));
+        let watch = Watch::start(&self.clock, limit, query.request.cancel.clone());
+        let plan = Arc::new(plan(&query.expr, &query.request.text, self.settings(&query.request))?);
+        let prepared = self.clock.now();
+        let budget = query.request.budget.clone();
+        let run = Run {
+            plan: plan.clone(),
+            storage,
+            pool: self.pool.clone(),
+            watch: watch.clone(),
+            budget: budget.clone(),
+            max_samples: self.options.max_samples,
+        };
+        let carried = watch.until_deadline(run.carry_out()).await?;
+        let evaluated = self.clock.now();
+        let answer = into_answer(carried, &plan, &query, self.options.max_samples, &budget, &self.clock)?;
+        let mut statistics = answer.statistics;
+        let total = self.clock.now().saturating_duration_since(started);
+        statistics.timings.query_preparation = prepared.saturating_duration_since(started);
+        statistics.timings.inner_eval = evaluated.saturating_duration_since(prepared);
+        statistics.timings.eval_total = total;
+        statistics.timings.exec_total = total;
+        let (value, annotations, charge) = (answer.value, answer.annotations, answer.charge);
+        Ok(QueryResult { value, annotations, statistics, charge })
     }
+
+    fn settings(&self, request: &QueryRequest) -> Settings {
+        let options = &*self.options;
+        let naming = if options.features.delayed_name_removal { Naming::Delayed } else { Naming::Eager };
+        Settings {
+            times: request.times,
+            lookback: milliseconds(request.lookback.unwrap_or(options.lookback)),
+            subquery_step: milliseconds(options.subquery_step),
+            naming,
+            use_start_times: options.features.start_timestamps,
+            use_types: options.features.type_and_unit_labels,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

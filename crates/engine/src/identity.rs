@@ -1,6 +1,6 @@
 //! Who a series of an intermediate result is.
 
-use model::{Labels, METRIC_NAME};
+use model::{Labels, METRIC_NAME, is_legacy_label_name, quote};
 
 /// The labels that say what a metric is. They go when what a series means changes.
 pub(crate) const METADATA_LABELS: [&str; 3] = [METRIC_NAME, TYPE_LABEL, UNIT_LABEL];
@@ -100,6 +100,15 @@ impl Identity {
     }
 }
 
+/// Labels as Prometheus shows them in some messages: `{__name__="up", job="a"}`.
+pub(crate) fn in_braces(labels: &Labels) -> String {
+    let show = |(name, value)| {
+        let name = if is_legacy_label_name(name) { name.to_owned() } else { quote(name) };
+        format!("{name}={}", quote(value))
+    };
+    format!("{{{}}}", labels.iter().map(show).collect::<Vec<_>>().join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +118,10 @@ mod tests {
         let labels = Labels::from_pairs([("__name__", "up"), ("__unit__", "s"), ("job", "a")]);
         let mut eager = Identity::new(labels.clone());
         eager.drop_name(Naming::Eager);
-        assert_eq!((eager.metric(), eager.value("job"), eager.labels().to_string().as_str()), ("", "a", r#"{job="a"}"#));
+        assert_eq!(
+            (eager.metric(), eager.value("job"), eager.labels().to_string().as_str()),
+            ("", "a", r#"{job="a"}"#)
+        );
         assert_eq!(eager.iter().collect::<Vec<_>>(), [("job", "a")]);
         let mut delayed = Identity::new(labels.clone());
         delayed.drop_name(Naming::Delayed);

@@ -4,6 +4,7 @@ use series::QueryError;
 
 use crate::annotation::Annotations;
 use crate::grid::Grid;
+use crate::plan::Plan;
 use crate::tally::{Passage, Reads, Tally};
 
 /// The position of an operation in the order in which Prometheus evaluates them: operands first, left to right.
@@ -29,7 +30,7 @@ pub(crate) enum NodeKind {
     Smoothed,
     /// Series after series, over windows of samples.
     Windows,
-    /// Like [`Self::Windows`]; the last operand is a subquery, whose series are held until the end.
+    /// Like [`Self::Windows`]; the first operand is a subquery, whose series are held until the end.
     SubqueryWindows,
     /// Step after step, from the vectors of its operands.
     Vector,
@@ -91,7 +92,7 @@ impl Record {
 /// What all operations of a query counted and remarked.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    pub(crate) records: Vec<Record>,
+    records: Vec<Record>,
 }
 
 /// What comes of it.
@@ -103,8 +104,19 @@ pub(crate) struct Settlement {
 }
 
 impl Ledger {
-    pub(crate) fn new(nodes: &[Node]) -> Self {
-        Self { records: nodes.iter().map(|_| Record::default()).collect() }
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let mut records: Vec<Record> = plan.nodes.iter().map(|_| Record::default()).collect();
+        for node in &plan.scalar_nodes {
+            records[*node].tally = Tally::of_scalar(plan.scopes[plan.nodes[*node].scope].grid);
+        }
+        Self { records }
+    }
+
+    /// Adds what operations counted and remarked.
+    pub(crate) fn absorb(&mut self, records: Vec<(NodeId, Record)>) {
+        for (node, record) in records {
+            self.records[node].absorb(record);
+        }
     }
 
     pub(crate) fn settle(self, nodes: &[Node], scopes: &[Scope]) -> Settlement {
@@ -144,7 +156,7 @@ impl Ledger {
             NodeKind::Smoothed | NodeKind::Windows => passage.then(record.passage),
             NodeKind::SubqueryWindows => {
                 passage.then(record.passage);
-                let subquery = node.operands.last().map_or(0, |operand| self.records[*operand].tally.size());
+                let subquery = node.operands.first().map_or(0, |operand| self.records[*operand].tally.size());
                 passage.rest = passage.rest.saturating_sub(subquery);
             }
             NodeKind::Vector | NodeKind::SampleTimes => {

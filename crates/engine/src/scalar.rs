@@ -75,7 +75,9 @@ impl ScalarExpr {
             Self::Operation(operation, operands) => {
                 let (left, right) = (operands.0.evaluate(grid, results), operands.1.evaluate(grid, results));
                 match (&left, &right) {
-                    (Scalar::Constant(left), Scalar::Constant(right)) => Scalar::Constant(operation.apply(*left, *right)),
+                    (Scalar::Constant(left), Scalar::Constant(right)) => {
+                        Scalar::Constant(operation.apply(*left, *right))
+                    }
                     _ => Scalar::Steps(
                         (0..grid.len()).map(|step| operation.apply(left.at(step), right.at(step))).collect(),
                     ),

@@ -1,10 +1,14 @@
 //! Intermediate results: for each series a value at each step.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Histogram, STALE_NAN, is_stale};
+use foldhash::fast::RandomState;
+use model::{Histogram, Labels, STALE_NAN, is_stale};
+use series::QueryError;
 
 use crate::identity::Identity;
+use crate::unique::same_labels;
 
 /// What stands where a series has no float: the staleness marker, which is never the result of anything.
 pub(crate) const ABSENT: f64 = STALE_NAN;
@@ -183,6 +187,57 @@ impl Table {
         order.sort_by(|a, b| compare(self.row(*a), self.row(*b)));
         let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
         self.rows.extend(order.into_iter().filter_map(|at| rows[at].take()));
+    }
+
+    /// The same series, those that have the same labels put together.
+    ///
+    /// # Errors
+    /// If two of those have a value at the same step.
+    pub(crate) fn merged(self) -> Result<Self, QueryError> {
+        let mut rows: HashMap<Labels, Vec<usize>, RandomState> = HashMap::default();
+        let mut order: Vec<Labels> = Vec::new();
+        for (at, row) in self.rows().enumerate() {
+            let labels = row.id.labels();
+            let same = rows.entry(labels.clone()).or_default();
+            same.push(at);
+            if same.len() == 1 {
+                order.push(labels);
+            }
+        }
+        if order.len() == self.len() {
+            return Ok(self);
+        }
+        let mut merged = Self::new();
+        for labels in order {
+            self.merge_rows(&rows[&labels], &mut merged)?;
+        }
+        Ok(merged)
+    }
+
+    /// Adds a series with the values of several to another table.
+    fn merge_rows(&self, rows: &[usize], merged: &mut Self) -> Result<(), QueryError> {
+        let [first, rest @ ..] = rows else { return Ok(()) };
+        let id = self.row(*first).id.clone();
+        if rest.is_empty() {
+            merged.push_copy(id, self.row(*first));
+            return Ok(());
+        }
+        let steps = rows.iter().map(|at| self.row(*at).last_step() + 1).max().unwrap_or_default();
+        let mut taken = vec![false; steps];
+        let mut row = merged.start_row(steps);
+        for from in rows.iter().map(|at| self.row(*at)) {
+            for step in from.present_steps() {
+                if std::mem::replace(&mut taken[step], true) {
+                    row.abandon();
+                    return Err(same_labels());
+                }
+            }
+            from.present_floats().for_each(|(step, value)| row.set(step, value));
+            from.histograms.iter().for_each(|(step, histogram)| row.push_histogram(*step as usize, histogram.clone()));
+        }
+        row.histograms.sort_by_key(|(step, _)| *step);
+        row.finish(id);
+        Ok(())
     }
 
     /// About how many bytes it takes in memory.

@@ -7,7 +7,9 @@ pub(crate) mod sort;
 use std::sync::Arc;
 
 use model::{CompensatedSum, Histogram, METRIC_NAME};
+use promql::Span;
 
+use crate::annotation::Remark;
 use crate::arithmetic::{MathFunction, max, min, round};
 use crate::date::DatePart;
 use crate::grid::Grid;
@@ -43,8 +45,11 @@ pub(crate) enum RowOp {
     WithScalar(WithScalar),
     LabelReplace(Arc<LabelReplace>),
     LabelJoin(Arc<LabelJoin>),
-    /// Only floats.
-    Floats,
+    /// Nothing is changed, except that histograms may go. A remark is made whatever comes.
+    Pass {
+        only_floats: bool,
+        remark: Option<(Span, Remark)>,
+    },
     /// The one step there is, at every step.
     Repeat,
     /// What `limit_ratio` leaves.
@@ -130,12 +135,20 @@ impl RowOp {
         self.scalars().into_iter().for_each(|scalar| scalar.needs(needs));
     }
 
+    /// What is remarked even if there are no series.
+    pub(crate) fn remark(&self) -> Option<(Span, &Remark)> {
+        match self {
+            Self::Pass { remark: Some((span, remark)), .. } => Some((*span, remark)),
+            _ => None,
+        }
+    }
+
     /// Whether two series may become the same, which series that were there before may then be the same as, and when that is
     /// no error.
     pub(crate) fn sharing(&self, naming: Naming) -> Option<Sharing> {
         match self {
             Self::LabelReplace(_) | Self::LabelJoin(_) => Some(Sharing::OtherSteps),
-            Self::Nothing | Self::Floats | Self::Repeat | Self::LimitRatio(_) => None,
+            Self::Nothing | Self::Pass { .. } | Self::Repeat | Self::LimitRatio(_) => None,
             Self::WithScalar(operation) if !operation.drops_name() => None,
             _ => (naming == Naming::Eager).then_some(Sharing::OtherSteps),
         }
@@ -166,7 +179,11 @@ impl RowOp {
             Self::WithScalar(operation) => operation.apply(table, scalar(0), naming, record),
             Self::LabelReplace(operation) => operation.apply(table),
             Self::LabelJoin(operation) => operation.apply(table),
-            Self::Floats => table.change(|row| row.histograms.clear()),
+            Self::Pass { only_floats, .. } => {
+                if *only_floats {
+                    table.change(|row| row.histograms.clear());
+                }
+            }
             Self::Repeat => *table = repeat(table, grid),
             Self::LimitRatio(_) => crate::aggregate::limit_ratio(table, scalar(0)),
         }

@@ -91,7 +91,11 @@ struct Cells {
 }
 
 enum Cell {
-    Sum { sum: Box<HistogramSum>, has_reset: bool, has_no_reset: bool },
+    Sum {
+        sum: Box<HistogramSum>,
+        has_reset: bool,
+        has_no_reset: bool,
+    },
     /// There were floats before: there will be no result.
     Mixed,
     /// The histograms do not fit each other: there will be no result, and whatever comes does not matter any more.

@@ -34,8 +34,7 @@ impl Sink for Spread {
                 record.annotations.add(self.span, Remark::IgnoredInAggregation(self.op), "");
             }
             let group = self.groups.number_of(row);
-            let (counts, means, squares) =
-                (self.counts.of(group), self.means.of(group), self.squares.of(group));
+            let (counts, means, squares) = (self.counts.of(group), self.means.of(group), self.squares.of(group));
             for (step, value) in row.present_floats() {
                 let (count, mean, square) = (&mut counts[step], &mut means[step], &mut squares[step]);
                 *count += 1.0;

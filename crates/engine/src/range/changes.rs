@@ -28,7 +28,9 @@ pub(super) fn resets(call: &RangeCall, window: &Window<'_>) -> Outcome {
     count(
         call,
         window,
-        |floats, at| floats.values[at] < floats.values[at - 1] || starts_again(began(floats, at - 1), began(floats, at)),
+        |floats, at| {
+            floats.values[at] < floats.values[at - 1] || starts_again(began(floats, at - 1), began(floats, at))
+        },
         |histograms, at| {
             starts_again(began(histograms, at - 1), began(histograms, at))
                 || histograms.values[at].is_reset_after(&histograms.values[at - 1])
@@ -75,10 +77,7 @@ fn count(
 }
 
 /// The samples of a range and, if it is `anchored`, the last one before it. `None` if it then has no samples of its own.
-fn from_anchor<'a>(
-    call: &RangeCall,
-    window: &Window<'a>,
-) -> Option<(Points<'a, f64>, Points<'a, Arc<Histogram>>)> {
+fn from_anchor<'a>(call: &RangeCall, window: &Window<'a>) -> Option<(Points<'a, f64>, Points<'a, Arc<Histogram>>)> {
     let (floats, histograms) = (window.floats, window.histograms);
     if call.extension != Some(Extension::Anchored) {
         return Some((floats, histograms));

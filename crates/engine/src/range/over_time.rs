@@ -127,11 +127,7 @@ pub(super) fn extreme_time(
 }
 
 /// The variance of the floats, and what is made of it.
-pub(super) fn variance(
-    window: &Window<'_>,
-    result: impl Fn(f64) -> f64,
-    remarks: &mut Remarks<'_>,
-) -> Outcome {
+pub(super) fn variance(window: &Window<'_>, result: impl Fn(f64) -> f64, remarks: &mut Remarks<'_>) -> Outcome {
     if !has_floats(window, remarks) {
         return Outcome::Nothing;
     }

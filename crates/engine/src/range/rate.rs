@@ -79,11 +79,8 @@ impl<'a> Rate<'a> {
             change = self.without_resets(change, &floats);
         }
         let sampled = sampled(window, floats.times);
-        let beginning = if self.kind.is_counter() && self.call.use_start_times {
-            sampled.beginning(floats.start(0))
-        } else {
-            None
-        };
+        let beginning =
+            if self.kind.is_counter() && self.call.use_start_times { sampled.beginning(floats.start(0)) } else { None };
         if beginning.is_some() {
             change += first_value;
         } else if last == 0 {

@@ -26,7 +26,8 @@ pub(super) fn histogram_rate(
         remarks.add(Remark::NotACounter);
     }
     let starts_again = |at: usize, previous: &Histogram| {
-        use_start_times && is_reset(began(histograms, at - 1), began(histograms, at)) || points[at].is_reset_after(previous)
+        use_start_times && is_reset(began(histograms, at - 1), began(histograms, at))
+            || points[at].is_reset_after(previous)
     };
     // The layout of a histogram that belongs to another counter does not matter.
     let second = &points[1];

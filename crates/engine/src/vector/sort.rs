@@ -7,22 +7,22 @@ use crate::table::{Row, Table};
 /// How an instant vector is sorted.
 #[derive(Clone, Debug)]
 pub(crate) struct SortBy {
-    /// Labels whose values decide, in natural order; empty: the value decides.
-    pub(crate) labels: Vec<String>,
+    /// Labels whose values decide, in natural order; `None`: the value decides.
+    pub(crate) labels: Option<Vec<String>>,
     pub(crate) is_descending: bool,
 }
 
 impl SortBy {
     /// Sorts the series by their values at the only step, or by labels.
     pub(crate) fn sort(&self, table: &mut Table) {
-        if self.labels.is_empty() {
+        let Some(labels) = &self.labels else {
             table.sort_by(|a, b| self.compare_values(a.float(0), b.float(0)));
-        } else {
-            table.sort_by(|a, b| {
-                let order = self.compare_labels(a, b);
-                if self.is_descending { order.reverse() } else { order }
-            });
-        }
+            return;
+        };
+        table.sort_by(|a, b| {
+            let order = compare_labels(labels, a, b);
+            if self.is_descending { order.reverse() } else { order }
+        });
     }
 
     /// NaN comes last in either direction.
@@ -30,16 +30,16 @@ impl SortBy {
         let order = if self.is_descending { b.partial_cmp(&a) } else { a.partial_cmp(&b) };
         order.unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
     }
+}
 
-    fn compare_labels(&self, a: Row<'_>, b: Row<'_>) -> Ordering {
-        for label in &self.labels {
-            let (a, b) = (a.id.value(label), b.id.value(label));
-            if a != b {
-                return natural_order(a, b);
-            }
+fn compare_labels(labels: &[String], a: Row<'_>, b: Row<'_>) -> Ordering {
+    for label in labels {
+        let (a, b) = (a.id.value(label), b.id.value(label));
+        if a != b {
+            return natural_order(a, b);
         }
-        a.id.iter().cmp(b.id.iter())
     }
+    a.id.iter().cmp(b.id.iter())
 }
 
 /// The order in which numbers within texts count as numbers: `a9` before `a10`.
