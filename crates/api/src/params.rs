@@ -36,7 +36,8 @@ impl Params {
 
     /// The first value with this name; empty if there is none, which is the same to all endpoints.
     pub(crate) fn first(&self, name: &str) -> &str {
-        self.all(name).next().unwrap_or_default()
+        let named = self.pairs.iter().find(|(key, _)| key == name);
+        named.map_or("", |(_, value)| value)
     }
 
     /// All values with this name.
