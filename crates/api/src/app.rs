@@ -24,10 +24,7 @@ pub(crate) struct App {
 
 impl App {
     /// Does what a request needs from storage, for as long as a query may take.
-    pub(crate) async fn in_time<T>(
-        &self,
-        work: impl Future<Output = Result<T, QueryError>>,
-    ) -> Result<T, QueryError> {
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
         let limit = self.engine.options().timeout;
         let result = self.clock.timeout(limit, work).await;
         result.unwrap_or(Err(QueryError::Timeout { during: "query execution", limit }))

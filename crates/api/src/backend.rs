@@ -1,5 +1,8 @@
 //! What a process lets the API ask.
 
+mod status;
+mod targets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -7,11 +10,14 @@ use futures::future::BoxFuture;
 use model::{Metadata, TenantId};
 use series::{QueryError, Queryable};
 
-use crate::status::{HeadStats, RuntimeInfo};
-use crate::targets::{TargetMetadata, TargetStates, Targets};
+pub use status::{BuildInfo, HeadStats, RuntimeInfo};
+pub use targets::{ActiveTarget, DroppedTarget, Health, TargetMetadata, TargetStates, Targets};
 
 /// Types, help texts and units by metric: one metric may have several.
 pub type MetadataByMetric = BTreeMap<Box<str>, BTreeSet<Metadata>>;
+
+/// Whether things can be used, by category and name.
+pub type Features = BTreeMap<String, BTreeMap<String, bool>>;
 
 /// What a process lets the API ask. Answers may come from other processes.
 ///
@@ -69,6 +75,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The flags of the process by name, without dashes.
     fn flags(&self) -> BTreeMap<String, String>;
+
+    /// What the parts of the process beside the API can do, such as mechanisms of discovery.
+    fn features(&self) -> Features {
+        Features::new()
+    }
 
     /// How the process runs.
     fn runtime_info(&self) -> RuntimeInfo;

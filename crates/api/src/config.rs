@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::Labels;
 use stdx::ByteSize;
 
-use crate::status::BuildInfo;
+use crate::backend::BuildInfo;
 
 /// How the API behaves. The defaults are those of a Prometheus server.
 #[derive(Clone, Debug)]

@@ -91,6 +91,14 @@ impl Json {
         self
     }
 
+    /// A key that is data and, like labels, is written as it is.
+    pub(crate) fn plain_key(&mut self, key: &str) -> &mut Self {
+        self.plain_text(key);
+        self.bytes.push(b':');
+        self.follows = false;
+        self
+    }
+
     /// A member of an object.
     pub(crate) fn member(&mut self, key: &'static str, value: impl ToJson) {
         self.key(key);
@@ -244,10 +252,7 @@ impl ToJson for Labels {
     fn write(&self, json: &mut Json) {
         json.open_object();
         for (name, value) in self.iter() {
-            json.plain_text(name);
-            json.bytes.push(b':');
-            json.follows = false;
-            json.plain_text(value);
+            json.plain_key(name).plain_text(value);
         }
         json.close_object();
     }

@@ -22,11 +22,7 @@ use crate::params::Params;
 use escaped_name::unescape;
 
 /// `/labels`
-pub(crate) async fn names(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn names(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
     texts(&app, &caller, &params, |storage, query| storage.label_names(query)).await
 }
 
@@ -46,11 +42,7 @@ pub(crate) async fn values(
 }
 
 /// `/series`
-pub(crate) async fn series(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn series(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
     params.check()?;
     if params.all("match[]").next().is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));

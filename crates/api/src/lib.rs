@@ -4,21 +4,33 @@ mod answer;
 mod app;
 mod backend;
 mod caller;
+mod cardinality;
 mod config;
 mod cors;
 mod error;
+mod exemplars;
+mod expression;
+mod features;
+mod federate;
 mod json;
 mod labels;
+mod lifecycle;
+mod metadata;
 mod metrics;
+mod page;
 mod params;
 mod query;
 mod ready;
 mod router;
+mod rules;
+mod serve;
 mod status;
 mod targets;
 
-pub use backend::{Backend, Consistency, MetadataByMetric, NotReady};
+pub use backend::{
+    ActiveTarget, Backend, BuildInfo, Consistency, DroppedTarget, Features, HeadStats, Health, MetadataByMetric,
+    NotReady, RuntimeInfo, TargetMetadata, TargetStates, Targets,
+};
 pub use config::{ApiConfig, ServeConfig};
 pub use router::router;
-pub use status::{BuildInfo, HeadStats, RuntimeInfo};
-pub use targets::{ActiveTarget, DroppedTarget, Health, TargetMetadata, TargetStates, Targets};
+pub use serve::serve;

@@ -32,11 +32,7 @@ const EXECUTION: &str = "query execution";
 const EVALUATION: &str = "expression evaluation";
 
 /// `/query`
-pub(crate) async fn instant(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn instant(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
     let limit = params.limit()?;
     let at = params.optional_time("time")?.unwrap_or_else(|| app.now());
     let request = QueryRequest::instant(params.first("query"), at.as_ms());
@@ -44,11 +40,7 @@ pub(crate) async fn instant(
 }
 
 /// `/query_range`
-pub(crate) async fn range(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn range(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
     let limit = params.limit()?;
     let (start, end) = (params.time("start")?.as_ms(), params.time("end")?.as_ms());
     if end < start {

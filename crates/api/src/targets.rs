@@ -1,111 +1,122 @@
-//! What is scraped.
+//! Targets and scrape pools.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
-use model::{Labels, Metadata, Timestamp};
+use axum::extract::State;
+use axum::response::Response;
+use model::quote;
 
-/// The targets of a tenant.
-#[derive(Clone, Debug, Default)]
-pub struct Targets {
-    /// Those that are scraped, in order of their pools; empty if they were not asked for.
-    pub active: Vec<ActiveTarget>,
-    /// Those that relabelling dropped, in order of their pools, as far as they are remembered; empty if they were not
-    /// asked for.
-    pub dropped: Vec<DroppedTarget>,
-    /// How many targets relabelling dropped, by pool; empty if they were not asked for.
-    pub dropped_counts: BTreeMap<String, u64>,
+use crate::answer::success;
+use crate::app::App;
+use crate::backend::{ActiveTarget, DroppedTarget, TargetStates, Targets};
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::json::{Json, ToJson};
+use crate::params::{Params, rfc3339};
+
+/// What Go writes for a time that is not set.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// `/targets`
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
+    let pool = Some(params.first("scrapePool")).filter(|pool| !pool.is_empty());
+    let states = match params.first("state").to_lowercase().as_str() {
+        "" | "any" => TargetStates::Any,
+        "active" => TargetStates::Active,
+        "dropped" => TargetStates::Dropped,
+        // Prometheus shows none then.
+        _ => return Ok(success(Shown { targets: Targets::default(), states: TargetStates::Active })),
+    };
+    let targets = app.in_time(app.backend.targets(&caller.tenant, states, pool)).await?;
+    Ok(success(Shown { targets, states }))
 }
 
-/// Which targets are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetStates {
-    /// Those that are scraped.
-    Active,
-    /// Those that relabelling dropped.
-    Dropped,
-    /// Both.
-    Any,
+/// `/scrape_pools`
+pub(crate) async fn pools(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, ApiError> {
+    let mut pools = app.in_time(app.backend.scrape_pools(&caller.tenant)).await?;
+    pools.sort_unstable();
+    Ok(success(Pools(pools)))
 }
 
-/// A target that is scraped.
-#[derive(Clone, Debug, Default)]
-pub struct ActiveTarget {
-    /// Its labels before relabelling.
-    pub discovered_labels: Labels,
-    /// The labels that its series get.
-    pub labels: Labels,
-    /// The scrape pool it belongs to: the name of its job's settings.
-    pub scrape_pool: String,
-    /// What is fetched.
-    pub scrape_url: String,
-    /// The same for somebody on another machine.
-    pub global_url: String,
-    /// Why the last scrape failed; empty if it did not.
-    pub last_error: String,
-    /// When the last scrape began; `None` before the first.
-    pub last_scrape: Option<Timestamp>,
-    /// How long the last scrape took.
-    pub last_scrape_duration: Duration,
-    /// Whether the last scrape went well.
-    pub health: Health,
-    /// The time between two scrapes, such as `15s`.
-    pub scrape_interval: String,
-    /// How long a scrape may take, such as `10s`.
-    pub scrape_timeout: String,
-}
-
-/// A target that relabelling dropped.
-#[derive(Clone, Debug)]
-pub struct DroppedTarget {
-    /// Its labels before relabelling.
-    pub discovered_labels: Labels,
-    /// The scrape pool it would belong to.
-    pub scrape_pool: String,
-}
-
-/// Whether a target's last scrape went well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Health {
-    /// It was not scraped yet.
-    #[default]
-    Unknown,
-    /// It went well.
-    Up,
-    /// It failed.
-    Down,
-}
-
-/// What a target says about one of its metrics.
-#[derive(Clone, Debug)]
-pub struct TargetMetadata {
-    /// The labels that the target's series get.
-    pub target: Labels,
-    /// The metric.
-    pub metric: Box<str>,
-    /// What is said.
-    pub metadata: Metadata,
-}
-
-impl TargetStates {
-    /// Whether targets that are scraped are among them.
-    pub fn has_active(self) -> bool {
-        self != Self::Dropped
+/// `/scrape_pools/config`
+pub(crate) async fn pool_config(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let pool = params.first("scrapePool");
+    if pool.is_empty() {
+        return Err(ApiError::bad_data("no scrapePool parameter provided"));
     }
+    let unknown =
+        || ApiError::bad_data(format!("error retrieving scrape config: scrape pool {} not found", quote(pool)));
+    let yaml = app.backend.scrape_pool_config(&caller.tenant, pool).ok_or_else(unknown)?;
+    Ok(success(Yaml(yaml)))
+}
 
-    /// Whether targets that were dropped are among them.
-    pub fn has_dropped(self) -> bool {
-        self != Self::Active
+/// A text of settings.
+pub(crate) struct Yaml(pub(crate) String);
+
+impl ToJson for Yaml {
+    fn write(&self, json: &mut Json) {
+        json.object(|json| json.member("yaml", &self.0));
     }
 }
 
-impl Health {
-    /// The name in APIs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Up => "up",
-            Self::Down => "down",
-        }
+struct Pools(Vec<String>);
+
+impl ToJson for Pools {
+    fn write(&self, json: &mut Json) {
+        json.object(|json| json.member("scrapePools", &self.0));
+    }
+}
+
+struct Shown {
+    targets: Targets,
+    states: TargetStates,
+}
+
+impl ToJson for Shown {
+    fn write(&self, json: &mut Json) {
+        json.object(|json| {
+            json.member("activeTargets", &self.targets.active);
+            json.member("droppedTargets", &self.targets.dropped);
+            json.key("droppedTargetCounts");
+            if !self.states.has_dropped() {
+                return json.raw("null");
+            }
+            json.open_object();
+            for (pool, count) in &self.targets.dropped_counts {
+                json.key_text(pool).integer(*count);
+            }
+            json.close_object();
+        });
+    }
+}
+
+impl ToJson for ActiveTarget {
+    fn write(&self, json: &mut Json) {
+        json.object(|json| {
+            json.member("discoveredLabels", &self.discovered_labels);
+            json.member("labels", &self.labels);
+            json.member("scrapePool", &self.scrape_pool);
+            json.member("scrapeUrl", &self.scrape_url);
+            json.member("globalUrl", &self.global_url);
+            json.member("lastError", &self.last_error);
+            json.member("lastScrape", self.last_scrape.map_or_else(|| NO_TIME.to_owned(), rfc3339));
+            json.member("lastScrapeDuration", self.last_scrape_duration.as_secs_f64());
+            json.member("health", self.health.as_str());
+            json.member("scrapeInterval", &self.scrape_interval);
+            json.member("scrapeTimeout", &self.scrape_timeout);
+        });
+    }
+}
+
+impl ToJson for DroppedTarget {
+    fn write(&self, json: &mut Json) {
+        json.object(|json| {
+            json.member("discoveredLabels", &self.discovered_labels);
+            json.member("scrapePool", &self.scrape_pool);
+        });
     }
 }

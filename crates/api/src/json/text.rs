@@ -7,9 +7,7 @@ pub(super) fn push(bytes: &mut Vec<u8>, text: &str) {
 
 /// Adds a text in quotes, with what means something in HTML or to old JavaScript escaped too.
 pub(super) fn push_for_html(bytes: &mut Vec<u8>, text: &str) {
-    push_escaping(bytes, text, |c| {
-        matches!(c, '\0'..' ' | '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
-    });
+    push_escaping(bytes, text, |c| matches!(c, '\0'..' ' | '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}'));
 }
 
 fn push_escaping(bytes: &mut Vec<u8>, text: &str, must_escape: impl Fn(char) -> bool) {

@@ -37,12 +37,12 @@ fn bad_selectors_are_refused() {
     for (path, message) in [
         ("series", "no match[] parameter provided"),
         ("series?match[]=x&a=%zz", "error parsing form values: invalid URL escape \"%zz\""),
-        (
-            "series?match[]=%7B%7D",
-            "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher",
-        ),
+        ("series?match[]=%7B%7D", "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"),
         ("labels?match[]=%7Ba=~%22.*%22%7D", "match[] must contain at least one non-empty matcher"),
-        ("labels?start=x", "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp"),
+        (
+            "labels?start=x",
+            "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp",
+        ),
         ("label/i/values?limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
         ("label/U__/values", "invalid label name: \"\""),
     ] {

@@ -10,7 +10,10 @@ fn an_instant_query_answers_what_the_expression_is() {
         ("query=1e21&time=4.25", r#"{"resultType":"scalar","result":[4.25,"1000000000000000000000"]}"#),
         ("query=%22a%3Cb%22&time=0.1", r#"{"resultType":"string","result":[0.1,"a\u003cb"]}"#),
         ("query=x", r#"{"resultType":"vector","result":[{"metric":{"__name__":"x","i":"0"},"value":[600,"10"]}]}"#),
-        ("query=x/3&time=60.5", r#"{"resultType":"vector","result":[{"metric":{"i":"0"},"value":[60.500,"0.3333333333333333"]}]}"#),
+        (
+            "query=x/3&time=60.5",
+            r#"{"resultType":"vector","result":[{"metric":{"i":"0"},"value":[60.500,"0.3333333333333333"]}]}"#,
+        ),
         ("query=x/0&time=60", r#"{"resultType":"vector","result":[{"metric":{"i":"0"},"value":[60,"+Inf"]}]}"#),
         ("query=nothing", r#"{"resultType":"vector","result":[]}"#),
         ("query=nothing[5m]", r#"{"resultType":"matrix","result":[]}"#),
@@ -68,18 +71,24 @@ fn bad_parameters_are_refused_in_the_words_of_prometheus() {
     let server = Server::with_series(1);
     for (path, message) in [
         ("query", "invalid parameter \"query\": unknown position: parse error: no expression found in input"),
+        ("query?query=up%7B", "invalid parameter \"query\": 1:4: parse error: unexpected end of input inside braces"),
         (
-            "query?query=up%7B",
-            "invalid parameter \"query\": 1:4: parse error: unexpected end of input inside braces",
+            "query?query=x&time=y",
+            "invalid parameter \"time\": invalid time value for 'time': cannot parse \"y\" to a valid timestamp",
         ),
-        ("query?query=x&time=y", "invalid parameter \"time\": invalid time value for 'time': cannot parse \"y\" to a valid timestamp"),
         ("query?query=x&timeout=y", "invalid parameter \"timeout\": cannot parse \"y\" to a valid duration"),
-        ("query?query=x&lookback_delta=y", "error parsing lookback delta duration: cannot parse \"y\" to a valid duration"),
+        (
+            "query?query=x&lookback_delta=y",
+            "error parsing lookback delta duration: cannot parse \"y\" to a valid duration",
+        ),
         ("query?query=x&limit=y", "invalid parameter \"limit\": strconv.Atoi: parsing \"y\": invalid syntax"),
         ("query_range?query=x", "invalid parameter \"start\": cannot parse \"\" to a valid timestamp"),
         ("query_range?query=x&start=0", "invalid parameter \"end\": cannot parse \"\" to a valid timestamp"),
         ("query_range?query=x&start=1&end=0", "invalid parameter \"end\": end timestamp must not be before start time"),
-        ("query_range?query=x&start=0&end=1&step=a", "invalid parameter \"step\": cannot parse \"a\" to a valid duration"),
+        (
+            "query_range?query=x&start=0&end=1&step=a",
+            "invalid parameter \"step\": cannot parse \"a\" to a valid duration",
+        ),
         (
             "query_range?query=x&start=0&end=1&step=0",
             "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer",
