@@ -32,5 +32,5 @@ pub use backend::{
     NotReady, RuntimeInfo, TargetMetadata, TargetStates, Targets,
 };
 pub use config::{ApiConfig, ServeConfig};
-pub use router::router;
+pub use router::{InvalidApiConfig, router};
 pub use serve::serve;

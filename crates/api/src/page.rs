@@ -1,10 +1,14 @@
 //! The page for people: everything in it is here.
 
-use axum::extract::RawQuery;
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::{StatusCode, header};
 
-/// `/`
+use crate::app::App;
+
+/// `/query`
 pub(crate) async fn page() -> Html<&'static str> {
     Html(include_str!("page/page.html"))
 }
@@ -24,8 +28,18 @@ pub(crate) async fn icon() -> Response {
     ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("page/icon.svg")).into_response()
 }
 
+/// `/`: leads to the page, whose links are relative to it.
+pub(crate) async fn home(State(app): State<Arc<App>>) -> Response {
+    redirect(&app, "query")
+}
+
 /// `/graph`: where old links lead.
-pub(crate) async fn graph(RawQuery(query): RawQuery) -> Response {
-    let target = format!("query?{}", query.unwrap_or_default());
-    (StatusCode::FOUND, [(header::LOCATION, target)]).into_response()
+pub(crate) async fn graph(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+    redirect(&app, &format!("query?{}", query.unwrap_or_default()))
+}
+
+fn redirect(app: &App, target: &str) -> Response {
+    let prefix = app.config.route_prefix.trim_matches('/');
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    (StatusCode::FOUND, [(header::LOCATION, format!("{slash}{prefix}/{target}"))]).into_response()
 }

@@ -25,30 +25,53 @@ use crate::{
     cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, rules, status, targets,
 };
 
+/// Why a configuration makes no API.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum InvalidApiConfig {
+    /// [`ApiConfig::cors_origin`] is no regular expression.
+    #[error("read the origins that are allowed")]
+    CorsOrigin(#[from] re2::Error),
+    /// [`ApiConfig::route_prefix`] has characters that no path has.
+    #[error("\"{0}\" can not be what paths begin with")]
+    RoutePrefix(String),
+}
+
 /// Makes the API of a process.
 ///
 /// # Errors
-/// If [`ApiConfig::cors_origin`] is no regular expression.
+/// If the configuration makes no sense.
 pub fn router(
     config: ApiConfig,
     backend: Arc<dyn Backend>,
     engine: Engine,
     clock: Clock,
     registry: &Registry,
-) -> Result<Router, re2::Error> {
+) -> Result<Router, InvalidApiConfig> {
     let origins = AllowedOrigins::new(&config.cors_origin)?;
     let gate = Gate::new(config.max_concurrent_queries);
     let prefix = config.route_prefix.trim_matches('/').to_owned();
+    if !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)) || prefix.contains("//") {
+        return Err(InvalidApiConfig::RoutePrefix(config.route_prefix));
+    }
     let app = Arc::new(App { config, backend, engine, clock, gate, metrics: Metrics::register(registry) });
     let api = api(&app).layer(from_fn_with_state(origins, cors));
-    let all = pages(&app).nest("/api/v1", api);
-    let all = if prefix.is_empty() { all } else { Router::new().nest(&format!("/{prefix}"), all) };
-    let all = all
+    let all = below(&prefix, pages(&app).nest("/api/v1", api))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(app.clone(), count));
     Ok(all.with_state(app))
+}
+
+/// Puts all paths below a prefix, if there is one.
+fn below(prefix: &str, routes: Router<Arc<App>>) -> Router<Arc<App>> {
+    if prefix.is_empty() {
+        return routes;
+    }
+    Router::new()
+        .route("/", get(page::home))
+        .route(&format!("/{prefix}/"), get(page::home))
+        .nest(&format!("/{prefix}"), routes)
 }
 
 /// What is below `/api/v1`.
@@ -97,7 +120,7 @@ fn pages(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/-/ready", get(lifecycle::ready))
         .route_layer(from_fn_with_state(app.clone(), when_ready));
     ready
-        .route("/", get(page::page))
+        .route("/", get(page::home))
         .route("/query", get(page::page))
         .route("/graph", get(page::graph))
         .route("/page.css", get(page::style))

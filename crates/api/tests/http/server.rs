@@ -12,7 +12,7 @@ use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use model::{Labels, TenantId};
 use promqltest::MemoryStorage;
-use series::{QueryError, Queryable, Samples};
+use series::{Budget, LabelQuery, QueryError, Queryable, Samples, Select, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
 use telemetry::Registry;
 use tower::ServiceExt;
@@ -23,6 +23,7 @@ pub const NOW_MS: i64 = 600_000;
 /// A server over series in memory.
 pub struct Server {
     router: Router,
+    pub registry: Registry,
 }
 
 /// What a server answered.
@@ -42,6 +43,8 @@ pub struct Process {
     pub not_ready: Option<NotReady>,
     pub reload_fault: Option<String>,
     pub cluster: Option<String>,
+    /// Whether whoever asks for series waits forever.
+    pub answers_never: bool,
 }
 
 struct FixedTime;
@@ -49,6 +52,22 @@ struct FixedTime;
 impl stdx::TimeSource for FixedTime {
     fn wall_ms(&self) -> i64 {
         NOW_MS
+    }
+}
+
+struct Silent;
+
+impl Queryable for Silent {
+    fn select(&self, _: Select, _: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
+        Box::pin(futures::future::pending())
+    }
+
+    fn label_names(&self, _: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        Box::pin(futures::future::pending())
+    }
+
+    fn label_values(&self, _: &str, _: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        Box::pin(futures::future::pending())
     }
 }
 
@@ -75,8 +94,9 @@ impl Server {
     pub fn new(process: Process, config: ApiConfig) -> Self {
         let clock = Clock::new(FixedTime);
         let engine = Engine::new(EngineOptions::default(), clock.clone(), CpuPool::inline());
-        let router = api::router(config, Arc::new(process), engine, clock, &Registry::new()).unwrap();
-        Self { router }
+        let registry = Registry::new();
+        let router = api::router(config, Arc::new(process), engine, clock, &registry).unwrap();
+        Self { router, registry }
     }
 
     /// Sends a request.
@@ -131,7 +151,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 impl Backend for Process {
     fn queryable(&self, _: &TenantId, _: Consistency) -> Arc<dyn Queryable> {
-        self.storage.clone()
+        if self.answers_never { Arc::new(Silent) } else { self.storage.clone() }
     }
 
     fn readiness(&self) -> Result<(), NotReady> {
