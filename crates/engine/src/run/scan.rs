@@ -12,11 +12,7 @@ use crate::identity::Identity;
 use crate::info::Info;
 use crate::ledger::Record;
 use crate::plan::Selection;
-<<<<<<< HEAD
-use crate::read::{ReadContext, remove_stale};
-=======
 use crate::read::{ReadContext, remove_stale, statistics_of};
->>>>>>> engine
 use crate::table::Table;
 use crate::watch::Watch;
 

@@ -137,16 +137,12 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If that can't be done with these tables.
-<<<<<<< HEAD
-    pub(super) fn from_tables(&self, first: Table, second: Option<Table>, watch: &Watch) -> Result<Piece, QueryError> {
-=======
     pub(super) fn piece_of_tables(
         &self,
         first: Table,
         second: Option<Table>,
         watch: &Watch,
     ) -> Result<Piece, QueryError> {
->>>>>>> engine
         let mut piece = self.start_piece();
         let stage = self.stage();
         match &stage.source {
