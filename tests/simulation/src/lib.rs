@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
-mod blocks;
+mod bucket;
 mod scrape;
 mod time;
 mod world;
 
-pub use blocks::MemoryBlocks;
+pub use bucket::Outage;
 pub use scrape::FakeTarget;
 pub use time::virtual_clock;
 pub use world::{Node, Outsider, World};
