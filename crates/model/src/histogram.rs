@@ -1,8 +1,34 @@
 //! Native histograms.
+//!
+//! What is done with them here is done as in Prometheus, to the last bit where rounding is concerned: queries over
+//! histograms are to have the answers that Prometheus gives.
 
+mod arithmetic;
+mod bound;
+mod bucket;
 mod classic;
+mod compact;
+mod custom;
+mod equality;
+mod fraction;
+mod layout;
+mod quantile;
+mod reset;
+mod sum;
+mod text;
+mod trim;
+mod validate;
+mod zero_bucket;
 
+pub use arithmetic::{IncompatibleSchemas, Merged};
+pub use bound::EXPONENTIAL_SCHEMAS;
+pub use bucket::Bucket;
 pub use classic::{ClassicHistogram, ClassicHistogramError};
+pub use quantile::{NanObservations, Quantile};
+pub use sum::HistogramSum;
+pub use validate::HistogramError;
+
+use crate::is_stale;
 
 /// The schema that says "the bounds of the buckets are listed": a classic histogram in native form.
 pub const CUSTOM_BUCKETS_SCHEMA: i8 = -53;
@@ -37,7 +63,10 @@ pub struct Span {
 /// With a schema n of −4…8, bucket i of the positive side has the observations in `(2^((i−1)·2^−n), 2^(i·2^−n)]`, and the
 /// negative side is its mirror. With [`CUSTOM_BUCKETS_SCHEMA`], `custom_values` are the ascending upper bounds, bucket 0
 /// starts at −Inf and the last one, above the last bound, ends at +Inf; there is no zero bucket and no negative side.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Operations expect what [`Histogram::validate`] accepts. They do not panic on anything else, but their results then mean
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
     /// Resolution, or [`CUSTOM_BUCKETS_SCHEMA`].
     pub schema: i8,
@@ -64,73 +93,24 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Leaves out empty buckets, and joins spans that touch: so every distribution has one form.
-    ///
-    /// A histogram whose spans do not fit its buckets, or overlap, is left as it is.
-    pub fn compact(&mut self) {
-        compact(&mut self.positive_spans, &mut self.positive_buckets);
-        compact(&mut self.negative_spans, &mut self.negative_buckets);
-    }
-}
-
-fn compact(spans: &mut Vec<Span>, buckets: &mut Vec<f64>) {
-    let populated: u64 = spans.iter().map(|span| u64::from(span.length)).sum();
-    let overlap = spans.iter().skip(1).any(|span| span.offset < 0);
-    if populated != buckets.len() as u64 || overlap {
-        return;
-    }
-    let mut compacted: Vec<Span> = Vec::new();
-    let mut counts = buckets.iter();
-    // The index of the bucket at hand, and of the one after the last that was kept; 0 before the first.
-    let [mut index, mut end] = [0i64, 0];
-    for span in spans.iter() {
-        index += i64::from(span.offset);
-        for count in counts.by_ref().take(span.length as usize) {
-            if *count != 0.0 {
-                match compacted.last_mut().filter(|_| index == end) {
-                    Some(last) => last.length += 1,
-                    None => {
-                        let Ok(offset) = i32::try_from(index - end) else { return };
-                        compacted.push(Span { offset, length: 1 });
-                    }
-                }
-                end = index + 1;
-            }
-            index += 1;
-        }
-    }
-    *spans = compacted;
-    buckets.retain(|count| *count != 0.0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(spans: &[(i32, u32)], buckets: &[f64], compacted: &[(i32, u32)], counts: &[f64]) {
-        let span = |(offset, length): &(i32, u32)| Span { offset: *offset, length: *length };
-        let [mut spans, expected] = [spans, compacted].map(|spans| spans.iter().map(span).collect::<Vec<_>>());
-        let mut buckets = buckets.to_vec();
-        compact(&mut spans, &mut buckets);
-        assert_eq!((spans, &buckets[..]), (expected, counts));
+    /// Whether the bounds of the buckets are listed, instead of given by the schema.
+    pub fn has_custom_buckets(&self) -> bool {
+        self.schema == CUSTOM_BUCKETS_SCHEMA
     }
 
-    #[test]
-    fn empty_buckets_are_left_out() {
-        check(&[], &[], &[], &[]);
-        check(&[(0, 0)], &[], &[], &[]);
-        check(&[(-3, 2), (1, 1)], &[1.0, 2.0, 3.0], &[(-3, 2), (1, 1)], &[1.0, 2.0, 3.0]);
-        check(&[(-3, 2), (0, 1)], &[1.0, 2.0, 3.0], &[(-3, 3)], &[1.0, 2.0, 3.0]);
-        check(&[(1, 4), (2, 2)], &[0.0, 1.0, 0.0, 2.0, 0.0, 3.0], &[(2, 1), (1, 1), (3, 1)], &[1.0, 2.0, 3.0]);
-        check(&[(1, 2)], &[0.0, -0.0], &[], &[]);
+    /// Whether it is a staleness marker.
+    pub fn is_stale(&self) -> bool {
+        is_stale(self.sum)
     }
 
-    #[test]
-    fn what_makes_no_sense_is_left_alone() {
-        check(&[(0, 2)], &[0.0], &[(0, 2)], &[0.0]);
-        check(&[(0, 1), (-1, 1)], &[0.0, 1.0], &[(0, 1), (-1, 1)], &[0.0, 1.0]);
-        let far = [(i32::MAX, 1), (i32::MAX, 1), (i32::MAX, 1)];
-        check(&far, &[0.0, 0.0, 1.0], &far, &[0.0, 0.0, 1.0]);
+    /// How many bytes Prometheus says it takes, which counts when samples are counted.
+    pub fn size_bytes(&self) -> usize {
+        const FIXED: usize = 168;
+        let elements = self.positive_spans.len()
+            + self.positive_buckets.len()
+            + self.negative_spans.len()
+            + self.negative_buckets.len()
+            + self.custom_values.len();
+        FIXED + 8 * elements
     }
 }

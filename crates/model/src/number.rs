@@ -35,6 +35,23 @@ pub fn format_float_label(value: f64) -> String {
     text
 }
 
+/// So many decimals, without exponent: Go's `%.2f`.
+pub fn format_float_fixed(value: f64, decimals: usize) -> String {
+    special(value).map_or_else(|| format!("{value:.decimals$}"), str::to_owned)
+}
+
+/// So many significant digits at most, with an exponent below 1e-4 and where there would be more digits before the point:
+/// Go's `%.2g`.
+pub fn format_float_digits(value: f64, digits: usize) -> String {
+    if let Some(text) = special(value) {
+        return text.to_owned();
+    }
+    let digits = digits.max(1);
+    let rounded: f64 = format!("{value:.*e}", digits - 1).parse().expect("what is written is a number");
+    let limit = 10f64.powi(digits as i32);
+    if rounded == 0.0 || (1e-4..limit).contains(&rounded.abs()) { rounded.to_string() } else { with_exponent(rounded) }
+}
+
 /// A text in double quotes with Go's escapes: `strconv.Quote`.
 pub fn quote(text: &str) -> String {
     quote_bytes(text.as_bytes())
@@ -136,6 +153,16 @@ mod tests {
             assert_eq!(format_float_label(value), label);
             assert_eq!(format_float_g(value), g);
         }
+    }
+
+    #[test]
+    fn digits_are_limited_like_go_limits_them() {
+        for (value, two_digits) in
+            [(0.0, "0"), (1.26, "1.3"), (99.6, "1e+02"), (123.0, "1.2e+02"), (0.00001234, "1.2e-05")]
+        {
+            assert_eq!(format_float_digits(value, 2), two_digits);
+        }
+        assert_eq!((format_float_fixed(1.5, 3), format_float_fixed(f64::INFINITY, 3)), ("1.500".into(), "+Inf".into()));
     }
 
     #[test]

@@ -85,6 +85,23 @@ impl Charge {
         Ok(())
     }
 
+    /// How many bytes are taken.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes more or gives back, so that so many bytes are taken.
+    ///
+    /// # Errors
+    /// As [`Budget::charge`]; the charge is then what it was.
+    pub fn resize(&mut self, bytes: u64, what: impl FnOnce() -> String) -> Result<(), QueryError> {
+        if bytes > self.bytes {
+            return self.grow(bytes - self.bytes, what);
+        }
+        self.shrink(self.bytes - bytes);
+        Ok(())
+    }
+
     /// Gives back so many bytes, or all if there are fewer.
     pub fn shrink(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);

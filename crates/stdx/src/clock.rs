@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+/// A point on the monotonic time line.
+pub use tokio::time::Instant;
 
 /// Where time comes from. The simulator has its own, with clocks that skew and jump.
 pub trait TimeSource: Send + Sync {

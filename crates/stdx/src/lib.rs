@@ -15,7 +15,7 @@ mod tasks;
 
 pub use backoff::Backoff;
 pub use byte_size::{ByteSize, ParseByteSizeError};
-pub use clock::{Clock, TimeSource};
+pub use clock::{Clock, Instant, TimeSource};
 pub use cpu_pool::CpuPool;
 pub use disk::{Disk, RealDisk};
 pub use paged_vec::PagedVec;

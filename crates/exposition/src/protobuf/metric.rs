@@ -177,7 +177,7 @@ impl Metric {
             negative_buckets: self.negative.absolute(is_float),
             custom_values: Vec::new(),
         };
-        histogram.compact();
+        histogram.compact(0);
         Ok(histogram)
     }
 

@@ -1,7 +1,7 @@
 //! Classic histograms: counters per bucket, each with all observations up to its bound.
 
 use crate::number::format_float_g as g;
-use crate::{CUSTOM_BUCKETS_SCHEMA, CounterReset, Histogram, Span};
+use crate::{CUSTOM_BUCKETS_SCHEMA, Histogram, Span};
 
 /// A classic histogram, put together from its samples in any order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +51,8 @@ impl ClassicHistogram {
         self.sum = sum;
     }
 
-    /// The histogram in native form, with [`CUSTOM_BUCKETS_SCHEMA`]; compact.
+    /// The histogram in native form, with [`CUSTOM_BUCKETS_SCHEMA`]; compact, but for up to two empty buckets in a row if all
+    /// counts are whole numbers, as in Prometheus, which stores these as differences.
     ///
     /// # Errors
     /// If its samples contradict each other.
@@ -85,21 +86,18 @@ impl ClassicHistogram {
             populations.push(cumulative - before);
             before = *cumulative;
         }
+        let is_whole = count.fract() == 0.0 && populations.iter().all(|count| count.fract() == 0.0);
         let bounds = buckets.iter().map(|(bound, _)| *bound);
         let mut histogram = Histogram {
             schema: CUSTOM_BUCKETS_SCHEMA,
-            counter_reset: CounterReset::Unknown,
-            zero_threshold: 0.0,
-            zero_count: 0.0,
             count,
             sum: self.sum,
             positive_spans: vec![Span { offset: 0, length: u32::try_from(populations.len()).unwrap_or(u32::MAX) }],
             positive_buckets: populations,
-            negative_spans: Vec::new(),
-            negative_buckets: Vec::new(),
             custom_values: bounds.filter(|bound| *bound != f64::INFINITY).collect(),
+            ..Histogram::default()
         };
-        histogram.compact();
+        histogram.compact(if is_whole { 2 } else { 0 });
         Ok(histogram)
     }
 }
@@ -131,10 +129,11 @@ mod tests {
             let native = classic(Some(6.0), buckets).to_native().unwrap();
             assert_eq!((native.schema, native.count, native.sum), (CUSTOM_BUCKETS_SCHEMA, 6.0, 7.5));
             assert_eq!(native.custom_values, [1.0, 5.0, 10.0]);
-            assert_eq!(native.positive_buckets, [2.0, 3.0, 1.0]);
-            let spans: Vec<_> = native.positive_spans.iter().map(|span| (span.offset, span.length)).collect();
-            assert_eq!(spans, [(0, 1), (1, 2)]);
+            assert_eq!(native.positive_buckets, [2.0, 0.0, 3.0, 1.0]);
+            assert_eq!(native.positive_spans, [Span { offset: 0, length: 4 }]);
         }
+        let broken = classic(Some(6.5), &[(1.0, 2.0), (5.0, 2.0), (10.0, 5.0)]).to_native().unwrap();
+        assert_eq!(broken.positive_spans, [Span { offset: 0, length: 1 }, Span { offset: 1, length: 2 }]);
         let only_count = classic(Some(2.5), &[]).to_native().unwrap();
         assert_eq!((only_count.custom_values, only_count.positive_buckets), (vec![], vec![2.5]));
         assert_eq!(classic(None, &[(1.0, 4.0)]).to_native().unwrap().count, 4.0);

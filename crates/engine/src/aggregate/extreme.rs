@@ -1,0 +1,98 @@
+//! `min`, `max`, `count` and `group`.
+
+use promql::Span;
+use series::QueryError;
+
+use super::groups::{Columns, Groups};
+use crate::annotation::Remark;
+use crate::ledger::Record;
+use crate::sink::{Output, Sink};
+use crate::table::{Table, is_present};
+
+/// The smallest or the largest float; NaN only if there is nothing else.
+pub(super) struct Extreme<const IS_LARGEST: bool> {
+    groups: Groups,
+    values: Columns,
+    span: Span,
+}
+
+impl<const IS_LARGEST: bool> Extreme<IS_LARGEST> {
+    pub(super) fn new(groups: Groups, span: Span) -> Self {
+        let values = Columns::absent(groups.steps());
+        Self { groups, values, span }
+    }
+}
+
+impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
+    fn fold(&mut self, table: Table, record: &mut Record) -> Result<(), QueryError> {
+        for row in table.rows() {
+            if !row.histograms.is_empty() {
+                let op = if IS_LARGEST { "max" } else { "min" };
+                record.annotations.add(self.span, Remark::IgnoredInAggregation(op), "");
+            }
+            let group = self.groups.number_of(row);
+            let values = &mut self.values.of(group)[row.first..row.first + row.floats.len()];
+            for (value, extreme) in row.floats.iter().zip(values) {
+                let beats = if IS_LARGEST { *extreme < *value } else { *extreme > *value };
+                // What is absent is NaN as well.
+                let is_beaten = beats || extreme.is_nan();
+                *extreme = if is_present(*value) && is_beaten { *value } else { *extreme };
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, values, .. } = &mut *self;
+        Ok(Output::Table(groups.to_table(|group, row| row.floats().copy_from_slice(values.of(group)))))
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.groups.size_bytes() + self.values.size_bytes()
+    }
+}
+
+/// How many values there are, or only that there are some.
+pub(super) struct Count {
+    groups: Groups,
+    counts: Columns,
+    is_group: bool,
+}
+
+impl Count {
+    pub(super) fn new(groups: Groups, is_group: bool) -> Self {
+        let counts = Columns::zero(groups.steps());
+        Self { groups, counts, is_group }
+    }
+}
+
+impl Sink for Count {
+    fn fold(&mut self, table: Table, _record: &mut Record) -> Result<(), QueryError> {
+        for row in table.rows() {
+            let group = self.groups.number_of(row);
+            let counts = self.counts.of(group);
+            for (value, count) in row.floats.iter().zip(&mut counts[row.first..]) {
+                *count += if is_present(*value) { 1.0 } else { 0.0 };
+            }
+            for (step, _) in row.histograms {
+                counts[*step as usize] += 1.0;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, counts, is_group } = &mut *self;
+        Ok(Output::Table(groups.to_table(|group, row| {
+            for (value, count) in row.floats().iter_mut().zip(counts.of(group)) {
+                if *count > 0.0 {
+                    *value = if *is_group { 1.0 } else { *count };
+                }
+            }
+        })))
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.groups.size_bytes() + self.counts.size_bytes()
+    }
+}

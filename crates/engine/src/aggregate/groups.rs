@@ -1,0 +1,185 @@
+//! Which series belong to one group.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use model::{Labels, METRIC_NAME};
+use promql::ast::Grouping;
+
+use crate::identity::Identity;
+use crate::table::{ABSENT, NewRow, Row, Table};
+
+/// The groups of an aggregation, numbered in the order in which they appear.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    grouping: SortedGrouping,
+    /// How many steps the columns of a group have.
+    steps: usize,
+    numbers: HashMap<Box<[u8]>, usize, RandomState>,
+    groups: Vec<Group>,
+    /// The key and the number of the last series: the next one is often of the same group.
+    last: Option<usize>,
+    last_key: Vec<u8>,
+    key: Vec<u8>,
+    label_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Group {
+    labels: Labels,
+    /// The last step with a value, and whether the name of one of the series that have it goes at the end.
+    last: (usize, bool),
+}
+
+/// A grouping whose labels are sorted.
+#[derive(Debug)]
+pub(super) struct SortedGrouping {
+    names: Vec<String>,
+    without: bool,
+}
+
+impl SortedGrouping {
+    pub(super) fn new(grouping: &Grouping) -> Self {
+        let mut names = grouping.labels.clone();
+        names.sort_unstable();
+        names.dedup();
+        Self { names, without: grouping.without }
+    }
+
+    fn keeps(&self, name: &str) -> bool {
+        let is_named = self.names.binary_search_by(|other| other.as_str().cmp(name)).is_ok();
+        if self.without { !is_named && name != METRIC_NAME } else { is_named }
+    }
+
+    /// The labels of the group of a series.
+    pub(super) fn labels_of<'a>(&self, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Labels {
+        Labels::from_sorted(pairs.filter(|(name, _)| self.keeps(name)))
+    }
+
+    /// Writes what tells the group of a series from others. No text has the bytes that end names and values.
+    fn write_key(&self, id: &Identity, key: &mut Vec<u8>) {
+        key.clear();
+        if self.names.is_empty() && !self.without {
+            return;
+        }
+        for (name, value) in id.iter() {
+            if self.keeps(name) {
+                key.extend_from_slice(name.as_bytes());
+                key.push(0xfe);
+                key.extend_from_slice(value.as_bytes());
+                key.push(0xff);
+            }
+        }
+    }
+}
+
+impl Groups {
+    pub(crate) fn new(grouping: &Grouping, steps: usize) -> Self {
+        Self {
+            grouping: SortedGrouping::new(grouping),
+            steps,
+            numbers: HashMap::default(),
+            groups: Vec::new(),
+            last: None,
+            last_key: Vec::new(),
+            key: Vec::new(),
+            label_bytes: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The number of the group of a series.
+    pub(super) fn number_of(&mut self, row: Row<'_>) -> usize {
+        self.grouping.write_key(row.id, &mut self.key);
+        let number = match self.last {
+            Some(last) if self.last_key == self.key => last,
+            _ => self.find(row.id),
+        };
+        let (last_step, is_to_drop) = (row.last_step(), row.id.is_to_drop());
+        let last = &mut self.groups[number].last;
+        if last_step > last.0 {
+            *last = (last_step, is_to_drop);
+        } else if last_step == last.0 {
+            last.1 |= is_to_drop;
+        }
+        number
+    }
+
+    fn find(&mut self, id: &Identity) -> usize {
+        let number = match self.numbers.get(&*self.key) {
+            Some(number) => *number,
+            None => {
+                let number = self.groups.len();
+                let labels = self.grouping.labels_of(id.iter());
+                self.label_bytes += labels.size_bytes() + self.key.len();
+                self.numbers.insert(self.key.as_slice().into(), number);
+                self.groups.push(Group { labels, last: (0, false) });
+                number
+            }
+        };
+        self.last = Some(number);
+        std::mem::swap(&mut self.last_key, &mut self.key);
+        number
+    }
+
+    /// A column for each group, with a value made by `write` for each.
+    pub(super) fn to_table(&self, mut write: impl FnMut(usize, &mut NewRow<'_>)) -> Table {
+        let mut table = Table::new();
+        for (number, group) in self.groups.iter().enumerate() {
+            let mut row = table.start_row(self.steps);
+            write(number, &mut row);
+            row.finish(Identity::marked(group.labels.clone(), group.last.1));
+        }
+        table
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.label_bytes + self.groups.len() * (size_of::<Group>() + 64)
+    }
+}
+
+/// A number for each group and step.
+#[derive(Debug)]
+pub(super) struct Columns {
+    steps: usize,
+    values: Vec<f64>,
+    /// What stands where there is none yet.
+    empty: f64,
+}
+
+impl Columns {
+    /// Columns with nothing in them.
+    pub(super) fn absent(steps: usize) -> Self {
+        Self { steps, values: Vec::new(), empty: ABSENT }
+    }
+
+    /// Columns of zeros.
+    pub(super) fn zero(steps: usize) -> Self {
+        Self { steps, values: Vec::new(), empty: 0.0 }
+    }
+
+    /// The column of a group.
+    pub(super) fn of(&mut self, group: usize) -> &mut [f64] {
+        let end = (group + 1) * self.steps;
+        if self.values.len() < end {
+            self.values.resize(end, self.empty);
+        }
+        &mut self.values[end - self.steps..end]
+    }
+
+    /// The number of a group at a step, if its column was looked at before.
+    pub(super) fn at(&self, group: usize, step: usize) -> f64 {
+        self.values.get(group * self.steps + step).copied().unwrap_or(self.empty)
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f64>()
+    }
+}

@@ -1,0 +1,95 @@
+//! `limitk` and `limit_ratio`.
+
+use series::QueryError;
+use xxhash_rust::xxh64::xxh64;
+
+use super::groups::Groups;
+use crate::identity::Identity;
+use crate::ledger::Record;
+use crate::scalar::Scalar;
+use crate::sink::{Output, Sink};
+use crate::table::{ABSENT, Table, is_present};
+
+/// The first so many series of each group.
+pub(super) struct Limit {
+    groups: Groups,
+    /// How many are wanted at each step; `None`: never any.
+    counts: Option<Vec<usize>>,
+    /// How many each group has at each step.
+    taken: Vec<usize>,
+    result: Table,
+}
+
+impl Limit {
+    pub(super) fn new(groups: Groups, counts: Option<Vec<usize>>) -> Self {
+        Self { groups, counts, taken: Vec::new(), result: Table::new() }
+    }
+}
+
+impl Sink for Limit {
+    fn fold(&mut self, mut table: Table, _record: &mut Record) -> Result<(), QueryError> {
+        let Some(counts) = &self.counts else { return Ok(()) };
+        let steps = self.groups.steps();
+        let groups: Vec<usize> = table.rows().map(|row| self.groups.number_of(row)).collect();
+        self.taken.resize(self.groups.len() * steps, 0);
+        let mut groups = groups.into_iter();
+        table.change(|row| {
+            let Some(group) = groups.next() else { return };
+            let taken = &mut self.taken[group * steps..][..steps];
+            let mut take = |step: usize| {
+                taken[step] += 1;
+                taken[step] <= counts[step]
+            };
+            for (at, value) in row.floats.iter_mut().enumerate() {
+                if is_present(*value) && !take(row.first + at) {
+                    *value = ABSENT;
+                }
+            }
+            row.histograms.retain(|(step, _)| take(*step as usize));
+        });
+        self.result.append(table);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        Ok(Output::Table(self.result))
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.groups.size_bytes() + self.taken.capacity() * size_of::<usize>() + self.result.size_bytes()
+    }
+}
+
+/// Keeps about so large a part of the series: always the same ones, and with a negative ratio those that the ratio's
+/// complement leaves out.
+pub(crate) fn limit_ratio(table: &mut Table, ratio: &Scalar) {
+    table.change(|row| {
+        let offset = hash(row.id) as f64 / u64::MAX as f64;
+        let keeps = |step: usize| {
+            let ratio = ratio.at(step).clamp(-1.0, 1.0);
+            (ratio > 0.0 && offset < ratio) || (ratio < 0.0 && offset >= 1.0 + ratio)
+        };
+        for (at, value) in row.floats.iter_mut().enumerate() {
+            if !keeps(row.first + at) {
+                *value = ABSENT;
+            }
+        }
+        row.histograms.retain(|(step, _)| keeps(*step as usize));
+    });
+}
+
+/// Prometheus' hash of a label set, over the bytes as it holds them: each name and value after its length.
+fn hash(id: &Identity) -> u64 {
+    let mut bytes = Vec::new();
+    for text in id.iter().flat_map(|(name, value)| [name, value]) {
+        match u8::try_from(text.len()) {
+            Ok(length) if length < u8::MAX => bytes.push(length),
+            _ => {
+                bytes.push(u8::MAX);
+                bytes.extend_from_slice(&(text.len() as u32).to_le_bytes()[..3]);
+            }
+        }
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    xxh64(&bytes, 0)
+}

@@ -1,0 +1,204 @@
+//! `avg`, and histograms in `sum` and `avg`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{CounterReset, Histogram, HistogramSum, IncompatibleSchemas, Merged};
+use promql::Span;
+use series::QueryError;
+
+use super::groups::Groups;
+use crate::annotation::{Annotations, HistogramOperation, Remark};
+use crate::ledger::Record;
+use crate::mean::Mean;
+use crate::sink::{Output, Sink};
+use crate::table::{NewRow, Row, Table};
+
+/// Averages floats, or histograms.
+pub(super) struct Avg {
+    groups: Groups,
+    /// One for each group and step.
+    means: Vec<Option<Mean>>,
+    histograms: HistogramColumns,
+}
+
+impl Avg {
+    pub(super) fn new(groups: Groups, span: Span) -> Self {
+        let histograms = HistogramColumns::new(span, |mean, histogram| mean.add_to_mean(histogram), HistogramSum::mean);
+        Self { groups, means: Vec::new(), histograms }
+    }
+}
+
+impl Sink for Avg {
+    fn fold(&mut self, table: Table, record: &mut Record) -> Result<(), QueryError> {
+        let steps = self.groups.steps();
+        for row in table.rows() {
+            let group = self.groups.number_of(row);
+            self.means.resize(self.groups.len() * steps, None);
+            let means = &mut self.means[group * steps..][..steps];
+            let has_broken = self.histograms.has_broken(group);
+            for (step, value) in row.present_floats() {
+                if has_broken && self.histograms.is_broken(group, step) {
+                    continue;
+                }
+                match &mut means[step] {
+                    Some(mean) => mean.add(value),
+                    mean => *mean = Some(Mean::of(value)),
+                }
+            }
+            self.histograms.fold(group, row, |step| means[step].is_some(), &mut record.annotations);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, means, histograms } = &mut *self;
+        let steps = groups.steps();
+        Ok(Output::Table(groups.to_table(|group, row| {
+            for (value, mean) in row.floats().iter_mut().zip(&means[group * steps..]) {
+                if let Some(mean) = mean {
+                    *value = mean.value();
+                }
+            }
+            histograms.finish(group, row, &mut record.annotations);
+        })))
+    }
+
+    fn size_bytes(&self) -> usize {
+        let means = self.means.capacity() * size_of::<Option<Mean>>();
+        self.groups.size_bytes() + means + self.histograms.size_bytes()
+    }
+}
+
+/// Adds a histogram to a sum or a mean.
+type AddHistogram = fn(&mut HistogramSum, &Histogram) -> Result<Merged, IncompatibleSchemas>;
+
+/// Sums or means of histograms, for the groups and steps that have some.
+pub(super) struct HistogramColumns {
+    span: Span,
+    add: AddHistogram,
+    result: fn(HistogramSum) -> Histogram,
+    groups: BTreeMap<usize, Cells>,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Cells {
+    /// By step.
+    cells: BTreeMap<usize, Cell>,
+    /// Whether some of them are broken.
+    has_broken: bool,
+}
+
+enum Cell {
+    Sum {
+        sum: Box<HistogramSum>,
+        has_reset: bool,
+        has_no_reset: bool,
+    },
+    /// There were floats before: there will be no result.
+    Mixed,
+    /// The histograms do not fit each other: there will be no result, and whatever comes does not matter any more.
+    Broken,
+}
+
+impl HistogramColumns {
+    pub(super) fn new(span: Span, add: AddHistogram, result: fn(HistogramSum) -> Histogram) -> Self {
+        Self { span, add, result, groups: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Whether a group has steps that take in nothing any more.
+    pub(super) fn has_broken(&self, group: usize) -> bool {
+        !self.groups.is_empty() && self.groups.get(&group).is_some_and(|cells| cells.has_broken)
+    }
+
+    pub(super) fn is_broken(&self, group: usize, step: usize) -> bool {
+        let cell = self.groups.get(&group).and_then(|cells| cells.cells.get(&step));
+        matches!(cell, Some(Cell::Broken))
+    }
+
+    /// Takes in the histograms of a series. `has_float` tells which steps had a float before.
+    pub(super) fn fold(
+        &mut self,
+        group: usize,
+        row: Row<'_>,
+        has_float: impl Fn(usize) -> bool,
+        annotations: &mut Annotations,
+    ) {
+        if row.histograms.is_empty() {
+            return;
+        }
+        let cells = self.groups.entry(group).or_default();
+        for (step, histogram) in row.histograms {
+            let step = *step as usize;
+            match cells.cells.get_mut(&step) {
+                None => {
+                    self.bytes += 2 * histogram.size_bytes();
+                    cells.cells.insert(step, Cell::first(histogram, has_float(step)));
+                }
+                Some(Cell::Mixed | Cell::Broken) => {}
+                Some(cell) => {
+                    cell.add(self.add, histogram, (self.span, row.id.metric()), annotations);
+                    cells.has_broken |= matches!(cell, Cell::Broken);
+                }
+            }
+        }
+    }
+
+    /// Writes the results of a group. Where there are floats as well, there is none of either kind.
+    pub(super) fn finish(&mut self, group: usize, row: &mut NewRow<'_>, annotations: &mut Annotations) {
+        let Some(cells) = self.groups.remove(&group) else { return };
+        for (step, cell) in cells.cells {
+            if crate::table::is_present(row.floats()[step]) {
+                annotations.add(self.span, Remark::MixedFloatsHistogramsInAggregation, "");
+                row.set(step, crate::table::ABSENT);
+                continue;
+            }
+            if let Cell::Sum { sum, has_reset, has_no_reset } = cell {
+                if has_reset && has_no_reset {
+                    annotations.add(self.span, Remark::ConflictingResets(HistogramOperation::Aggregation), "");
+                }
+                let mut result = (self.result)(*sum);
+                result.compact(0);
+                row.push_histogram(step, Arc::new(result));
+            }
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Cell {
+    fn first(histogram: &Histogram, has_float: bool) -> Self {
+        if has_float {
+            return Self::Mixed;
+        }
+        let has_reset = histogram.counter_reset == CounterReset::Reset;
+        let has_no_reset = histogram.counter_reset == CounterReset::NotReset;
+        Self::Sum { sum: Box::new(HistogramSum::new(histogram.clone())), has_reset, has_no_reset }
+    }
+
+    fn add(
+        &mut self,
+        add: AddHistogram,
+        histogram: &Histogram,
+        (span, metric): (Span, &str),
+        annotations: &mut Annotations,
+    ) {
+        let Self::Sum { sum, has_reset, has_no_reset } = self else { return };
+        *has_reset |= histogram.counter_reset == CounterReset::Reset;
+        *has_no_reset |= histogram.counter_reset == CounterReset::NotReset;
+        match add(sum, histogram) {
+            Ok(merged) if merged.has_mismatched_bounds => {
+                annotations.add(span, Remark::MismatchedBounds(HistogramOperation::Aggregation), "");
+            }
+            Ok(_) => {}
+            Err(IncompatibleSchemas) => {
+                annotations.add(span, Remark::MixedExponentialCustom, metric);
+                *self = Self::Broken;
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `stddev` and `stdvar`.
+
+use promql::Span;
+use series::QueryError;
+
+use super::groups::{Columns, Groups};
+use crate::annotation::Remark;
+use crate::ledger::Record;
+use crate::sink::{Output, Sink};
+use crate::table::Table;
+
+/// How far floats lie from their mean, by Welford's algorithm.
+pub(super) struct Spread {
+    groups: Groups,
+    counts: Columns,
+    means: Columns,
+    squares: Columns,
+    op: &'static str,
+    span: Span,
+}
+
+impl Spread {
+    pub(super) fn new(groups: Groups, op: &'static str, span: Span) -> Self {
+        let columns = || Columns::zero(groups.steps());
+        let (counts, means, squares) = (columns(), columns(), columns());
+        Self { groups, counts, means, squares, op, span }
+    }
+}
+
+impl Sink for Spread {
+    fn fold(&mut self, table: Table, record: &mut Record) -> Result<(), QueryError> {
+        for row in table.rows() {
+            if !row.histograms.is_empty() {
+                record.annotations.add(self.span, Remark::IgnoredInAggregation(self.op), "");
+            }
+            let group = self.groups.number_of(row);
+            let (counts, means, squares) = (self.counts.of(group), self.means.of(group), self.squares.of(group));
+            for (step, value) in row.present_floats() {
+                let (count, mean, square) = (&mut counts[step], &mut means[step], &mut squares[step]);
+                *count += 1.0;
+                if *count == 1.0 {
+                    *mean = value;
+                    *square = if value.is_finite() { 0.0 } else { f64::NAN };
+                } else {
+                    let delta = value - *mean;
+                    *mean += delta / *count;
+                    *square += delta * (value - *mean);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, counts, squares, op, .. } = &mut *self;
+        let is_root = *op == "stddev";
+        Ok(Output::Table(groups.to_table(|group, row| {
+            let columns = counts.of(group).iter().zip(squares.of(group));
+            for (value, (count, square)) in row.floats().iter_mut().zip(columns) {
+                if *count > 0.0 {
+                    let variance = *square / *count;
+                    *value = if is_root { variance.sqrt() } else { variance };
+                }
+            }
+        })))
+    }
+
+    fn size_bytes(&self) -> usize {
+        let columns = self.counts.size_bytes() + self.means.size_bytes() + self.squares.size_bytes();
+        self.groups.size_bytes() + columns
+    }
+}

@@ -1,0 +1,86 @@
+//! `sum`
+
+use model::{HistogramSum, add_compensated};
+use promql::Span;
+use series::QueryError;
+
+use super::groups::{Columns, Groups};
+use super::mean::HistogramColumns;
+use crate::ledger::Record;
+use crate::sink::{Output, Sink};
+use crate::table::{Table, is_present};
+
+/// Adds up floats, or histograms, losing little to rounding. Series are added in their order, so that every bit is the same
+/// each time.
+pub(super) struct Sum {
+    groups: Groups,
+    sums: Columns,
+    compensations: Columns,
+    histograms: HistogramColumns,
+}
+
+impl Sum {
+    pub(super) fn new(groups: Groups, span: Span) -> Self {
+        let steps = groups.steps();
+        let histograms = HistogramColumns::new(span, |sum, histogram| sum.add(histogram), HistogramSum::total);
+        Self { groups, sums: Columns::absent(steps), compensations: Columns::zero(steps), histograms }
+    }
+}
+
+impl Sink for Sum {
+    fn fold(&mut self, table: Table, record: &mut Record) -> Result<(), QueryError> {
+        for row in table.rows() {
+            let group = self.groups.number_of(row);
+            let steps = row.first..row.first + row.floats.len();
+            let sums = &mut self.sums.of(group)[steps.clone()];
+            let compensations = &mut self.compensations.of(group)[steps];
+            if self.histograms.has_broken(group) {
+                let floats = row.present_floats().filter(|(step, _)| !self.histograms.is_broken(group, *step));
+                for (step, value) in floats {
+                    let at = step - row.first;
+                    (sums[at], compensations[at]) = added(value, sums[at], compensations[at]);
+                }
+            } else {
+                add_column(row.floats, sums, compensations);
+            }
+            let sums = &self.sums;
+            self.histograms.fold(group, row, |step| is_present(sums.at(group, step)), &mut record.annotations);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, sums, compensations, histograms } = &mut *self;
+        Ok(Output::Table(groups.to_table(|group, row| {
+            let totals = sums.of(group).iter().zip(compensations.of(group));
+            for (total, (sum, compensation)) in row.floats().iter_mut().zip(totals) {
+                if is_present(*sum) {
+                    *total = *sum + *compensation;
+                }
+            }
+            histograms.finish(group, row, &mut record.annotations);
+        })))
+    }
+
+    fn size_bytes(&self) -> usize {
+        let columns = self.sums.size_bytes() + self.compensations.size_bytes();
+        self.groups.size_bytes() + columns + self.histograms.size_bytes()
+    }
+}
+
+/// Adds a column of floats to sums, step by step, where there is a float.
+fn add_column(floats: &[f64], sums: &mut [f64], compensations: &mut [f64]) {
+    for ((value, sum), compensation) in floats.iter().zip(sums).zip(compensations) {
+        let (new_sum, new_compensation) = added(*value, *sum, *compensation);
+        // Selecting instead of branching keeps whole columns in vector registers.
+        *sum = if is_present(*value) { new_sum } else { *sum };
+        *compensation = if is_present(*value) { new_compensation } else { *compensation };
+    }
+}
+
+/// The sum with a further value, which may be the first one.
+#[inline]
+fn added(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
+    let (new_sum, new_compensation) = add_compensated(value, sum, compensation);
+    if is_present(sum) { (new_sum, new_compensation) } else { (value, 0.0) }
+}

@@ -1,0 +1,102 @@
+//! The engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use series::{QueryError, Queryable};
+use stdx::{Clock, CpuPool};
+
+use crate::identity::Naming;
+use crate::plan::{Settings, plan};
+use crate::query::fold_bounds;
+use crate::run::{Run, into_answer};
+use crate::watch::Watch;
+use crate::{EngineOptions, InvalidQuery, Query, QueryRequest, QueryResult, QueryTimes};
+
+/// Evaluates queries. Clones are the same engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    options: Arc<EngineOptions>,
+    clock: Clock,
+    pool: CpuPool,
+}
+
+impl Engine {
+    /// An engine that takes the time from `clock` and computes in `pool`.
+    pub fn new(options: EngineOptions, clock: Clock, pool: CpuPool) -> Self {
+        Self { options: Arc::new(options), clock, pool }
+    }
+
+    /// How it evaluates.
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// Reads an expression and computes its durations.
+    ///
+    /// # Errors
+    /// If the question makes no sense.
+    pub fn prepare(&self, request: QueryRequest) -> Result<Query, InvalidQuery> {
+        let mut expr = promql::parse(&request.text, &self.options.features.parse)?;
+        if let QueryTimes::Range { .. } = request.times
+            && !matches!(expr.value_type(), promql::ValueType::Vector | promql::ValueType::Scalar)
+        {
+            return Err(InvalidQuery::NotForRange(expr.value_type()));
+        }
+        let (start, end) = request.times.bounds();
+        expr.resolve_durations(request.times.step_ms(), end.saturating_sub(start))?;
+        fold_bounds(&mut expr, request.times);
+        Ok(Query { request, expr })
+    }
+
+    /// Answers a query.
+    ///
+    /// Work stops when the returned future is dropped.
+    ///
+    /// # Errors
+    /// If storage fails, a limit is reached, or the evaluation makes no sense.
+    pub async fn run(&self, query: Query, storage: Arc<dyn Queryable>) -> Result<QueryResult, QueryError> {
+        let started = self.clock.now();
+        let limit = query.request.timeout.map_or(self.options.timeout, |timeout| timeout.min(self.options.timeout));
+        let watch = Watch::start(&self.clock, limit, query.request.cancel.clone());
+        let plan = Arc::new(plan(&query.expr, &query.request.text, self.settings(&query.request))?);
+        let prepared = self.clock.now();
+        let budget = query.request.budget.clone();
+        let run = Run {
+            plan: plan.clone(),
+            storage,
+            pool: self.pool.clone(),
+            watch: watch.clone(),
+            budget: budget.clone(),
+            max_samples: self.options.max_samples,
+        };
+        let carried = watch.until_deadline(run.carry_out()).await?;
+        let evaluated = self.clock.now();
+        let answer = into_answer(carried, &plan, &query, self.options.max_samples, &budget, &self.clock)?;
+        let mut statistics = answer.statistics;
+        let total = self.clock.now().saturating_duration_since(started);
+        statistics.timings.query_preparation = prepared.saturating_duration_since(started);
+        statistics.timings.inner_eval = evaluated.saturating_duration_since(prepared);
+        statistics.timings.eval_total = total;
+        statistics.timings.exec_total = total;
+        let (value, annotations, charge) = (answer.value, answer.annotations, answer.charge);
+        Ok(QueryResult { value, annotations, statistics, charge })
+    }
+
+    fn settings(&self, request: &QueryRequest) -> Settings {
+        let options = &*self.options;
+        let naming = if options.features.delayed_name_removal { Naming::Delayed } else { Naming::Eager };
+        Settings {
+            times: request.times,
+            lookback: milliseconds(request.lookback.unwrap_or(options.lookback)),
+            subquery_step: milliseconds(options.subquery_step),
+            naming,
+            use_start_times: options.features.start_timestamps,
+            use_types: options.features.type_and_unit_labels,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,374 @@
+//! Arithmetic and comparisons between the series of two vectors.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use model::{Labels, LabelsBuilder};
+use promql::ast::Cardinality;
+use series::QueryError;
+
+use super::Join;
+use super::element::{Combined, Element, combine as combine_elements};
+use super::match_labels::{GroupNumbers, MatchLabels};
+use crate::annotation::LastRemarks;
+use crate::arithmetic::{arithmetic, changes_meaning};
+use crate::grid::Grid;
+use crate::identity::{Identity, METADATA_LABELS, Naming, in_braces};
+use crate::table::{ABSENT, NewRow, Row, Table, is_present};
+
+/// What the operator makes of series that match.
+///
+/// # Errors
+/// If it is not clear which series belong to each other.
+pub(super) fn combine(
+    join: &Join,
+    left: &Table,
+    right: &Table,
+    grid: Grid,
+    naming: Naming,
+    remarks: &mut LastRemarks,
+) -> Result<Table, QueryError> {
+    let fill = join.matching.fill;
+    if (left.is_empty() && right.is_empty()) || (!fill.is_some() && (left.is_empty() || right.is_empty())) {
+        return Ok(Table::new());
+    }
+    // From here on the second vector is the one with one series for each group.
+    let is_swapped = join.matching.cardinality == Cardinality::OneToMany;
+    let (many, one) = if is_swapped { (right, left) } else { (left, right) };
+    let labels = MatchLabels::new(&join.matching);
+    let mut matcher = Matcher {
+        join,
+        many,
+        one,
+        grid,
+        naming,
+        is_swapped,
+        groups: Groups::new(many, one, &labels, fill.is_some()),
+        labels,
+        remarks,
+        conflict: None,
+        result: Table::new(),
+    };
+    let duplicate = matcher.duplicate();
+    matcher.match_all();
+    // Prometheus goes step by step, and looks for duplicates first.
+    match (duplicate, matcher.conflict) {
+        (Some((step, error)), conflict) if conflict.is_none_or(|conflict| step <= conflict) => Err(error),
+        (_, Some(_)) => Err(several_matches(join.matching.cardinality)),
+        _ => Ok(matcher.result),
+    }
+}
+
+struct Matcher<'a> {
+    join: &'a Join,
+    many: &'a Table,
+    one: &'a Table,
+    grid: Grid,
+    naming: Naming,
+    is_swapped: bool,
+    labels: MatchLabels,
+    groups: Groups,
+    remarks: &'a mut LastRemarks,
+    /// The first step at which it is not clear which series match.
+    conflict: Option<usize>,
+    result: Table,
+}
+
+/// The rows of both tables by match group.
+struct Groups {
+    members: Vec<Members>,
+    /// The group of each of the "many" rows that has one.
+    of_many: Vec<Option<usize>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Members {
+    one: Vec<usize>,
+    many_count: usize,
+    matched: Matched,
+}
+
+/// Where results of a group are already.
+#[derive(Clone, Debug, Default)]
+struct Matched {
+    /// The steps that have a match.
+    steps: Vec<bool>,
+    /// Unless it is one to one: the steps at which there are results with these labels.
+    results: HashMap<Labels, Vec<bool>, RandomState>,
+}
+
+impl Groups {
+    fn new(many: &Table, one: &Table, labels: &MatchLabels, fills: bool) -> Self {
+        let mut numbers = GroupNumbers::default();
+        let mut members: Vec<Members> = Vec::new();
+        for (at, row) in one.rows().enumerate() {
+            let group = numbers.number(row.id, labels);
+            members.resize_with(numbers.len(), Members::default);
+            members[group].one.push(at);
+        }
+        let mut of_many = Vec::with_capacity(many.len());
+        for row in many.rows() {
+            let group = if fills { Some(numbers.number(row.id, labels)) } else { numbers.find(row.id, labels) };
+            members.resize_with(numbers.len(), Members::default);
+            if let Some(group) = group {
+                members[group].many_count += 1;
+            }
+            of_many.push(group);
+        }
+        Self { members, of_many }
+    }
+}
+
+impl Matcher<'_> {
+    /// The first step at which two series of the side that must have one for each group are there, and what to say then.
+    fn duplicate(&self) -> Option<(usize, QueryError)> {
+        let is_filled = self.join.matching.fill.is_some();
+        let mut many_steps: Option<Vec<bool>> = None;
+        // The step, the series, and the one before it. Prometheus finds the first step's first one.
+        let mut first: Option<(usize, usize, usize)> = None;
+        for members in self.groups.members.iter().filter(|members| members.one.len() > 1) {
+            // Where the other vector is empty, nothing is looked at.
+            let many_steps = many_steps.get_or_insert_with(|| steps_of(self.many, self.grid));
+            let mut seen: Vec<Option<usize>> = vec![None; self.grid.len()];
+            for at in &members.one {
+                for step in self.one.row(*at).present_steps() {
+                    match seen[step] {
+                        Some(other) if is_filled || many_steps[step] => {
+                            let found = (step, *at, other);
+                            first = Some(first.map_or(found, |first| first.min(found)));
+                        }
+                        Some(_) => {}
+                        None => seen[step] = Some(*at),
+                    }
+                }
+            }
+        }
+        first.map(|(step, at, other)| (step, self.duplicate_error(at, other)))
+    }
+
+    fn duplicate_error(&self, at: usize, other: usize) -> QueryError {
+        let side = if self.is_swapped { "left" } else { "right" };
+        let group = in_braces(&self.labels.of(self.one.row(at).id));
+        let mut texts = [at, other].map(|row| in_braces(&self.one.row(row).id.labels()));
+        texts.sort_unstable();
+        let [first, second] = texts;
+        QueryError::Execution(format!(
+            "found duplicate series for the match group {group} on the {side} hand-side of the operation: \
+             [{first}, {second}];many-to-many matching not allowed: matching labels must be unique on one side"
+        ))
+    }
+
+    fn match_all(&mut self) {
+        let fill = self.join.matching.fill;
+        for at in 0..self.many.len() {
+            let Some(group) = self.groups.of_many[at] else { continue };
+            let row = self.many.row(at);
+            if self.is_simple(group) {
+                self.match_simple(row, group);
+                continue;
+            }
+            for one in self.groups.members[group].one.clone() {
+                let one = self.one.row(one);
+                let labels = self.result_identity(row.id, Some(one.id));
+                self.match_pair(group, labels, |step| Some((Element::at(row, step)?, Element::at(one, step)?)));
+            }
+            if let Some(value) = fill.right {
+                self.fill_one_side(row, group, value);
+            }
+        }
+        if let Some(value) = fill.left {
+            self.fill_many_side(value);
+        }
+    }
+
+    /// Whether a group has one series on each side, so that nothing can go wrong.
+    fn is_simple(&self, group: usize) -> bool {
+        let members = &self.groups.members[group];
+        !self.join.matching.fill.is_some() && members.one.len() == 1 && members.many_count == 1
+    }
+
+    /// Matches the only two series of a group.
+    fn match_simple(&mut self, many: Row<'_>, group: usize) {
+        let one = self.one.row(self.groups.members[group].one[0]);
+        let id = self.result_identity(many.id, Some(one.id));
+        let mut row = self.result.start_row(self.grid.len());
+        if let Some(compute) = arithmetic(self.join.op)
+            && many.histograms.is_empty()
+            && one.histograms.is_empty()
+        {
+            let steps = overlap(many, one);
+            if steps.is_empty() {
+                row.finish(id);
+                return;
+            }
+            let own = |row: Row<'_>| steps.start - row.first..steps.end - row.first;
+            let (many_floats, one_floats) = (&many.floats[own(many)], &one.floats[own(one)]);
+            let (left, right) = if self.is_swapped { (one_floats, many_floats) } else { (many_floats, one_floats) };
+            for ((result, left), right) in row.floats()[steps].iter_mut().zip(left).zip(right) {
+                *result = if is_present(*left) && is_present(*right) { compute(*left, *right) } else { ABSENT };
+            }
+            row.finish(id);
+            return;
+        }
+        for step in steps_in_order(many) {
+            if let (Some(many), Some(one)) = (Element::at(many, step), Element::at(one, step)) {
+                let (left, right) = if self.is_swapped { (one, many) } else { (many, one) };
+                let combined = evaluate(self.join, left, right, step, self.remarks);
+                write(self.join, combined, step, &mut row);
+            }
+        }
+        row.finish(id);
+    }
+
+    /// Adds the results of pairs of values, of a series of the "many" side and one of the "one" side. Where there is such a
+    /// result already, it is not clear which series match.
+    fn match_pair<'b>(
+        &mut self,
+        group: usize,
+        id: Identity,
+        pair: impl Fn(usize) -> Option<(Element<'b>, Element<'b>)>,
+    ) {
+        let is_one_to_one = self.join.matching.cardinality == Cardinality::OneToOne;
+        let mut row = self.result.start_row(self.grid.len());
+        let Matched { steps, results } = &mut self.groups.members[group].matched;
+        steps.resize(self.grid.len(), false);
+        let mut own_steps = if is_one_to_one { None } else { Some(results.entry(id.labels()).or_default()) };
+        if let Some(own_steps) = &mut own_steps {
+            own_steps.resize(self.grid.len(), false);
+        }
+        for step in 0..self.grid.len() {
+            let Some((many, one)) = pair(step) else { continue };
+            let (left, right) = if self.is_swapped { (one, many) } else { (many, one) };
+            let combined = evaluate(self.join, left, right, step, self.remarks);
+            if let Combined::Nothing = combined {
+                continue;
+            }
+            let had_match = std::mem::replace(&mut steps[step], true);
+            let is_taken = match &mut own_steps {
+                None => had_match,
+                Some(own_steps) => std::mem::replace(&mut own_steps[step], true),
+            };
+            if is_taken {
+                self.conflict = Some(self.conflict.map_or(step, |conflict| conflict.min(step)));
+                break;
+            }
+            write(self.join, combined, step, &mut row);
+        }
+        row.finish(id);
+    }
+
+    /// Matches a series of the "many" side with a value where the other side has none.
+    fn fill_one_side(&mut self, many: Row<'_>, group: usize, value: f64) {
+        let ones = self.groups.members[group].one.clone();
+        let one = self.one;
+        let has_one = |step: usize| ones.iter().any(|at| one.row(*at).has(step));
+        let id = self.result_identity(many.id, None);
+        self.match_pair(group, id, |step| {
+            let element = Element::at(many, step)?;
+            (!has_one(step)).then_some((element, Element::Float(value)))
+        });
+    }
+
+    /// Matches series of the "one" side with a value where they had no match.
+    fn fill_many_side(&mut self, value: f64) {
+        for group in 0..self.groups.members.len() {
+            let matched = self.groups.members[group].matched.clone();
+            for at in self.groups.members[group].one.clone() {
+                let one = self.one.row(at);
+                let many_id = Identity::new(self.labels.of(one.id));
+                let id = self.result_identity(&many_id, Some(one.id));
+                self.match_pair(group, id, |step| {
+                    let element = Element::at(one, step)?;
+                    (!matched.has(step)).then_some((Element::Float(value), element))
+                });
+            }
+        }
+    }
+
+    /// Who the result of two series is. `one` is `None` where a value stands for it.
+    fn result_identity(&self, many: &Identity, one: Option<&Identity>) -> Identity {
+        let matching = &self.join.matching;
+        let drops_name = changes_meaning(self.join.op) || (self.join.returns_bool && self.naming == Naming::Eager);
+        let changes_labels =
+            matching.cardinality == Cardinality::OneToOne && (matching.on || !matching.labels.is_empty());
+        if !changes_labels && matching.include.is_empty() {
+            let mut id = Identity::marked(many.labels(), self.join.returns_bool && self.naming == Naming::Delayed);
+            if drops_name {
+                id.drop_name(Naming::Eager);
+            }
+            return id;
+        }
+        let mut labels = LabelsBuilder::from(many.labels());
+        if drops_name {
+            METADATA_LABELS.iter().for_each(|name| {
+                labels.remove(name);
+            });
+        }
+        if matching.cardinality == Cardinality::OneToOne {
+            labels.retain(|name, _| matching.labels.iter().any(|label| label == name) == matching.on);
+        }
+        for name in &matching.include {
+            labels.set(name, one.map_or("", |one| one.value(name)));
+        }
+        Identity::marked(labels.build(), self.join.returns_bool && self.naming == Naming::Delayed)
+    }
+}
+
+impl Matched {
+    fn has(&self, step: usize) -> bool {
+        self.steps.get(step).copied().unwrap_or_default()
+    }
+}
+
+fn several_matches(cardinality: Cardinality) -> QueryError {
+    let why = if cardinality == Cardinality::OneToOne {
+        "many-to-one matching must be explicit (group_left/group_right)"
+    } else {
+        "grouping labels must ensure unique matches"
+    };
+    QueryError::Execution(format!("multiple matches for labels: {why}"))
+}
+
+/// Applies the operator, and keeps what is to be remarked.
+fn evaluate(join: &Join, left: Element<'_>, right: Element<'_>, step: usize, remarks: &mut LastRemarks) -> Combined {
+    let (combined, remark) = combine_elements(join.op, left, right);
+    if let Some(remark) = remark {
+        remarks.set(step, join.span, remark);
+    }
+    combined
+}
+
+fn write(join: &Join, combined: Combined, step: usize, row: &mut NewRow<'_>) {
+    if join.returns_bool {
+        row.set(step, combined.to_bool());
+        return;
+    }
+    match combined {
+        Combined::Float(value) => row.set(step, value),
+        Combined::Histogram(histogram) => row.push_histogram(step, histogram),
+        Combined::Filtered | Combined::Nothing => {}
+    }
+}
+
+/// The steps at which both series may have a float; none if they do not overlap.
+fn overlap(a: Row<'_>, b: Row<'_>) -> std::ops::Range<usize> {
+    let end = (a.first + a.floats.len()).min(b.first + b.floats.len());
+    let start = a.first.max(b.first);
+    if start < end { start..end } else { 0..0 }
+}
+
+/// The steps of a series, ascending.
+fn steps_in_order(row: Row<'_>) -> Vec<usize> {
+    let mut steps: Vec<usize> = row.present_steps().collect();
+    if !row.histograms.is_empty() {
+        steps.sort_unstable();
+    }
+    steps
+}
+
+/// The steps at which a vector is not empty.
+fn steps_of(table: &Table, grid: Grid) -> Vec<bool> {
+    let mut steps = vec![false; grid.len()];
+    table.rows().flat_map(|row| row.present_steps()).for_each(|step| steps[step] = true);
+    steps
+}

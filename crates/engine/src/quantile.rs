@@ -1,0 +1,46 @@
+//! Quantiles of floats.
+
+use std::cmp::Ordering;
+
+/// The `q`-quantile of values, between two of them in proportion: −Inf below 0, +Inf above 1, NaN if there are none.
+///
+/// NaN is smaller than everything. The values are put into some order.
+pub(crate) fn quantile_of(q: f64, values: &mut [f64]) -> f64 {
+    if values.is_empty() || q.is_nan() {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if q > 1.0 {
+        return f64::INFINITY;
+    }
+    let rank = q * (values.len() - 1) as f64;
+    let lower = rank.floor() as usize;
+    let weight = rank - rank.floor();
+    let (_, lower_value, above) = values.select_nth_unstable_by(lower, ascending);
+    let lower_value = *lower_value;
+    let upper_value = above.iter().copied().min_by(ascending).unwrap_or(lower_value);
+    lower_value * (1.0 - weight) + upper_value * weight
+}
+
+/// The order of values in which NaN comes first.
+fn ascending(a: &f64, b: &f64) -> Ordering {
+    a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_values() {
+        let of = |q, values: &[f64]| quantile_of(q, &mut values.to_vec());
+        let values = [3.0, 1.0, 4.0, 2.0];
+        assert_eq!([0.0, 0.5, 0.9, 1.0].map(|q| of(q, &values)), [1.0, 2.5, 3.7, 4.0]);
+        assert_eq!((of(-0.1, &values), of(1.1, &values)), (f64::NEG_INFINITY, f64::INFINITY));
+        assert!(of(0.5, &[]).is_nan() && of(f64::NAN, &values).is_nan());
+        assert!(of(0.0, &[1.0, f64::NAN]).is_nan());
+        assert_eq!(of(1.0, &[f64::NAN, 1.0, f64::NAN]), 1.0);
+    }
+}

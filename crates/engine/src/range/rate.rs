@@ -1,0 +1,154 @@
+//! `rate`, `increase` and `delta`.
+
+use series::Samples;
+
+use super::extrapolation::Sampled;
+use super::rate_histogram::histogram_rate;
+use super::start_time::{Began, is_overlap, is_reset};
+use super::window::{Outcome, Points, Window};
+use super::{RangeCall, RateKind, Remarks};
+use crate::annotation::Remark;
+
+/// The rate of a series over windows that move on.
+pub(super) struct Rate<'a> {
+    call: &'a RangeCall,
+    kind: RateKind,
+    range_seconds: f64,
+    /// The positions of the floats before which their counter started again.
+    resets: Vec<usize>,
+    /// How many of them are before the window.
+    passed: usize,
+    /// The positions of the floats whose counter began before the float before, though it is another one.
+    overlaps: Vec<usize>,
+}
+
+impl<'a> Rate<'a> {
+    pub(super) fn new(call: &'a RangeCall, kind: RateKind, samples: &Samples) -> Self {
+        let mut rate =
+            Self { call, kind, range_seconds: call.range_seconds(), resets: vec![], passed: 0, overlaps: vec![] };
+        if kind.is_counter() {
+            let fell = samples.floats.windows(2).enumerate().filter(|(_, pair)| pair[1] < pair[0]);
+            rate.resets.extend(fell.map(|(before, _)| before + 1));
+            if call.use_start_times && !samples.float_starts.is_empty() {
+                rate.look_at_start_times(samples);
+            }
+        }
+        rate
+    }
+
+    fn look_at_start_times(&mut self, samples: &Samples) {
+        let began = |at: usize| Began {
+            time: samples.float_times[at],
+            start: samples.float_starts.get(at).copied().unwrap_or_default(),
+        };
+        for at in 1..samples.floats.len() {
+            let (before, now) = (began(at - 1), began(at));
+            if is_reset(before, now) {
+                self.resets.push(at);
+            }
+            if is_overlap(before, now) {
+                self.overlaps.push(at);
+            }
+        }
+        self.resets.sort_unstable();
+        self.resets.dedup();
+    }
+
+    #[inline]
+    pub(super) fn of(&mut self, window: &Window<'_>, remarks: &mut Remarks<'_>) -> Outcome {
+        match (window.floats.is_empty(), window.histograms.is_empty()) {
+            (false, true) => self.of_floats(window, remarks).map_or(Outcome::Nothing, Outcome::Float),
+            (true, _) => self.of_histograms(window, remarks),
+            (false, false) => {
+                remarks.add(Remark::MixedFloatsHistograms);
+                Outcome::Nothing
+            }
+        }
+    }
+
+    #[inline]
+    fn of_floats(&mut self, window: &Window<'_>, remarks: &mut Remarks<'_>) -> Option<f64> {
+        let floats = window.floats;
+        let last = floats.len() - 1;
+        let first_value = floats.values[0];
+        let mut change = floats.values[last] - first_value;
+        if self.kind.is_counter() {
+            if !self.overlaps.is_empty() && contains(&self.overlaps, floats.first + 1, floats.first + last) {
+                remarks.add(Remark::OverlappingStart);
+            }
+            change = self.without_resets(change, &floats);
+        }
+        let sampled = sampled(window, floats.times);
+        let beginning =
+            if self.kind.is_counter() && self.call.use_start_times { sampled.beginning(floats.start(0)) } else { None };
+        if beginning.is_some() {
+            change += first_value;
+        } else if last == 0 {
+            return None;
+        }
+        let is_rising = self.kind.is_counter() && change > 0.0 && first_value >= 0.0;
+        let from_zero = is_rising.then(|| first_value / change);
+        Some(change * sampled.factor(self.kind, self.range_seconds, beginning, from_zero))
+    }
+
+    /// The change of a counter from the first to the last float, as if it had never started again.
+    #[inline]
+    fn without_resets(&mut self, mut change: f64, floats: &Points<'_, f64>) -> f64 {
+        if self.resets.is_empty() {
+            return change;
+        }
+        while self.resets.get(self.passed).is_some_and(|at| *at <= floats.first) {
+            self.passed += 1;
+        }
+        for at in &self.resets[self.passed..] {
+            let Some(before) = floats.values[..floats.len() - 1].get(at - floats.first - 1) else { break };
+            change += before;
+        }
+        change
+    }
+
+    fn of_histograms(&self, window: &Window<'_>, remarks: &mut Remarks<'_>) -> Outcome {
+        let histograms = window.histograms;
+        let mut change = None;
+        if histograms.len() > 1 {
+            let use_start_times = self.call.use_start_times;
+            change = histogram_rate(&histograms, self.kind.is_counter(), use_start_times, remarks);
+            if change.is_none() {
+                return Outcome::Nothing;
+            }
+        }
+        let sampled = sampled(window, histograms.times);
+        let first = &histograms.values[0];
+        let beginning = if self.kind.is_counter() && self.call.use_start_times {
+            sampled.beginning(histograms.start(0))
+        } else {
+            None
+        };
+        let mut change = match (change, beginning) {
+            (Some(mut change), Some(_)) => {
+                if !remarks.add_histogram(&mut change, first) {
+                    return Outcome::Nothing;
+                }
+                change
+            }
+            (Some(change), None) => change,
+            (None, Some(_)) => (**first).clone(),
+            (None, None) => return Outcome::Nothing,
+        };
+        let is_rising = self.kind.is_counter() && change.count > 0.0 && first.count >= 0.0;
+        let from_zero = is_rising.then(|| first.count / change.count);
+        change.multiply(sampled.factor(self.kind, self.range_seconds, beginning, from_zero));
+        Outcome::histogram(change)
+    }
+}
+
+fn sampled(window: &Window<'_>, times: &[i64]) -> Sampled {
+    let (first, last) = (times[0], times[times.len() - 1]);
+    Sampled { start: window.start, end: window.end, first, last, gaps: times.len() - 1 }
+}
+
+/// Whether an ascending list has something in an inclusive range.
+fn contains(list: &[usize], from: usize, to: usize) -> bool {
+    let at = list.partition_point(|at| *at < from);
+    list.get(at).is_some_and(|at| *at <= to)
+}

@@ -1,0 +1,166 @@
+//! From the samples of a series to its values at each step.
+
+mod instant;
+mod smoothed;
+
+use std::sync::Arc;
+
+use model::{CounterReset, Histogram};
+use promql::Span;
+use promql::ast::Extension;
+use series::{QueryError, Samples};
+
+use crate::grid::Grid;
+use crate::identity::{Identity, Naming};
+use crate::ledger::Record;
+use crate::range::RangeCall;
+use crate::scalar::Scalar;
+use crate::table::Table;
+
+/// Which time a selector looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reference {
+    /// So many ms before the step.
+    Offset(i64),
+    /// This time, at every step.
+    At(i64),
+}
+
+impl Reference {
+    pub(crate) fn time(self, step_time: i64) -> i64 {
+        match self {
+            Self::Offset(offset) => step_time.saturating_sub(offset),
+            Self::At(time) => time,
+        }
+    }
+}
+
+/// What is made of the samples of each series.
+#[derive(Clone, Debug)]
+pub(crate) enum Reader {
+    /// The newest sample.
+    Instant { reference: Reference, lookback: i64, what: Reading },
+    /// What lies between the samples around: `smoothed`.
+    Smoothed { reference: Reference, lookback: i64, span: Span },
+    /// What a function makes of the samples in a range.
+    Range(RangeCall),
+}
+
+/// What is read of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Value,
+    /// Its time, in seconds.
+    Time,
+    /// When its counter began, in seconds; 0 if that is not known.
+    StartTime,
+    /// Its time, in ms; histograms are refused.
+    InfoTime,
+}
+
+/// What reading needs to know of the query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadContext<'a> {
+    pub(crate) grid: Grid,
+    pub(crate) naming: Naming,
+    /// The arguments of a range function beside the range.
+    pub(crate) args: &'a [Scalar],
+}
+
+impl Reader {
+    /// The first and the last ms of the samples that are needed.
+    pub(crate) fn time_range(&self, grid: Grid) -> (i64, i64) {
+        let (reference, before, after) = match self {
+            Self::Instant { reference, lookback, .. } => (reference, *lookback, 0),
+            Self::Smoothed { reference, lookback, .. } => (reference, *lookback, *lookback),
+            Self::Range(call) => {
+                let before = call.lookback_if(call.extension.is_some());
+                let after = call.lookback_if(call.extension == Some(Extension::Smoothed));
+                (&call.reference, call.range.saturating_add(before), after)
+            }
+        };
+        let (first, last) = (reference.time(grid.start()), reference.time(grid.end()));
+        (first.saturating_sub(before).saturating_add(1), last.saturating_add(after))
+    }
+
+    /// Whether staleness markers bear on what is read. Elsewhere they are as if they were not there.
+    pub(crate) fn sees_staleness(&self) -> bool {
+        matches!(self, Self::Instant { .. })
+    }
+
+    /// Adds a series with its values to a table.
+    ///
+    /// # Errors
+    /// If the samples are none that the function can work with.
+    pub(crate) fn read(
+        &self,
+        id: Identity,
+        samples: &Samples,
+        context: ReadContext<'_>,
+        table: &mut Table,
+        record: &mut Record,
+    ) -> Result<(), QueryError> {
+        match self {
+            Self::Instant { reference, lookback, what } => {
+                instant::read(id, samples, (*reference, *lookback), *what, context, table)
+            }
+            Self::Smoothed { reference, lookback, span } => {
+                smoothed::read(id, samples, (*reference, *lookback), *span, context.grid, table, record);
+                Ok(())
+            }
+            Self::Range(call) => call.read(id, samples, context, true, table, record),
+        }
+    }
+}
+
+/// The first position from `at` on whose time is beyond `bound`.
+#[inline]
+pub(crate) fn advance(times: &[i64], mut at: usize, bound: i64) -> usize {
+    // Mostly it is near; but steps of hours pass many samples at once.
+    const NEAR: usize = 16;
+    let near = times.len().min(at + NEAR);
+    while at < near && times[at] <= bound {
+        at += 1;
+    }
+    if at == near { at + times[at..].partition_point(|time| *time <= bound) } else { at }
+}
+
+/// Removes staleness markers.
+pub(crate) fn remove_stale(samples: &mut Samples) {
+    if samples.floats.iter().any(|value| model::is_stale(*value)) {
+        let keep: Vec<bool> = samples.floats.iter().map(|value| !model::is_stale(*value)).collect();
+        retain(&mut samples.floats, &keep);
+        retain(&mut samples.float_times, &keep);
+        retain(&mut samples.float_starts, &keep);
+    }
+    if samples.histograms.iter().any(|histogram| histogram.is_stale()) {
+        let keep: Vec<bool> = samples.histograms.iter().map(|histogram| !histogram.is_stale()).collect();
+        retain(&mut samples.histograms, &keep);
+        retain(&mut samples.histogram_times, &keep);
+        retain(&mut samples.histogram_starts, &keep);
+    }
+}
+
+fn retain<T>(column: &mut Vec<T>, keep: &[bool]) {
+    let mut keep = keep.iter();
+    column.retain(|_| keep.next().copied().unwrap_or(true));
+}
+
+/// The samples with histograms that have counts and sums only. Since without buckets nobody can tell any more whether a
+/// counter started again, they say so.
+pub(crate) fn statistics_of(samples: &Samples) -> Samples {
+    let mut last: Option<&Histogram> = None;
+    let reduced = samples.histograms.iter().map(|histogram| {
+        let mut counter_reset = histogram.counter_reset;
+        if !histogram.is_stale() {
+            if let (CounterReset::Unknown, Some(last)) = (counter_reset, last) {
+                let is_reset = histogram.is_reset_after(last);
+                counter_reset = if is_reset { CounterReset::Reset } else { CounterReset::NotReset };
+            }
+            last = Some(histogram);
+        }
+        let Histogram { schema, count, sum, .. } = **histogram;
+        Arc::new(Histogram { schema, counter_reset, count, sum, ..Histogram::default() })
+    });
+    Samples { histograms: reduced.collect(), ..samples.clone() }
+}

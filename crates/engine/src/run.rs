@@ -1,0 +1,221 @@
+//! Carrying out a plan.
+
+mod finish;
+mod outputs;
+mod raw;
+mod scan;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, try_join_all};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use series::{Budget, QueryError, Queryable, Select, Series, SeriesStream};
+use stdx::CpuPool;
+
+use crate::ledger::Ledger;
+use crate::plan::{Plan, RawSamples, Root, Selection, Source};
+use crate::result::MatrixSeries;
+use crate::scalar::StageId;
+use crate::sink::Output;
+use crate::table::Table;
+use crate::tally::Reads;
+use crate::watch::Watch;
+use outputs::Outputs;
+use stage::{Done, ReadyStage};
+
+pub(crate) use finish::into_answer;
+
+/// A plan being carried out.
+pub(crate) struct Run {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) storage: Arc<dyn Queryable>,
+    pub(crate) pool: CpuPool,
+    pub(crate) watch: Watch,
+    pub(crate) budget: Budget,
+    pub(crate) max_samples: u64,
+}
+
+/// What the plan's root is.
+pub(crate) enum RootOutput {
+    Table(Table),
+    Scalar(Vec<f64>),
+    String(String),
+    Samples(Vec<MatrixSeries>),
+}
+
+/// What carrying out a plan came to.
+pub(crate) struct Carried {
+    pub(crate) output: RootOutput,
+    pub(crate) ledger: Ledger,
+    /// What was read outside of all stages.
+    pub(crate) raw_reads: Option<Reads>,
+}
+
+/// The series of a selection.
+enum Selected {
+    /// For one pass.
+    Stream(SeriesStream),
+    /// For several.
+    Kept(Arc<Vec<Vec<Series>>>),
+}
+
+impl Run {
+    /// Carries out all stages, each as soon as those that it needs are done.
+    ///
+    /// # Errors
+    /// If storage fails, a limit is reached, or the evaluation makes no sense.
+    pub(crate) async fn carry_out(&self) -> Result<Carried, QueryError> {
+        self.check_steps()?;
+        let mut ledger = Ledger::new(&self.plan);
+        let selects = self.plan.selections.iter().map(|selection| self.select(selection));
+        let streams = try_join_all(selects).await?;
+        if let Root::Samples(raw) = &self.plan.root {
+            return self.carry_out_raw(raw, streams, ledger).await;
+        }
+        let mut selected = self.keep_shared(streams).await?;
+        let mut outputs = Outputs::new(self.plan.stages.len());
+        let mut waiting: Vec<StageId> = (0..self.plan.stages.len()).collect();
+        while !waiting.is_empty() {
+            let is_ready = |stage: &StageId| self.plan.stages[*stage].needs.iter().all(|need| outputs.has(*need));
+            let (ready, rest): (Vec<StageId>, Vec<StageId>) = waiting.into_iter().partition(is_ready);
+            waiting = rest;
+            for done in self.carry_out_stages(&ready, &mut outputs, &mut selected).await? {
+                ledger.absorb(done.records);
+                outputs.set(done.stage, done.output, done.charge);
+            }
+        }
+        let output = self.root_output(&mut outputs);
+        Ok(Carried { output, ledger, raw_reads: None })
+    }
+
+    fn root_output(&self, outputs: &mut Outputs) -> RootOutput {
+        match &self.plan.root {
+            Root::Vector(stage) | Root::Subquery(stage, _) => RootOutput::Table(outputs.take_table(*stage)),
+            Root::String(text) => RootOutput::String(text.clone()),
+            Root::Scalar(scalar) => {
+                let grid = self.plan.scopes[0].grid;
+                let values = scalar.evaluate(grid, &|stage| outputs.scalar(stage));
+                RootOutput::Scalar(values.values(grid.len()).collect())
+            }
+            Root::Samples(_) => RootOutput::Samples(Vec::new()),
+        }
+    }
+
+    async fn carry_out_raw(
+        &self,
+        raw: &RawSamples,
+        streams: Vec<SeriesStream>,
+        ledger: Ledger,
+    ) -> Result<Carried, QueryError> {
+        let Some(stream) = streams.into_iter().nth(raw.selection) else {
+            return Err(QueryError::Execution("a range selector was not selected".to_owned()));
+        };
+        let (series, reads) = self.raw_samples(raw, stream).await?;
+        Ok(Carried { output: RootOutput::Samples(series), ledger, raw_reads: Some(reads) })
+    }
+
+    /// Carries out stages that need nothing any more, those over the same series together.
+    async fn carry_out_stages(
+        &self,
+        ready: &[StageId],
+        outputs: &mut Outputs,
+        selected: &mut [Selected],
+    ) -> Result<Vec<Done>, QueryError> {
+        let mut work: Vec<BoxFuture<'_, Result<Vec<Done>, QueryError>>> = Vec::new();
+        let mut scans: BTreeMap<usize, Vec<ReadyStage>> = BTreeMap::new();
+        for id in ready {
+            let stage = ReadyStage::new(&self.plan, *id, outputs, &self.budget)?;
+            match &self.plan.stages[*id].source {
+                Source::Select { selection, .. } => scans.entry(*selection).or_default().push(stage),
+                Source::Subquery { stage: from, .. } | Source::Stage(from) => {
+                    work.push(self.compute(stage, outputs.take_table(*from), None).boxed());
+                }
+                Source::Join { left, right, .. } => {
+                    let (left, right) = (outputs.take_table(*left), outputs.take_table(*right));
+                    work.push(self.compute(stage, left, Some(right)).boxed());
+                }
+                Source::Vector(_) => work.push(self.compute(stage, Table::new(), None).boxed()),
+                Source::Info { base, info } => {
+                    work.push(self.compute_info(stage, outputs.take_table(*base), info.clone()).boxed());
+                }
+            }
+        }
+        for (selection, stages) in scans {
+            let stream = match &mut selected[selection] {
+                Selected::Stream(stream) => std::mem::replace(stream, stream::empty().boxed()),
+                Selected::Kept(batches) => {
+                    let batches = batches.clone();
+                    stream::iter((0..batches.len()).map(move |at| Ok(batches[at].clone()))).boxed()
+                }
+            };
+            work.push(self.scan(selection, stages, stream).boxed());
+        }
+        Ok(try_join_all(work).await?.into_iter().flatten().collect())
+    }
+
+    /// Computes a stage from tables.
+    async fn compute(&self, stage: ReadyStage, first: Table, second: Option<Table>) -> Result<Vec<Done>, QueryError> {
+        let mut folding = stage.start_folding(&self.budget, self.max_samples)?;
+        let watch = self.watch.clone();
+        let done = self.pool.run(move || {
+            watch.check()?;
+            let piece = stage.piece_of_tables(first, second, &watch)?;
+            folding.fold(piece)?;
+            folding.finish()
+        });
+        Ok(vec![done.await?])
+    }
+
+    /// Asks storage a question.
+    async fn select(&self, selection: &Selection) -> Result<SeriesStream, QueryError> {
+        let Selection { matchers, range, hints, .. } = selection.clone();
+        self.storage.select(Select { matchers, range, hints }, &self.budget).await
+    }
+
+    /// Keeps the series of selections that several stages use at different times.
+    async fn keep_shared(&self, streams: Vec<SeriesStream>) -> Result<Vec<Selected>, QueryError> {
+        let levels = self.levels();
+        let mut selected = Vec::with_capacity(streams.len());
+        for (selection, stream) in streams.into_iter().enumerate() {
+            let users = self.plan.stages.iter().enumerate().filter(|(_, stage)| match stage.source {
+                Source::Select { selection: used, .. } => used == selection,
+                _ => false,
+            });
+            let mut used_at = users.map(|(id, _)| levels[id]);
+            let first = used_at.next();
+            if used_at.any(|level| Some(level) != first) {
+                selected.push(Selected::Kept(Arc::new(stream.try_collect().await?)));
+            } else {
+                selected.push(Selected::Stream(stream));
+            }
+        }
+        Ok(selected)
+    }
+
+    /// How many rounds of stages come before each stage.
+    fn levels(&self) -> Vec<usize> {
+        let mut levels: Vec<usize> = Vec::with_capacity(self.plan.stages.len());
+        for stage in &self.plan.stages {
+            let level = stage.needs.iter().map(|need| levels[*need] + 1).max().unwrap_or(0);
+            levels.push(level);
+        }
+        levels
+    }
+
+    /// # Errors
+    /// If a vector would have more steps than a query may have samples.
+    fn check_steps(&self) -> Result<(), QueryError> {
+        let most = self.plan.scopes.iter().map(|scope| scope.grid.len()).max().unwrap_or(0);
+        if most as u64 > self.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+    }
+}
+
+/// The table that an output is; none for scalars.
+fn table_of(output: Output) -> Table {
+    match output {
+        Output::Table(table) => table,
+        Output::Scalar(_) => Table::new(),
+    }
+}

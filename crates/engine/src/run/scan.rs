@@ -1,0 +1,156 @@
+//! Reading series of storage, for all stages that want them.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use model::TimeRange;
+use series::{QueryError, Samples, Series, SeriesStream};
+
+use super::Run;
+use super::stage::{Done, Folding, Piece, ReadyStage};
+use crate::identity::Identity;
+use crate::info::Info;
+use crate::ledger::Record;
+use crate::plan::Selection;
+use crate::read::{ReadContext, remove_stale, statistics_of};
+use crate::table::Table;
+use crate::watch::Watch;
+
+/// How many series are worked on at a time: some milliseconds of work.
+const PIECE_SERIES: usize = 256;
+/// How many pieces may be worked on at once, or wait to be taken in.
+const PIECES_AHEAD: usize = 8;
+
+/// Stages over the same series.
+struct Scan {
+    stages: Vec<ReadyStage>,
+    range: TimeRange,
+    watch: Watch,
+}
+
+impl Run {
+    /// Reads each series once for all stages. Pieces are worked on at the same time, but taken in in their order, so that
+    /// results do not depend on how many threads there are.
+    pub(super) async fn scan(
+        &self,
+        selection: usize,
+        stages: Vec<ReadyStage>,
+        series: SeriesStream,
+    ) -> Result<Vec<Done>, QueryError> {
+        let mut foldings: Vec<Folding> = Vec::with_capacity(stages.len());
+        for stage in &stages {
+            foldings.push(stage.start_folding(&self.budget, self.max_samples)?);
+        }
+        let range = self.plan.selections[selection].range;
+        let scan = Arc::new(Scan { stages, range, watch: self.watch.clone() });
+        let pieces = series.map_ok(|batch| stream::iter(split(batch).into_iter().map(Ok))).try_flatten();
+        let mut evaluated = pieces
+            .map(|piece: Result<Vec<Series>, QueryError>| {
+                let scan = scan.clone();
+                async move {
+                    let piece = piece?;
+                    self.pool.run(move || scan.evaluate(&piece)).await
+                }
+            })
+            .buffered(PIECES_AHEAD);
+        while let Some(pieces) = evaluated.next().await {
+            let pieces = pieces?;
+            foldings = self.pool.run(move || fold(foldings, pieces)).await?;
+        }
+        self.pool.run(move || foldings.into_iter().map(Folding::finish).collect()).await
+    }
+
+    /// Computes a stage that adds labels of info metrics, which can be selected only now.
+    pub(super) async fn compute_info(
+        &self,
+        stage: ReadyStage,
+        base: Table,
+        info: Arc<Info>,
+    ) -> Result<Vec<Done>, QueryError> {
+        let grid = self.plan.stages[stage.id].grid;
+        let mut table = Table::new();
+        for selection in info.selections(&base, grid) {
+            let mut series = self.select(&selection).await?;
+            while let Some(batch) = series.try_next().await? {
+                self.read_info(&info, &selection, &batch, grid, &mut table)?;
+            }
+        }
+        self.compute(stage, base, Some(table)).await
+    }
+
+    fn read_info(
+        &self,
+        info: &Info,
+        selection: &Selection,
+        batch: &[Series],
+        grid: crate::grid::Grid,
+        table: &mut Table,
+    ) -> Result<(), QueryError> {
+        let mut samples = Samples::new();
+        let mut record = Record::default();
+        let context = ReadContext { grid, naming: self.plan.naming, args: &[] };
+        for series in batch {
+            self.watch.check()?;
+            series.read(selection.range, &mut samples)?;
+            let id = Identity::new(series.labels.clone());
+            info.reader().read(id, &samples, context, table, &mut record)?;
+        }
+        Ok(())
+    }
+}
+
+impl Scan {
+    /// What each stage makes of these series.
+    fn evaluate(&self, piece: &[Series]) -> Result<Vec<Piece>, QueryError> {
+        let mut pieces: Vec<Piece> = self.stages.iter().map(ReadyStage::start_piece).collect();
+        let mut samples = Samples::new();
+        for series in piece {
+            self.watch.check()?;
+            series.read(self.range, &mut samples)?;
+            if samples.is_empty() {
+                continue;
+            }
+            for sees_staleness in [true, false] {
+                if !sees_staleness {
+                    remove_stale(&mut samples);
+                }
+                for (stage, piece) in self.stages.iter().zip(&mut pieces) {
+                    if stage.sees_staleness() != sees_staleness {
+                        continue;
+                    }
+                    let id = Identity::new(series.labels.clone());
+                    if stage.only_statistics() && !samples.histograms.is_empty() {
+                        stage.read(id, &statistics_of(&samples), piece)?;
+                    } else {
+                        stage.read(id, &samples, piece)?;
+                    }
+                }
+            }
+        }
+        for (stage, piece) in self.stages.iter().zip(&mut pieces) {
+            self.watch.check()?;
+            stage.operate(piece);
+        }
+        Ok(pieces)
+    }
+}
+
+fn fold(mut foldings: Vec<Folding>, pieces: Vec<Piece>) -> Result<Vec<Folding>, QueryError> {
+    for (folding, piece) in foldings.iter_mut().zip(pieces) {
+        folding.fold(piece)?;
+    }
+    Ok(foldings)
+}
+
+/// Splits a batch into pieces.
+fn split(mut batch: Vec<Series>) -> Vec<Vec<Series>> {
+    let mut pieces = Vec::with_capacity(batch.len().div_ceil(PIECE_SERIES));
+    while batch.len() > PIECE_SERIES {
+        let rest = batch.split_off(PIECE_SERIES);
+        pieces.push(std::mem::replace(&mut batch, rest));
+    }
+    if !batch.is_empty() {
+        pieces.push(batch);
+    }
+    pieces
+}

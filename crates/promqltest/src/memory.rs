@@ -1,0 +1,207 @@
+//! A backend in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Engine, EngineOptions, Features, QueryRequest};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use model::{CounterReset, Histogram, Labels, Matcher, Sample, TimeRange, Value};
+use promql::ParseOptions;
+use series::{Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
+use stdx::{Clock, CpuPool};
+
+use crate::{Answer, Backend, LoadedSeries};
+
+/// Series in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStorage {
+    series: BTreeMap<Labels, Stored>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    chunks: Vec<Arc<Samples>>,
+    /// The last histogram, unless a float follows it.
+    last_histogram: Option<Arc<Histogram>>,
+}
+
+/// The engine over series in memory.
+#[derive(Debug)]
+pub struct MemoryBackend {
+    engine: Engine,
+    storage: Arc<MemoryStorage>,
+}
+
+/// The settings that the scripts of Prometheus assume.
+pub fn settings() -> EngineOptions {
+    EngineOptions {
+        lookback: Duration::from_secs(5 * 60),
+        max_samples: 10_000,
+        timeout: Duration::from_secs(100),
+        subquery_step: Duration::from_secs(60),
+        features: Features {
+            parse: ParseOptions::ALL,
+            delayed_name_removal: true,
+            start_timestamps: true,
+            type_and_unit_labels: false,
+        },
+    }
+}
+
+impl MemoryStorage {
+    /// Adds samples to those that a series has, which must be earlier.
+    ///
+    /// Histograms learn whether their counter started again, as they do in Prometheus' chunks.
+    pub fn add(&mut self, labels: Labels, samples: Samples) {
+        let stored = self.series.entry(labels).or_default();
+        let mut observed = Samples::new();
+        for (sample, start) in with_starts(&samples) {
+            let value = match sample.value {
+                Value::Float(value) => {
+                    stored.last_histogram = None;
+                    Value::Float(value)
+                }
+                Value::Histogram(histogram) => {
+                    let counter_reset = observed_reset(stored.last_histogram.as_deref(), &histogram);
+                    let histogram = Arc::new(Histogram { counter_reset, ..(*histogram).clone() });
+                    stored.last_histogram = Some(histogram.clone());
+                    Value::Histogram(histogram)
+                }
+            };
+            observed.push(&Sample { value, ..sample }, start);
+        }
+        stored.chunks.push(Arc::new(observed));
+    }
+
+    fn matching(&self, matchers: &[Matcher]) -> impl Iterator<Item = (&Labels, &Stored)> {
+        self.series
+            .iter()
+            .filter(|(labels, _)| matchers.iter().all(|matcher| matcher.matches(labels.value(matcher.name()))))
+    }
+}
+
+impl Queryable for MemoryStorage {
+    fn select(&self, select: Select, _budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
+        const BATCH: usize = 1024;
+        let series = self.matching(&select.matchers).filter_map(|(labels, stored)| {
+            let chunks = stored.chunks.iter().filter(|chunk| has_samples(chunk, select.range));
+            let chunks: Vec<Chunk> = chunks.cloned().map(Chunk::Samples).collect();
+            (!chunks.is_empty()).then(|| Series { labels: labels.clone(), chunks })
+        });
+        let all: Vec<Series> = series.collect();
+        let batches: Vec<Result<Vec<Series>, QueryError>> = all.chunks(BATCH).map(|batch| Ok(batch.to_vec())).collect();
+        async move { Ok(stream::iter(batches).boxed()) }.boxed()
+    }
+
+    fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        let names = self.matching(&query.matchers).flat_map(|(labels, _)| labels.iter().map(|(name, _)| name));
+        let texts = texts(names, query.limit);
+        async move { Ok(texts) }.boxed()
+    }
+
+    fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        let values = self.matching(&query.matchers).filter_map(|(labels, _)| labels.get(name));
+        let texts = texts(values, query.limit);
+        async move { Ok(texts) }.boxed()
+    }
+}
+
+fn has_samples(samples: &Samples, range: TimeRange) -> bool {
+    [&samples.float_times, &samples.histogram_times].into_iter().any(|times| {
+        let next = times.get(times.partition_point(|time| *time < range.start().as_ms()));
+        next.is_some_and(|time| *time < range.end().as_ms())
+    })
+}
+
+/// The samples in order of time, each with the time its counter began.
+fn with_starts(samples: &Samples) -> impl Iterator<Item = (Sample, i64)> {
+    let (mut floats, mut histograms) = (samples.float_starts.iter(), samples.histogram_starts.iter());
+    samples.iter().map(move |sample| {
+        let start = match sample.value {
+            Value::Float(_) => floats.next(),
+            Value::Histogram(_) => histograms.next(),
+        };
+        (sample, start.copied().unwrap_or_default())
+    })
+}
+
+/// What a histogram tells about a reset once it is stored behind another one: that there was none, if both fit into one
+/// chunk, which says so; else nothing, since chunks know nothing of each other.
+fn observed_reset(previous: Option<&Histogram>, histogram: &Histogram) -> CounterReset {
+    match histogram.counter_reset {
+        CounterReset::Gauge => return CounterReset::Gauge,
+        CounterReset::Reset => return CounterReset::Unknown,
+        CounterReset::Unknown | CounterReset::NotReset => {}
+    }
+    let fits = previous.is_some_and(|previous| {
+        let unmarked = Histogram { counter_reset: CounterReset::Unknown, ..histogram.clone() };
+        let has_same_layout = histogram.schema == previous.schema
+            && histogram.zero_threshold == previous.zero_threshold
+            && histogram.custom_values == previous.custom_values;
+        previous.counter_reset != CounterReset::Gauge
+            && (histogram.is_stale() || (!previous.is_stale() && has_same_layout && !unmarked.is_reset_after(previous)))
+    });
+    if fits { CounterReset::NotReset } else { CounterReset::Unknown }
+}
+
+fn texts<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> Texts {
+    let mut texts: Vec<String> = texts.map(str::to_owned).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let truncated = limit > 0 && texts.len() > limit;
+    if truncated {
+        texts.truncate(limit);
+    }
+    Texts { texts, truncated }
+}
+
+impl MemoryBackend {
+    /// An empty backend with these settings.
+    pub fn new(options: EngineOptions) -> Self {
+        let engine = Engine::new(options, Clock::system(), CpuPool::inline());
+        Self { engine, storage: Arc::default() }
+    }
+
+    async fn ask(&self, request: QueryRequest) -> Result<Answer, String> {
+        let query = self.engine.prepare(request).map_err(|error| error.to_string())?;
+        let result = self.engine.run(query, self.storage.clone()).await.map_err(|error| error.to_string())?;
+        Ok(Answer { value: result.value, annotations: result.annotations })
+    }
+}
+
+impl Default for MemoryBackend {
+    fn default() -> Self {
+        Self::new(settings())
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn clear(&mut self) -> BoxFuture<'_, Result<(), String>> {
+        self.storage = Arc::default();
+        async { Ok(()) }.boxed()
+    }
+
+    fn load(&mut self, series: Vec<LoadedSeries>) -> BoxFuture<'_, Result<(), String>> {
+        let storage = Arc::make_mut(&mut self.storage);
+        for LoadedSeries { labels, samples } in series {
+            storage.add(labels, samples);
+        }
+        async { Ok(()) }.boxed()
+    }
+
+    fn instant<'a>(&'a self, query: &'a str, at_ms: i64) -> BoxFuture<'a, Result<Answer, String>> {
+        self.ask(QueryRequest::instant(query, at_ms)).boxed()
+    }
+
+    fn range<'a>(
+        &'a self,
+        query: &'a str,
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+    ) -> BoxFuture<'a, Result<Answer, String>> {
+        self.ask(QueryRequest::range(query, start_ms, end_ms, step_ms)).boxed()
+    }
+}
