@@ -81,3 +81,8 @@ pub(crate) enum Damage {
     #[error("{0}")]
     Structure(&'static str),
 }
+
+/// Damage if `holds` is not true.
+pub(crate) fn ensure(holds: bool, otherwise: &'static str) -> Result<(), Damage> {
+    if holds { Ok(()) } else { Err(Damage::Structure(otherwise)) }
+}

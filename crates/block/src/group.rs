@@ -22,12 +22,14 @@
 
 mod builder;
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use chunk::wire::Reader;
 use model::{Labels, METRIC_NAME, Matcher};
 
 use crate::column::Column;
-use crate::error::Damage;
+use crate::error::{Damage, ensure};
 use crate::texts::Texts;
 
 pub(crate) use builder::GroupBuilder;
@@ -44,13 +46,22 @@ const WHAT: &str = "index page";
 pub(crate) struct Group {
     texts: Texts,
     labels: Vec<LabelColumn>,
-    counts: Column,
+    // Where the chunks of each series end in the list of all chunks.
+    chunk_ends: Box<[u32]>,
+    // Where each chunk ends in the data.
+    data_ends: Box<[u32]>,
     times: Column,
-    lengths: Column,
     late: Column,
     early: Column,
-    held: Column,
-    sums: Column,
+    data_pages: Box<[DataPage]>,
+}
+
+/// A data page of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DataPage {
+    /// Its bytes in the data of the group.
+    pub(crate) range: Range<u64>,
+    pub(crate) checksum: u64,
 }
 
 /// The values of one label.
@@ -65,13 +76,12 @@ struct LabelColumn {
 }
 
 /// A chunk of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkEntry {
     /// Its column of timestamps. Not checked.
     pub(crate) times: u64,
-    /// Where it begins in the data of the group, and how long it is.
-    pub(crate) start: u64,
-    pub(crate) length: u64,
+    /// Its bytes in the data of the group.
+    pub(crate) range: Range<u64>,
     /// From its first timestamp to its first sample, from its last sample to its last timestamp, in ms. Not checked.
     pub(crate) late: u64,
     pub(crate) early: u64,
@@ -98,25 +108,24 @@ impl Group {
         let texts = Texts::take(page, &mut reader, text_count)?;
         let mut column = |count| Column::take(page, &mut reader, count);
         let ids = |(name, first_value, values)| Ok(LabelColumn { name, first_value, values, ids: column(series)? });
-        let group = Self {
-            texts,
-            labels: labels.into_iter().map(ids).collect::<Result<_, Damage>>()?,
-            counts: column(series)?,
-            times: column(chunks)?,
-            lengths: column(chunks)?,
-            late: column(chunks)?,
-            early: column(chunks)?,
-            held: column(pages)?,
-            sums: column(pages)?,
-        };
+        let labels = labels.into_iter().map(ids).collect::<Result<_, Damage>>()?;
+        let [counts, times, lengths] = [column(series)?, column(chunks)?, column(chunks)?];
+        let [late, early] = [column(chunks)?, column(chunks)?];
+        let [held_chunks, sums] = [column(pages)?, column(pages)?];
         reader.end()?;
-        group.check(held, data_bytes)?;
+        ensure(series as u64 == held, "it has other series than the footer says")?;
+        ensure(lengths.iter().all(|length| length > 0), "it lists a chunk without bytes")?;
+        let data_ends = ends(&lengths, data_bytes, "its chunks are longer or shorter than its data")?;
+        let chunk_ends = ends(&counts, chunks as u64, "its series have other chunks than it lists")?;
+        let page_ends = ends(&held_chunks, chunks as u64, "its data pages have other chunks than it lists")?;
+        let data_pages = data_pages(&page_ends, &data_ends, &sums);
+        let group = Self { texts, labels, chunk_ends, data_ends, times, late, early, data_pages };
+        group.check_labels()?;
         Ok(group)
     }
 
-    /// Says whether what the rest of this file relies on is true.
-    fn check(&self, held: u64, data_bytes: u64) -> Result<(), Damage> {
-        let ensure = |holds: bool, otherwise| if holds { Ok(()) } else { Err(Damage::Structure(otherwise)) };
+    /// Says whether the labels are what the rest of this file relies on.
+    fn check_labels(&self) -> Result<(), Damage> {
         let names = self.labels.iter().map(|label| self.texts.get(label.name));
         ensure(names.is_sorted_by(|a, b| a < b), "its label names do not ascend")?;
         for label in &self.labels {
@@ -124,22 +133,17 @@ impl Group {
             let values = label.first_value..label.first_value + label.values;
             ensure(values.into_iter().all(|value| !self.texts.get(value).is_empty()), "it lists an empty label value")?;
         }
-        let chunks = Some(self.lengths.len() as u64);
-        ensure(self.counts.len() as u64 == held, "it has other series than the footer says")?;
-        ensure(self.lengths.iter().all(|length| length > 0), "it lists a chunk without bytes")?;
-        ensure(self.counts.sum() == chunks, "its series have other chunks than it lists")?;
-        ensure(self.held.sum() == chunks, "its data pages have other chunks than it lists")?;
-        ensure(self.lengths.sum() == Some(data_bytes), "its chunks are longer or shorter than its data")
+        Ok(())
     }
 
     /// How many series there are.
     pub(crate) fn len(&self) -> usize {
-        self.counts.len()
+        self.chunk_ends.len()
     }
 
     /// How many chunks there are.
     pub(crate) fn chunk_count(&self) -> usize {
-        self.lengths.len()
+        self.data_ends.len()
     }
 
     /// The labels of a series.
@@ -199,42 +203,27 @@ impl Group {
         })
     }
 
-    /// Goes over the chunks of these series, which must ascend: `visit` gets the place of the series in the list.
-    pub(crate) fn visit_chunks<E>(
-        &self,
-        series: &[usize],
-        mut visit: impl FnMut(usize, ChunkEntry) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut wanted = series.iter().copied().enumerate().peekable();
-        let (mut chunk, mut start) = (0, 0);
-        for (at, count) in self.counts.iter().enumerate() {
-            let Some((place, next)) = wanted.peek().copied() else { break };
-            for chunk in chunk..chunk + count as usize {
-                let length = self.lengths.get(chunk);
-                if next == at {
-                    let [times, late, early] = [&self.times, &self.late, &self.early].map(|column| column.get(chunk));
-                    visit(place, ChunkEntry { times, start, length, late, early })?;
-                }
-                start += length;
+    /// The chunks of a series, in the order in which they win over each other.
+    pub(crate) fn chunks(&self, series: usize) -> impl Iterator<Item = ChunkEntry> {
+        place(&self.chunk_ends, series).map(|chunk| {
+            let data = place(&self.data_ends, chunk);
+            ChunkEntry {
+                times: self.times.get(chunk),
+                range: data.start as u64..data.end as u64,
+                late: self.late.get(chunk),
+                early: self.early.get(chunk),
             }
-            chunk += count as usize;
-            if next == at {
-                wanted.next();
-            }
-        }
-        Ok(())
+        })
     }
 
-    /// Where the data pages begin and end in the data of the group, and their checksums.
-    pub(crate) fn data_pages(&self) -> Vec<(std::ops::Range<u64>, u64)> {
-        let mut lengths = self.lengths.iter();
-        let mut end = 0;
-        let pages = self.held.iter().zip(self.sums.iter()).map(|(chunks, checksum)| {
-            let start = end;
-            end += lengths.by_ref().take(chunks as usize).sum::<u64>();
-            (start..end, checksum)
-        });
-        pages.collect()
+    /// The data pages, in order. Each chunk is within one.
+    pub(crate) fn data_pages(&self) -> &[DataPage] {
+        &self.data_pages
+    }
+
+    /// The place of the data page that a chunk is in.
+    pub(crate) fn page_of(&self, chunk: &ChunkEntry) -> usize {
+        self.data_pages.partition_point(|page| page.range.end <= chunk.range.start)
     }
 
     fn label(&self, name: &str) -> Option<&LabelColumn> {
@@ -244,6 +233,38 @@ impl Group {
 
     /// About how many bytes it takes in memory beside those of its page.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.texts.size_bytes() + self.labels.len() * size_of::<LabelColumn>()
+        self.texts.size_bytes()
+            + self.labels.len() * size_of::<LabelColumn>()
+            + (self.chunk_ends.len() + self.data_ends.len()) * size_of::<u32>()
+            + self.data_pages.len() * size_of::<DataPage>()
     }
+}
+
+/// Where each of the things of these lengths ends. Together they must be `total` long.
+fn ends(lengths: &Column, total: u64, otherwise: &'static str) -> Result<Box<[u32]>, Damage> {
+    ensure(lengths.sum() == Some(total) && u32::try_from(total).is_ok(), otherwise)?;
+    let mut end = 0;
+    let ends = lengths.iter().map(|length| {
+        end += length as u32;
+        end
+    });
+    Ok(ends.collect())
+}
+
+/// From the end of the one before to the end of the one at `at`.
+fn place(ends: &[u32], at: usize) -> Range<usize> {
+    let start = at.checked_sub(1).map_or(0, |before| ends[before]);
+    start as usize..ends[at] as usize
+}
+
+/// The pages whose chunks end there.
+fn data_pages(page_ends: &[u32], data_ends: &[u32], sums: &Column) -> Box<[DataPage]> {
+    let data_end = |chunk: u32| chunk.checked_sub(1).map_or(0, |last| u64::from(data_ends[last as usize]));
+    let mut start = 0;
+    let pages = page_ends.iter().zip(sums.iter()).map(|(end, checksum)| {
+        let range = start..data_end(*end);
+        start = range.end;
+        DataPage { range, checksum }
+    });
+    pages.collect()
 }

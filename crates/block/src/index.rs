@@ -9,6 +9,7 @@ use series::QueryError;
 use crate::ByteRanges;
 use crate::error::Damage;
 use crate::footer::{Footer, GroupEntry, PageEntry};
+use crate::give_way::give_way;
 use crate::group::Group;
 use crate::page::{Page, PageName};
 use crate::pages::Pages;
@@ -83,6 +84,7 @@ impl Index {
             let group = raw.and_then(|raw| Group::decode(&raw, entry.index.held, entry.data_bytes));
             let group = group.map_err(|damage| self.corrupt_index(at, &damage))?;
             let _ = self.groups[at].set(group);
+            give_way().await;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use series::{LabelQuery, QueryError, Texts};
 
 use crate::error::Damage;
 use crate::footer::PageEntry;
+use crate::give_way::give_way;
 use crate::group::Group;
 use crate::index::Index;
 use crate::page::{Page, PageName};
@@ -81,6 +82,7 @@ async fn for_each_match(
     index.load_groups(&candidates).await?;
     for group in candidates.into_iter().map(|at| index.group(at)) {
         visit(group, &group.select(&query.matchers));
+        give_way().await;
     }
     Ok(())
 }

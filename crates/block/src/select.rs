@@ -12,8 +12,11 @@ use model::{TimeRange, Timestamp};
 use series::{Budget, Charge, Chunk, QueryError, Select, Series, SeriesStream, Times};
 
 use crate::error::Damage;
+use crate::give_way::give_way;
+use crate::group::{ChunkEntry, DataPage};
 use crate::index::Index;
 use crate::page::{Page, PageName};
+use crate::times::Directory;
 
 /// A batch is full once it has so many series, or bytes of data pages: enough that the time to the first byte does not
 /// matter, few enough to hold some at once.
@@ -32,13 +35,16 @@ pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) ->
     }
     index.load_all_of(&groups).await?;
     let mut plan = Plan::default();
+    let what = what(&select);
+    let mut charge = budget.charge(0, || what.to_string())?;
     for group in groups {
+        let before = plan.size_bytes();
         plan.add_group(&index, group, &select)?;
+        charge.grow(plan.size_bytes() - before, || what.to_string())?;
+        give_way().await;
     }
     plan.put_in_order(&index);
     plan.picks.truncate(if select.hints.limit == 0 { usize::MAX } else { select.hints.limit });
-    let what = what(&select);
-    let charge = budget.charge(plan.size_bytes(), || what.to_string())?;
     if select.hints.labels_only {
         return Ok(labels_only(index, plan, charge));
     }
@@ -48,7 +54,12 @@ pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) ->
     let batches = stream::iter(batches).map(move |batch| reading.clone().batch(batch)).buffered(BATCHES_AT_ONCE);
     // A batch is paid for until the next one is asked for: from then on it is whoever asked that holds it.
     let mut held = None;
-    Ok(batches.map(move |batch| batch.map(|(series, charge)| (held.replace(charge), series).1)).boxed())
+    let batches = batches.map(move |batch| {
+        let (series, charge) = batch?;
+        drop(held.replace(charge));
+        Ok(series)
+    });
+    Ok(batches.boxed())
 }
 
 /// What to say was too big.
@@ -89,38 +100,27 @@ impl Plan {
         if found.is_empty() {
             return Ok(());
         }
-        let directory = index.directory();
-        let first_page = self.pages.len();
         let data_start = index.footer.groups[at].data_start;
-        for (page, (range, checksum)) in group.data_pages().into_iter().enumerate() {
+        let first_page = self.pages.len();
+        for (page, DataPage { range, checksum }) in group.data_pages().iter().cloned().enumerate() {
             let name = PageName::Data { group: at, page };
             self.pages.push(Page { name, range: data_start + range.start..data_start + range.end, checksum });
         }
-        let mut page = first_page;
-        let mut chunks_of = Vec::with_capacity(found.len());
-        let planned = group.visit_chunks(&found, |place, chunk| {
-            let column = usize::try_from(chunk.times).ok().filter(|column| *column < directory.len());
-            let column = column.ok_or(Damage::Structure("it refers to timestamps that the block does not have"))?;
-            let (first, last) = directory.bounds(column);
-            let [first, last] = [first.wrapping_add_unsigned(chunk.late), last.wrapping_sub_unsigned(chunk.early)];
-            if !TimeRange::inclusive(Timestamp(first), Timestamp(last)).overlaps(select.range) {
-                return Ok(());
+        for series in found {
+            let start = self.chunks.len();
+            for chunk in group.chunks(series) {
+                let (column, held) =
+                    located(index.directory(), &chunk).map_err(|damage| index.corrupt_index(at, &damage))?;
+                if held.overlaps(select.range) {
+                    let page = group.page_of(&chunk);
+                    let page_start = group.data_pages()[page].range.start;
+                    let bytes = chunk.range.start - page_start..chunk.range.end - page_start;
+                    self.chunks.push(PlannedChunk { column, page: first_page + page, bytes });
+                }
             }
-            let start = data_start + chunk.start;
-            while self.pages[page].range.end <= start {
-                page += 1;
+            if self.chunks.len() > start {
+                self.picks.push(Pick { group: at, series, chunks: start..self.chunks.len() });
             }
-            let start = start - self.pages[page].range.start;
-            self.chunks.push(PlannedChunk { column, page, bytes: start..start + chunk.length });
-            chunks_of.push(place);
-            Ok(())
-        });
-        planned.map_err(|damage| index.corrupt_index(at, &damage))?;
-        let mut end = self.chunks.len() - chunks_of.len();
-        for of_series in chunks_of.chunk_by(|a, b| a == b) {
-            let start = end;
-            end += of_series.len();
-            self.picks.push(Pick { group: at, series: found[of_series[0]], chunks: start..end });
         }
         Ok(())
     }
@@ -171,6 +171,15 @@ impl Plan {
     }
 }
 
+/// The column of timestamps of a chunk, and when its samples are.
+fn located(directory: &Directory, chunk: &ChunkEntry) -> Result<(usize, TimeRange), Damage> {
+    let column = usize::try_from(chunk.times).ok().filter(|column| *column < directory.len());
+    let column = column.ok_or(Damage::Structure("it refers to timestamps that the block does not have"))?;
+    let (first, last) = directory.bounds(column);
+    let [first, last] = [first.wrapping_add_unsigned(chunk.late), last.wrapping_sub_unsigned(chunk.early)];
+    Ok((column, TimeRange::inclusive(Timestamp(first), Timestamp(last))))
+}
+
 fn labels_only(index: Arc<Index>, plan: Plan, charge: Charge) -> SeriesStream {
     let count = plan.picks.len();
     let batches = (0..count).step_by(BATCH_SERIES).map(move |start| {
@@ -204,8 +213,9 @@ impl Reading {
         let (read, times) = futures::try_join!(self.index.pages.read(&pages), self.times.clone())?;
         let read: HashMap<usize, Bytes, FixedState> = wanted.into_iter().zip(read).collect();
         let series: Vec<_> = picks.iter().map(|pick| self.series(pick, &read, &times)).collect();
-        let labels: usize = series.iter().map(|series| series.size_bytes()).sum();
-        charge.grow(labels as u64, || self.what.to_string())?;
+        // The chunks are in the pages.
+        let size = |series: &Series| series.labels.size_bytes() + series.chunks.len() * size_of::<Chunk>();
+        charge.grow(series.iter().map(size).sum::<usize>() as u64, || self.what.to_string())?;
         Ok((series, charge))
     }
 

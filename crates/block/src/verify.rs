@@ -9,9 +9,9 @@ use model::{Histogram, Labels};
 use series::QueryError;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::error::Damage;
+use crate::error::{Damage, ensure};
 use crate::footer::MAGIC;
-use crate::group::ChunkEntry;
+use crate::group::{ChunkEntry, DataPage};
 use crate::index::Index;
 use crate::labels::{decode_values, values_page_name};
 use crate::page::{Page, PageName};
@@ -48,10 +48,6 @@ pub async fn verify(reader: &BlockReader) -> Result<BlockSummary, QueryError> {
         size_bytes: index.pages.source().len(),
         hash,
     })
-}
-
-fn ensure(holds: bool, otherwise: &'static str) -> Result<(), Damage> {
-    if holds { Ok(()) } else { Err(Damage::Structure(otherwise)) }
 }
 
 fn footer_is_wrong(index: &Index, message: &'static str) -> QueryError {
@@ -126,21 +122,21 @@ impl Check<'_> {
         self.labels(at).map_err(|damage| self.index.corrupt_index(at, &damage))?;
         let group = self.index.group(at);
         let start = self.index.footer.groups[at].data_start;
-        let page = |(page, (range, checksum)): (usize, (std::ops::Range<u64>, u64))| Page {
+        let page = |(page, of): (usize, &DataPage)| Page {
             name: PageName::Data { group: at, page },
-            range: start + range.start..start + range.end,
-            checksum,
+            range: start + of.range.start..start + of.range.end,
+            checksum: of.checksum,
         };
-        let pages: Vec<Page> = group.data_pages().into_iter().enumerate().map(page).collect();
+        let pages: Vec<Page> = group.data_pages().iter().enumerate().map(page).collect();
         let data = self.index.pages.read(&pages).await?;
-        let series: Vec<usize> = (0..group.len()).collect();
         let mut found = Found::default();
-        group.visit_chunks(&series, |_, chunk| {
-            let page = pages.partition_point(|page| page.range.end <= start + chunk.start);
-            let from = (start + chunk.start - pages[page].range.start) as usize;
-            let checked = self.chunk(&data[page][from..from + chunk.length as usize], chunk, &mut found);
-            checked.map_err(|damage| self.index.corrupt(&pages[page].name, start + chunk.start, &damage))
-        })?;
+        for chunk in (0..group.len()).flat_map(|series| group.chunks(series)) {
+            let page = group.page_of(&chunk);
+            let page_start = group.data_pages()[page].range.start;
+            let bytes = (chunk.range.start - page_start) as usize..(chunk.range.end - page_start) as usize;
+            let checked = self.chunk(&data[page][bytes], &chunk, &mut found);
+            checked.map_err(|damage| self.index.corrupt(&pages[page].name, start + chunk.range.start, &damage))?;
+        }
         self.chunk_count += group.chunk_count() as u64;
         let entry = &self.index.footer.groups[at];
         if found.samples != entry.samples || found.bounds != Some((entry.first, entry.last)) {
@@ -171,7 +167,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn chunk(&self, bytes: &[u8], entry: ChunkEntry, found: &mut Found) -> Result<(), Damage> {
+    fn chunk(&self, bytes: &[u8], entry: &ChunkEntry, found: &mut Found) -> Result<(), Damage> {
         let column = usize::try_from(entry.times).ok().and_then(|column| self.columns.get(column));
         let column = column.ok_or(Damage::Structure("a chunk refers to timestamps that the block does not have"))?;
         let times = times::decode(column)?;

@@ -212,6 +212,10 @@ impl<W: Write> BlockWriter<W> {
         let series = self.group.len() as u64;
         let stats = std::mem::take(&mut self.stats);
         let (raw, data) = self.group.finish();
+        let limit = u32::MAX as usize;
+        if data.len() > limit {
+            return Err(WriteError::TooLarge { what: "data of a group of series", size: data.len(), limit });
+        }
         let index = compress("index page", &raw)?;
         let (first, last) = stats.bounds.expect("a group has a series, and a series a sample");
         self.groups.push(GroupEntry {

@@ -14,8 +14,16 @@ const LARGE_BYTES: usize = 12 << 20;
 /// # Panics
 /// If the store does not do what it must.
 pub async fn run(bucket: &Bucket) {
-    objects_are_created_once(bucket).await;
+    run_without_races(bucket).await;
     one_creator_wins(bucket).await;
+}
+
+/// Checks all but that of many who create an object at once one wins: that is more than some servers made for tests do.
+///
+/// # Panics
+/// As [`run`].
+pub async fn run_without_races(bucket: &Bucket) {
+    objects_are_created_once(bucket).await;
     ranges_are_read(bucket).await;
     what_is_not_there_is_not_found(bucket).await;
     lists_are_sorted_and_deep(bucket).await;

@@ -107,6 +107,20 @@ async fn upload_file(bucket: &Bucket, key: &str, summary: &BlockSummary, parts: 
     Ok(())
 }
 
+/// Deletes a block, and whatever else was uploaded to become it: first what makes it a block.
+///
+/// Whoever calls this has waited until nobody can be reading the block, nor uploading it.
+///
+/// # Errors
+/// If the store cannot be asked, or refuses. Then some of it may be left; repeat it.
+pub async fn delete_block(bucket: &Bucket, keys: &BlockKeys) -> Result<(), BucketError> {
+    bucket.delete(&keys.meta()).await?;
+    for object in bucket.list(keys.folder()).await? {
+        bucket.delete(&object.key).await?;
+    }
+    Ok(())
+}
+
 /// The blocks that a bucket has, in order of their keys: what a catalog is rebuilt from. A `meta.json` that cannot be
 /// understood comes as an error of its own.
 ///

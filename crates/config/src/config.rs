@@ -54,6 +54,11 @@ record! {
 }
 
 impl Config {
+    /// The configuration with all defaults and without secrets, as Prometheus shows it.
+    pub fn to_yaml(&self) -> String {
+        yaml::to_text(self)
+    }
+
     /// Fills in what was not written, and checks what concerns several parts of the document. Parts that are wrong in
     /// themselves are passed over, so that no mistake is reported twice. `at` is the root.
     pub(crate) fn complete(&mut self, environment: &mut environment::Reader<'_>, at: &mut At<'_>) {

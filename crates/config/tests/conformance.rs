@@ -66,10 +66,10 @@ fn what_is_printed_loads_again() {
     cases.retain(|(_, expected)| expected["result"] == "ok" && expected["kind"].is_null());
     testkit::check_cases("prometheus_config printed", &cases, |(path, expected)| {
         let loaded = load(path, mode(expected))?;
-        let printed = yaml::to_text(&loaded.config);
+        let printed = loaded.config.to_yaml();
         let again = config::parse(&printed, path, mode(expected), &RealFiles);
         let again = again.map_err(|errors| format!("{}: {errors}\n{printed}", path.display()))?;
-        let reprinted = yaml::to_text(&again.config);
+        let reprinted = again.config.to_yaml();
         if printed == reprinted { Ok(()) } else { Err(format!("{}: {printed}\n{reprinted}", path.display())) }
     });
 }

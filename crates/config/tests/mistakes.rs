@@ -180,7 +180,7 @@ fn variables_are_filled_in() {
 fn secrets_are_not_shown() {
     let text = "scrape_configs: [{job_name: a, basic_auth: {username: u, password: hush}, http_headers: {X: {secrets: [hush]}}}]";
     let loaded = parse(text).unwrap();
-    let printed = yaml::to_text(&loaded.config);
+    let printed = loaded.config.to_yaml();
     assert!(printed.contains("password: <secret>") && !printed.contains("hush"), "{printed}");
     assert!(!format!("{loaded:?}").contains("hush"));
 }

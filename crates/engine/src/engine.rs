@@ -8,6 +8,7 @@ use stdx::{Clock, CpuPool};
 
 use crate::identity::Naming;
 use crate::plan::{Settings, plan};
+use crate::query::fold_bounds;
 use crate::run::{Run, into_answer};
 use crate::watch::Watch;
 use crate::{EngineOptions, InvalidQuery, Query, QueryRequest, QueryResult, QueryTimes};
@@ -44,6 +45,7 @@ impl Engine {
         }
         let (start, end) = request.times.bounds();
         expr.resolve_durations(request.times.step_ms(), end.saturating_sub(start))?;
+        fold_bounds(&mut expr, request.times);
         Ok(Query { request, expr })
     }
 
@@ -57,7 +59,7 @@ impl Engine {
         let started = self.clock.now();
         let limit = query.request.timeout.map_or(self.options.timeout, |timeout| timeout.min(self.options.timeout));
         let watch = Watch::start(&self.clock, limit, query.request.cancel.clone());
-        let plan = Arc::new(plan(&query.expr, self.settings(&query.request))?);
+        let plan = Arc::new(plan(&query.expr, &query.request.text, self.settings(&query.request))?);
         let prepared = self.clock.now();
         let budget = query.request.budget.clone();
         let run = Run {

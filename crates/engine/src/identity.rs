@@ -1,6 +1,6 @@
 //! Who a series of an intermediate result is.
 
-use model::{Labels, METRIC_NAME};
+use model::{Labels, METRIC_NAME, is_legacy_label_name, quote};
 
 /// The labels that say what a metric is. They go when what a series means changes.
 pub(crate) const METADATA_LABELS: [&str; 3] = [METRIC_NAME, TYPE_LABEL, UNIT_LABEL];
@@ -98,6 +98,15 @@ impl Identity {
     pub(crate) fn size_bytes(&self) -> usize {
         self.labels.size_bytes()
     }
+}
+
+/// Labels as Prometheus shows them in some messages: `{__name__="up", job="a"}`.
+pub(crate) fn in_braces(labels: &Labels) -> String {
+    let show = |(name, value)| {
+        let name = if is_legacy_label_name(name) { name.to_owned() } else { quote(name) };
+        format!("{name}={}", quote(value))
+    };
+    format!("{{{}}}", labels.iter().map(show).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use model::{LabelsBuilder, METRIC_NAME, MatchOp, Matcher, TimeRange, Timestamp};
 use series::{Hints, QueryError};
 
 use crate::grid::Grid;
-use crate::identity::Identity;
+use crate::identity::{Identity, in_braces};
 use crate::plan::Selection;
 use crate::read::{Reader, Reading, Reference};
 use crate::table::{Row, Table, is_present};
@@ -142,8 +142,8 @@ fn newest_info(info: &Table, grid: Grid) -> Result<NewestInfo, QueryError> {
             } else if let Some(other) = other.filter(|_| time == other_time) {
                 return Err(QueryError::Execution(format!(
                     "found duplicate series for info metric: existing {} @ {other_time}, new {} @ {time}",
-                    other.id.labels(),
-                    row.id.labels(),
+                    in_braces(&other.id.labels()),
+                    in_braces(&row.id.labels()),
                 )));
             }
         }

@@ -111,8 +111,8 @@ pub(crate) struct Operation {
 /// Where the series of a stage come from.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// Storage.
-    Select { selection: usize, reader: Reader, args: Vec<ScalarExpr> },
+    /// Storage. Of histograms mostly everything is read, else only counts and sums.
+    Select { selection: usize, reader: Reader, only_statistics: bool, args: Vec<ScalarExpr> },
     /// A range function of a stage's table, whose steps are those of the subquery.
     Subquery { stage: StageId, steps: Grid, call: RangeCall, args: Vec<ScalarExpr> },
     /// The table of a stage.

@@ -3,6 +3,9 @@
 mod instant;
 mod smoothed;
 
+use std::sync::Arc;
+
+use model::{CounterReset, Histogram};
 use promql::Span;
 use promql::ast::Extension;
 use series::{QueryError, Samples};
@@ -141,4 +144,23 @@ pub(crate) fn remove_stale(samples: &mut Samples) {
 fn retain<T>(column: &mut Vec<T>, keep: &[bool]) {
     let mut keep = keep.iter();
     column.retain(|_| keep.next().copied().unwrap_or(true));
+}
+
+/// The samples with histograms that have counts and sums only. Since without buckets nobody can tell any more whether a
+/// counter started again, they say so.
+pub(crate) fn statistics_of(samples: &Samples) -> Samples {
+    let mut last: Option<&Histogram> = None;
+    let reduced = samples.histograms.iter().map(|histogram| {
+        let mut counter_reset = histogram.counter_reset;
+        if !histogram.is_stale() {
+            if let (CounterReset::Unknown, Some(last)) = (counter_reset, last) {
+                let is_reset = histogram.is_reset_after(last);
+                counter_reset = if is_reset { CounterReset::Reset } else { CounterReset::NotReset };
+            }
+            last = Some(histogram);
+        }
+        let Histogram { schema, count, sum, .. } = **histogram;
+        Arc::new(Histogram { schema, counter_reset, count, sum, ..Histogram::default() })
+    });
+    Samples { histograms: reduced.collect(), ..samples.clone() }
 }

@@ -77,7 +77,7 @@ impl HttpClient {
         let asked = request.uri.clone();
         let mut is_at_home = true;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.exchange(&mut request, is_at_home).await?;
+            let response = self.exchange(&request, is_at_home).await?;
             match location(&response).filter(|_| self.0.config.follow_redirects) {
                 None => return collect(response, &request).await,
                 Some(location) => follow(&mut request, response.status(), location)?,
@@ -89,17 +89,18 @@ impl HttpClient {
     }
 
     /// One request and the beginning of its answer.
-    async fn exchange(&self, request: &mut Request, is_at_home: bool) -> Result<http::Response<Body>, HttpError> {
+    async fn exchange(&self, request: &Request, is_at_home: bool) -> Result<http::Response<Body>, HttpError> {
         check_url(&request.uri)?;
         let mut headers = request.headers.clone();
-        move_user(&mut request.uri, &mut headers)?;
+        let mut uri = request.uri.clone();
+        move_user(&mut uri, &mut headers)?;
         if is_at_home {
             add_headers(&self.0.config, &mut headers).await?;
             self.add_token(&mut headers).await?;
         }
         let mut outgoing = http::Request::new(Full::new(request.body.clone()));
         *outgoing.method_mut() = request.method.clone();
-        *outgoing.uri_mut() = request.uri.clone();
+        *outgoing.uri_mut() = uri;
         *outgoing.headers_mut() = headers;
         outgoing.headers_mut().remove(HOST);
         self.0.transport.round_trip(Outgoing { request: outgoing, unix_socket: request.unix_socket.clone() }).await

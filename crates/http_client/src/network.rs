@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 use crate::config::{self, TlsConfig};
 use crate::error::HttpError;
-use crate::tls::{Pem, client_config, has_files};
+use crate::tls::{Pem, client_config, has_files, versions};
 use crate::transport::{Body, Outgoing, Transport};
 use connect::{Connector, Route, Security};
 use proxy::Proxies;
@@ -60,10 +60,11 @@ impl Network {
         let proxies = Arc::new(Proxies::new(proxy)?);
         let plain = pool(Connector { route: Route::Network(proxies.clone()), security: None });
         let network = Self { tls: tls.clone(), enable_http2, proxies, plain, secure: Mutex::new(None) };
-        let is_given =
-            tls.ca.is_some() || tls.identity.is_some() || tls.min_version.is_some() || tls.max_version.is_some();
-        if is_given && !has_files(tls) {
-            *network.secure.lock() = Some(Arc::new(network.build(Pem::read(tls)?)?));
+        versions(tls)?;
+        // Only what can be built without files, the system's among them, which a client for plain requests never reads.
+        if (tls.ca.is_some() || tls.insecure_skip_verify) && !has_files(tls) {
+            let secure = Secure::new(tls, Pem::read(tls)?, enable_http2, network.proxies.clone())?;
+            *network.secure.lock() = Some(Arc::new(secure));
         }
         Ok(network)
     }
@@ -90,10 +91,6 @@ impl Network {
             .map_err(|_| HttpError::TlsSettings("the runtime is shutting down".to_owned()))??;
         *self.secure.lock() = Some(built.clone());
         Ok(built)
-    }
-
-    fn build(&self, pem: Pem) -> Result<Secure, HttpError> {
-        Secure::new(&self.tls, pem, self.enable_http2, self.proxies.clone())
     }
 
     async fn send(&self, outgoing: Outgoing) -> Result<http::Response<Body>, HttpError> {

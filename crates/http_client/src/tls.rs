@@ -77,7 +77,8 @@ pub(crate) fn client_config(settings: &TlsConfig, pem: &Pem, enable_http2: bool)
     Ok(config)
 }
 
-fn versions(settings: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>, HttpError> {
+/// The versions that the settings allow: at least one.
+pub(crate) fn versions(settings: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>, HttpError> {
     let known = [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)];
     let is_allowed = |version| {
         settings.min_version.is_none_or(|min| version >= min) && settings.max_version.is_none_or(|max| version <= max)

@@ -285,6 +285,14 @@ fn settings_are_checked_at_once() {
     assert_eq!(check(TlsConfig { ca: text("nonsense"), ..TlsConfig::default() }), message);
     let message = "tls settings: only TLS 1.2 and 1.3 are spoken, and neither is allowed";
     assert_eq!(check(TlsConfig { max_version: Some(TlsVersion::Tls11), ..TlsConfig::default() }), message);
+    for (url, message) in [
+        ("ftp://proxy", "proxy: unsupported scheme \"ftp\" in proxy_url"),
+        ("http://[", "proxy: parse proxy_url: invalid authority"),
+    ] {
+        let proxy = Proxy::Url { url: url.to_owned(), no_proxy: String::new(), connect_headers: Vec::new() };
+        let config = HttpClientConfig { proxy, ..HttpClientConfig::default() };
+        assert_eq!(HttpClient::new(config, Clock::system()).unwrap_err().message(), message);
+    }
     let file = Some(Source::File(Path::new("/nowhere").to_owned()));
     client(with_tls(TlsConfig { ca: file, ..TlsConfig::default() }));
 }
@@ -324,4 +332,32 @@ async fn secured_requests_go_through_tunnels() {
     let error = echoed(&through(proxy, ""), get("https://far.invalid/x")).await.unwrap_err();
     assert!(matches!(error, HttpError::Proxy(_)), "{error}");
     assert!(asked.await.unwrap().starts_with("CONNECT far.invalid:443 HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn requests_go_through_socks() {
+    let tasks = Tasks::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("socks5://{}", listener.local_addr().unwrap());
+    let asked = tasks.spawn("proxy", async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // RFC 1928: the methods offered, then what to connect to: command 1, a name (3) with its length, and a port.
+        let mut greeting = [0; 3];
+        stream.read_exact(&mut greeting).await.unwrap();
+        stream.write_all(&[5, 0]).await.unwrap();
+        let mut request = [0; 4 + 1 + "far.invalid".len() + 2];
+        stream.read_exact(&mut request).await.unwrap();
+        stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+        echo(stream).await;
+        request
+    });
+    let client = through(proxy, "");
+    let head = echoed(&client, get("http://far.invalid/x")).await.unwrap();
+    assert_eq!(head, "GET /x HTTP/1.1\r\nhost: far.invalid\r\n\r\n");
+    drop(client);
+    let request = asked.await.unwrap();
+    assert_eq!(
+        (&request[..5], &request[5..16], &request[16..]),
+        (&[5, 1, 0, 3, 11][..], &b"far.invalid"[..], &[0, 80][..])
+    );
 }

@@ -142,6 +142,13 @@ async fn redirects_keep_credentials_at_home() {
 }
 
 #[tokio::test]
+async fn names_in_urls_stay_on_their_host() {
+    let script = Script::new([redirect(302, "/b"), redirect(302, "http://other/c"), ok()]);
+    client(HttpClientConfig::default(), &script).send(get("http://u:p@h/a")).await.unwrap();
+    assert_eq!(script.seen(), ["GET http://h/a Basic dTpw", "GET http://h/b Basic dTpw", "GET http://other/c"]);
+}
+
+#[tokio::test]
 async fn redirects_change_methods_as_in_go() {
     for (status, method) in [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")] {
         let script = Script::new([redirect(status, "/b"), ok()]);

@@ -15,4 +15,3 @@ mod select_service;
 mod ship;
 
 pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};
-pub use ship::{BlockOrigin, BlockStore};

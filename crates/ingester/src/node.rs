@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bucket::Bucket;
 use consensus::{Group, GroupEnv, GroupError, Groups, Standing, Step, Timing};
 use futures::FutureExt;
 use meta::{
@@ -29,7 +30,7 @@ use crate::late::Late;
 use crate::metrics::Metrics;
 use crate::replicas::{Replicas, ReplicasEnv};
 use crate::select_service::SelectService;
-use crate::ship::{BlockStore, Shipper};
+use crate::ship::Shipper;
 
 /// How long the registration with meta may take before it is tried again.
 const REGISTER_LIMIT: Duration = Duration::from_secs(10);
@@ -73,7 +74,7 @@ pub struct IngesterEnv {
     /// Where snapshots lie.
     pub disk: Arc<dyn Disk>,
     /// Where blocks go.
-    pub store: Arc<dyn BlockStore>,
+    pub bucket: Bucket,
     /// Time.
     pub clock: Clock,
     /// Chance.
@@ -298,7 +299,7 @@ fn shipper(
     metrics: Metrics,
 ) -> Shipper {
     Shipper {
-        store: env.store.clone(),
+        bucket: env.bucket.clone(),
         client: client.clone(),
         cluster_id: identity.cluster_id,
         retention_ms: config.local_retention.as_millis() as i64,

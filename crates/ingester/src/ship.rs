@@ -3,14 +3,15 @@
 //! Every step can be repeated by whoever leads next: a cut has a number and is made once, the blocks of a cut have their ids
 //! from it, the store keeps the first upload of an id, the catalog takes a cut once, and `Shipped` only drops what is in both.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use block::{BlockMeta, BlockOrigin, BlockSummary, BlockWriter, ChunkRef, Parts, TimesRef, WriteError};
+use bucket::{Bucket, BucketConfig, BucketError, Uploaded, upload_block};
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use head::{CutContents, HeadView};
 use meta::Client;
-use model::{BlockId, ShardId};
 use prost::Message;
 use proto::entry::entry::Entry as Command;
 use proto::{entry, meta as wire};
@@ -27,36 +28,15 @@ const LOOK: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long meta may take to put blocks into the catalog.
 const CATALOG_LIMIT: Duration = Duration::from_secs(30);
+/// Blocks are built in pieces as large as they are uploaded.
+const PART_BYTES: usize = BucketConfig::PART_BYTES;
 /// More windows than this without a cut are found in more than one look.
 const WINDOWS_PER_LOOK: i64 = 1024;
-
-/// Which block is to be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockOrigin {
-    /// The cluster.
-    pub cluster_id: u128,
-    /// The shard that cut it.
-    pub shard: ShardId,
-    /// Which cut of the shard.
-    pub cut: u64,
-    /// The id that the block gets, whoever builds it.
-    pub id: BlockId,
-}
-
-/// Where blocks go.
-pub trait BlockStore: Send + Sync {
-    /// Builds the block of one tenant of a cut and stores it; one that is stored already stays as it is. Returns what the
-    /// catalog is told.
-    ///
-    /// # Errors
-    /// If the store can't be reached, in words. The call is repeated later.
-    fn store(&self, contents: CutContents, origin: BlockOrigin) -> BoxFuture<'_, Result<wire::Block, String>>;
-}
 
 /// What shipping needs. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Shipper {
-    pub(crate) store: Arc<dyn BlockStore>,
+    pub(crate) bucket: Bucket,
     pub(crate) client: Client,
     pub(crate) cluster_id: u128,
     /// Data that are in the bucket stay here for so long, in ms.
@@ -73,10 +53,12 @@ pub(crate) struct Shipper {
 enum ShipError {
     #[error(transparent)]
     Rpc(#[from] RpcError),
-    #[error("{0}")]
-    Store(String),
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     #[error(transparent)]
     Segment(#[from] head::SegmentError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 impl From<consensus::ProposeError> for ShipError {
@@ -127,12 +109,14 @@ impl Shipper {
         let mut blocks = Vec::new();
         for contents in contents {
             let id = HeadView::block_id(self.cluster_id, replica.shard, &contents.tenant, cut, contents.end_ms);
-            let origin = BlockOrigin { cluster_id: self.cluster_id, shard: replica.shard, cut, id };
-            let block = self.store.store(contents, origin).await.map_err(ShipError::Store)?;
+            let origin =
+                BlockOrigin { cluster_id: self.cluster_id, tenant: contents.tenant.clone(), shard: replica.shard, cut };
+            let (parts, summary) = self.building.run(move || build(&contents)).await?;
+            let uploaded = upload_block(&self.bucket, id, &origin, summary, &parts).await?;
             self.metrics.shipped_blocks.inc();
-            self.metrics.shipped_bytes.inc_by(block.size_bytes);
-            tracing::info!(shard = %replica.shard, cut, block = %id, bytes = block.size_bytes, "block shipped");
-            blocks.push(block);
+            self.metrics.shipped_bytes.inc_by(uploaded.meta.summary.size_bytes);
+            tracing::info!(shard = %replica.shard, cut, block = %id, bytes = summary.size_bytes, "block shipped");
+            blocks.push(catalog_entry(&uploaded));
         }
         let request = wire::AddBlocksRequest { shard: replica.shard.0, cut, blocks };
         let catalog_version = self.client.add_blocks(request, CATALOG_LIMIT).await?;
@@ -163,6 +147,43 @@ impl Shipper {
     fn drop_before(&self, view: &ShardView) -> i64 {
         let window_ms = view.limits().window_ms;
         (self.clock.wall_ms() - self.retention_ms).div_euclid(window_ms) * window_ms
+    }
+}
+
+/// Builds the block of one tenant of a cut.
+fn build(contents: &CutContents) -> Result<(Vec<Bytes>, BlockSummary), WriteError> {
+    let mut writer = BlockWriter::new(Parts::new(PART_BYTES))?;
+    let mut columns: HashMap<u64, TimesRef> = HashMap::new();
+    let mut chunks = Vec::new();
+    for series in &contents.series {
+        chunks.clear();
+        for chunk in &series.chunks {
+            let times = match columns.get(&chunk.times_id) {
+                Some(times) => *times,
+                None => *columns.entry(chunk.times_id).or_insert(writer.add_times(&chunk.times)?),
+            };
+            chunks.push(ChunkRef { times, bytes: &chunk.chunk });
+        }
+        writer.add_series(&series.labels, &chunks)?;
+    }
+    let (parts, summary) = writer.finish()?;
+    Ok((parts.finish(), summary))
+}
+
+fn catalog_entry(uploaded: &Uploaded) -> wire::Block {
+    let BlockMeta { id, origin, summary, .. } = &uploaded.meta;
+    wire::Block {
+        id: Bytes::copy_from_slice(&id.0.to_be_bytes()),
+        tenant: origin.tenant.as_str().to_owned(),
+        shard: origin.shard.0,
+        cut: origin.cut,
+        min_time_ms: summary.range.start().as_ms(),
+        max_time_ms: summary.range.end().as_ms() - 1,
+        key: uploaded.key.clone(),
+        size_bytes: summary.size_bytes,
+        hash: Bytes::copy_from_slice(&summary.hash.to_be_bytes()),
+        series_count: summary.series_count,
+        sample_count: summary.sample_count,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::{Engine, EngineOptions, Features, QueryRequest};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use model::{Labels, Matcher};
+use model::{CounterReset, Histogram, Labels, Matcher, Sample, TimeRange, Value};
 use promql::ParseOptions;
 use series::{Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
@@ -17,7 +17,14 @@ use crate::{Answer, Backend, LoadedSeries};
 /// Series in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
-    series: BTreeMap<Labels, Vec<Arc<Samples>>>,
+    series: BTreeMap<Labels, Stored>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    chunks: Vec<Arc<Samples>>,
+    /// The last histogram, unless a float follows it.
+    last_histogram: Option<Arc<Histogram>>,
 }
 
 /// The engine over series in memory.
@@ -44,12 +51,31 @@ pub fn settings() -> EngineOptions {
 }
 
 impl MemoryStorage {
-    /// Adds samples to those that a series has.
+    /// Adds samples to those that a series has, which must be earlier.
+    ///
+    /// Histograms learn whether their counter started again, as they do in Prometheus' chunks.
     pub fn add(&mut self, labels: Labels, samples: Samples) {
-        self.series.entry(labels).or_default().push(Arc::new(samples));
+        let stored = self.series.entry(labels).or_default();
+        let mut observed = Samples::new();
+        for (sample, start) in with_starts(&samples) {
+            let value = match sample.value {
+                Value::Float(value) => {
+                    stored.last_histogram = None;
+                    Value::Float(value)
+                }
+                Value::Histogram(histogram) => {
+                    let counter_reset = observed_reset(stored.last_histogram.as_deref(), &histogram);
+                    let histogram = Arc::new(Histogram { counter_reset, ..(*histogram).clone() });
+                    stored.last_histogram = Some(histogram.clone());
+                    Value::Histogram(histogram)
+                }
+            };
+            observed.push(&Sample { value, ..sample }, start);
+        }
+        stored.chunks.push(Arc::new(observed));
     }
 
-    fn matching(&self, matchers: &[Matcher]) -> impl Iterator<Item = (&Labels, &Vec<Arc<Samples>>)> {
+    fn matching(&self, matchers: &[Matcher]) -> impl Iterator<Item = (&Labels, &Stored)> {
         self.series
             .iter()
             .filter(|(labels, _)| matchers.iter().all(|matcher| matcher.matches(labels.value(matcher.name()))))
@@ -59,12 +85,10 @@ impl MemoryStorage {
 impl Queryable for MemoryStorage {
     fn select(&self, select: Select, _budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
         const BATCH: usize = 1024;
-        let series = self.matching(&select.matchers).filter_map(|(labels, chunks)| {
-            let chunks: Vec<Chunk> = chunks.iter().cloned().map(Chunk::Samples).collect();
-            let series = Series { labels: labels.clone(), chunks };
-            let mut samples = Samples::new();
-            let is_known = series.read(select.range, &mut samples).is_ok();
-            (is_known && !samples.is_empty()).then_some(series)
+        let series = self.matching(&select.matchers).filter_map(|(labels, stored)| {
+            let chunks = stored.chunks.iter().filter(|chunk| has_samples(chunk, select.range));
+            let chunks: Vec<Chunk> = chunks.cloned().map(Chunk::Samples).collect();
+            (!chunks.is_empty()).then(|| Series { labels: labels.clone(), chunks })
         });
         let all: Vec<Series> = series.collect();
         let batches: Vec<Result<Vec<Series>, QueryError>> = all.chunks(BATCH).map(|batch| Ok(batch.to_vec())).collect();
@@ -82,6 +106,44 @@ impl Queryable for MemoryStorage {
         let texts = texts(values, query.limit);
         async move { Ok(texts) }.boxed()
     }
+}
+
+fn has_samples(samples: &Samples, range: TimeRange) -> bool {
+    [&samples.float_times, &samples.histogram_times].into_iter().any(|times| {
+        let next = times.get(times.partition_point(|time| *time < range.start().as_ms()));
+        next.is_some_and(|time| *time < range.end().as_ms())
+    })
+}
+
+/// The samples in order of time, each with the time its counter began.
+fn with_starts(samples: &Samples) -> impl Iterator<Item = (Sample, i64)> {
+    let (mut floats, mut histograms) = (samples.float_starts.iter(), samples.histogram_starts.iter());
+    samples.iter().map(move |sample| {
+        let start = match sample.value {
+            Value::Float(_) => floats.next(),
+            Value::Histogram(_) => histograms.next(),
+        };
+        (sample, start.copied().unwrap_or_default())
+    })
+}
+
+/// What a histogram tells about a reset once it is stored behind another one: that there was none, if both fit into one
+/// chunk, which says so; else nothing, since chunks know nothing of each other.
+fn observed_reset(previous: Option<&Histogram>, histogram: &Histogram) -> CounterReset {
+    match histogram.counter_reset {
+        CounterReset::Gauge => return CounterReset::Gauge,
+        CounterReset::Reset => return CounterReset::Unknown,
+        CounterReset::Unknown | CounterReset::NotReset => {}
+    }
+    let fits = previous.is_some_and(|previous| {
+        let unmarked = Histogram { counter_reset: CounterReset::Unknown, ..histogram.clone() };
+        let has_same_layout = histogram.schema == previous.schema
+            && histogram.zero_threshold == previous.zero_threshold
+            && histogram.custom_values == previous.custom_values;
+        previous.counter_reset != CounterReset::Gauge
+            && (histogram.is_stale() || (!previous.is_stale() && has_same_layout && !unmarked.is_reset_after(previous)))
+    });
+    if fits { CounterReset::NotReset } else { CounterReset::Unknown }
 }
 
 fn texts<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> Texts {

@@ -43,7 +43,8 @@ pub(crate) fn fixed_to(query: &str, at_ms: i64) -> Option<String> {
         // A subquery with a time of its own fixes the times of what is in it.
         if is_subquery { Descend::Over } else { Descend::Into }
     });
-    Some(expr.to_string())
+    // A text with bytes that are no UTF-8 can't be written back.
+    Some(expr.to_string()).filter(|fixed| promql::parse(fixed, &ParseOptions::ALL).is_ok())
 }
 
 /// Whether the bounds of the query, which differ between instant and range queries, bear on the result.

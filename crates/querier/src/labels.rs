@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use model::{ShardId, TenantId};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
-use series::{LabelQuery, QueryError, Texts};
+use series::{LabelQuery, QueryError, Queryable, Texts};
 
 use crate::shard_stream::{Held, held_of, matcher_to_wire};
 use crate::shards::{Consistency, Refused, Shards};

@@ -12,6 +12,6 @@ mod shard_stream;
 mod shards;
 mod storage;
 
-pub use blocks::BlockSource;
+pub use blocks::CacheLimits;
 pub use shards::Consistency;
 pub use storage::{Querier, QuerierEnv};

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use block::BlockReader;
+use bucket::Bucket;
 use futures::future::{BoxFuture, try_join_all};
 use meta::{Block, Client, ClusterState};
 use model::{BlockId, Metadata, ShardId, TenantId, TimeRange, Timestamp};
@@ -14,7 +16,7 @@ use stdx::{Clock, Rng};
 use telemetry::Registry;
 use transport::Nodes;
 
-use crate::blocks::BlockSource;
+use crate::blocks::{Blocks, CacheLimits};
 use crate::labels::{self, Asked};
 use crate::metrics::Metrics;
 use crate::shard_stream::{Held, Question, ShardStream};
@@ -29,8 +31,10 @@ pub struct QuerierEnv {
     pub client: Client,
     /// The connections of this process.
     pub nodes: Nodes,
-    /// Opens blocks.
-    pub blocks: Arc<dyn BlockSource>,
+    /// Where blocks are.
+    pub bucket: Bucket,
+    /// How much of them is kept in memory.
+    pub cache: CacheLimits,
     /// Time.
     pub clock: Clock,
     /// Chance.
@@ -43,13 +47,14 @@ pub struct QuerierEnv {
 #[derive(Clone)]
 pub struct Querier {
     shards: Shards,
-    blocks: Arc<dyn BlockSource>,
+    blocks: Blocks,
 }
 
 impl Querier {
     /// A querier of the cluster that the client follows.
     pub fn new(env: QuerierEnv) -> Self {
-        let QuerierEnv { client, nodes, blocks, clock, rng, registry } = env;
+        let QuerierEnv { client, nodes, bucket, cache, clock, rng, registry } = env;
+        let blocks = Blocks::new(bucket, cache, &registry);
         Self { shards: Shards { client, nodes, clock, rng, metrics: Metrics::new(&registry) }, blocks }
     }
 
@@ -125,7 +130,7 @@ impl Querier {
         tenant: &TenantId,
         range: TimeRange,
         held: &[(ShardId, Held)],
-    ) -> Result<Vec<Arc<dyn Queryable>>, QueryError> {
+    ) -> Result<Vec<BlockReader>, QueryError> {
         let needs_blocks = held.iter().any(|(_, held)| held.from_ms > range.start().as_ms());
         if !needs_blocks {
             return Ok(Vec::new());

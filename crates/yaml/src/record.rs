@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::Value;
 use crate::node::{Content, Node};
 use crate::output::Output;
 use crate::reader::{At, Reader};
-use crate::{Text, Value};
 
 /// A group of settings with fixed keys; [`record!`](crate::record) makes one.
 pub trait Record: Value {

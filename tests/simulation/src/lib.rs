@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
-mod blocks;
+mod bucket;
 mod scrape;
 mod scrapers;
 mod time;
 mod world;
 
-pub use blocks::MemoryBlocks;
+pub use bucket::Outage;
 pub use scrape::FakeTarget;
 pub use scrapers::{ScraperNode, TimePages};
 pub use time::virtual_clock;

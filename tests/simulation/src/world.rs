@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bucket::Bucket;
 use consensus::Timing;
 use ingester::{Ingester, IngesterConfig, IngesterEnv};
 use meta::{Birth, Client};
@@ -12,7 +13,7 @@ use parking_lot::Mutex;
 use proto::ingest::append_reply::Reply;
 use proto::ingest::ingest_client::IngestClient;
 use proto::{entry, ingest};
-use querier::{Consistency, Querier, QuerierEnv};
+use querier::{CacheLimits, Consistency, Querier, QuerierEnv};
 use raftlog::MemoryDevice;
 use series::Queryable;
 use stdx::{Clock, CpuPool, RealDisk, Rng, Tasks};
@@ -20,7 +21,8 @@ use telemetry::Registry;
 use tempfile::TempDir;
 use transport::{Hello, MemoryNet, Net, Nodes};
 
-use crate::MemoryBlocks;
+use crate::Outage;
+use crate::bucket::memory_bucket;
 
 /// What survives nodes: the net, their disks and the bucket.
 pub struct World {
@@ -31,7 +33,9 @@ pub struct World {
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     /// The bucket.
-    pub blocks: MemoryBlocks,
+    pub bucket: Bucket,
+    /// Lets the bucket fail.
+    pub outage: Outage,
 }
 
 /// A running ingester.
@@ -46,14 +50,16 @@ pub struct Node {
 impl World {
     /// A world in which these ingesters can be started.
     pub fn new(names: &[&str], birth: Birth, clock: Clock) -> Self {
+        let (rng, outage) = (Rng::from_seed(11), Outage::default());
         let world = Self {
+            bucket: memory_bucket(&clock, &rng, &outage),
+            outage,
             net: MemoryNet::default(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             disks: Mutex::default(),
             birth,
             clock,
-            rng: Rng::from_seed(11),
-            blocks: MemoryBlocks::default(),
+            rng,
         };
         names.iter().for_each(|name| world.wipe(name));
         world
@@ -96,7 +102,7 @@ impl World {
             nodes,
             log,
             disk: Arc::new(RealDisk),
-            store: Arc::new(self.blocks.clone()),
+            bucket: self.bucket.clone(),
             clock: self.clock.clone(),
             rng: self.rng.fork(),
             registry: Registry::new(),
@@ -126,7 +132,8 @@ impl World {
         let querier = Querier::new(QuerierEnv {
             client: client.clone(),
             nodes: nodes.clone(),
-            blocks: Arc::new(self.blocks.clone()),
+            bucket: self.bucket.clone(),
+            cache: CacheLimits::default(),
             clock: self.clock.clone(),
             rng: self.rng.fork(),
             registry: Registry::new(),

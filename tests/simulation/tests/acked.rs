@@ -101,19 +101,21 @@ async fn windows_are_cut_shipped_and_dropped_and_the_answer_stays_the_same() {
     let outsider = world.outsider();
     let targets: Vec<_> = (0..5).map(|number| FakeTarget::new(number, 3)).collect();
     let mut acked = Readable::new();
-    world.blocks.set_down(true);
+    world.outage.set(true);
     for _ in 0..50 {
         scrape_all(&outsider, &targets, clock.wall_ms(), &mut acked).await;
         clock.sleep(Duration::from_secs(5)).await;
     }
-    assert_eq!(world.blocks.count(), 0);
+    assert_eq!(outsider.client.state().blocks.len(), 0);
     assert_same(&read_all(&outsider).await, &acked);
-    world.blocks.set_down(false);
+    world.outage.set(false);
     tokio::time::sleep(Duration::from_secs(300)).await;
-    assert!(world.blocks.count() >= 3 * 3, "{} blocks", world.blocks.count());
+    let cataloged: Vec<String> = outsider.client.state().blocks.values().map(|block| block.key.clone()).collect();
+    assert!(cataloged.len() >= 3 * 3, "{cataloged:?}");
     assert_same(&read_all(&outsider).await, &acked);
-    let state = outsider.client.state();
-    assert_eq!(state.blocks.len(), world.blocks.count(), "the catalog has every block, and no other");
+    let stored = world.bucket.list("").await.unwrap();
+    let stored: Vec<String> = stored.into_iter().map(|object| object.key).filter(|key| key.ends_with(".rwb")).collect();
+    assert_eq!(stored.len(), cataloged.len(), "the catalog has every block, and no other");
     for node in nodes {
         node.die().await;
     }

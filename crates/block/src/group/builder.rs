@@ -79,9 +79,9 @@ impl GroupBuilder {
         if self.data.len() > page_start && self.data.len() - page_start + bytes.len() > DATA_PAGE_BYTES {
             self.pages.push((self.chunks.len(), self.data.len()));
         }
-        let entry = ChunkEntry { times, start: self.data.len() as u64, length: bytes.len() as u64, late, early };
-        self.chunks.push(entry);
+        let start = self.data.len() as u64;
         self.data.extend_from_slice(bytes);
+        self.chunks.push(ChunkEntry { times, range: start..self.data.len() as u64, late, early });
         *self.counts.last_mut().expect("a series was added") += 1;
     }
 
@@ -97,7 +97,7 @@ impl GroupBuilder {
         self.encode_labels(&mut index);
         column::encode(self.counts.iter().copied(), &mut index);
         column::encode(self.chunks.iter().map(|chunk| chunk.times), &mut index);
-        column::encode(self.chunks.iter().map(|chunk| chunk.length), &mut index);
+        column::encode(self.chunks.iter().map(|chunk| chunk.range.end - chunk.range.start), &mut index);
         column::encode(self.chunks.iter().map(|chunk| chunk.late), &mut index);
         column::encode(self.chunks.iter().map(|chunk| chunk.early), &mut index);
         self.encode_pages(&mut index);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use block::{BlockMeta, BlockOrigin, BlockSummary};
 use bucket::{
     BlockKeys, Bucket, BucketConfig, Catalogs, ErrorKind, Fault, Faults, Operation, RandomFaults, Uploaded,
-    list_blocks, upload_block,
+    delete_block, list_blocks, upload_block,
 };
 use bytes::Bytes;
 use futures::future::join_all;
@@ -67,7 +67,9 @@ async fn the_first_upload_is_the_block() {
     assert_eq!(upload(&bucket, "second").await.unwrap(), first);
     assert_eq!(check_content(&bucket, &first).await, "first");
     let listed: Vec<_> = list_blocks(&bucket).await.unwrap().into_iter().map(Result::unwrap).collect();
-    assert_eq!(listed, [first]);
+    assert_eq!(listed, [first.clone()]);
+    delete_block(&bucket, &BlockKeys::of(&first.meta)).await.unwrap();
+    assert_eq!(bucket.list("").await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

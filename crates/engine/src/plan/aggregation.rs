@@ -18,8 +18,12 @@ impl Builder {
             Some(Expr::String(label)) => label.value.clone(),
             _ => String::new(),
         };
-        if aggregation.op == AggregateOp::CountValues && label.is_empty() {
-            return Err(QueryError::Execution("invalid label name \"\"".to_owned()));
+        // Bytes that are no UTF-8 were replaced when the expression was read; the message has them as they are written.
+        if aggregation.op == AggregateOp::CountValues
+            && (label.is_empty() || label.contains(char::REPLACEMENT_CHARACTER))
+        {
+            let written = param.map_or("", |param| param.span().of(&self.text));
+            return Err(QueryError::Execution(format!("invalid label name {written}")));
         }
         let mut operands = Vec::new();
         let mut parameter = None;
@@ -28,7 +32,8 @@ impl Builder {
             operands.push(node);
             parameter = Some(scalar);
         }
-        let around = std::mem::replace(&mut self.around, aggregation.op.as_str());
+        let around = self.around;
+        self.around.function = aggregation.op.as_str();
         let planned = self.vector(operand, scope);
         self.around = around;
         let mut pipe = planned?;

@@ -1,7 +1,7 @@
 //! Operators between vectors, and between vectors and scalars.
 
-use promql::ValueType;
 use promql::ast::Binary;
+use promql::{BinaryOp, ValueType};
 use series::QueryError;
 
 use super::builder::{Builder, Pipe};
@@ -12,18 +12,26 @@ use crate::vector::{RowOp, WithScalar};
 
 impl Builder {
     pub(super) fn binary(&mut self, binary: &Binary, scope: ScopeId) -> Result<Pipe, QueryError> {
+        let around = self.around;
+        self.around.wants_buckets |= matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
+        let pipe = self.binary_of(binary, scope);
+        self.around = around;
+        pipe
+    }
+
+    fn binary_of(&mut self, binary: &Binary, scope: ScopeId) -> Result<Pipe, QueryError> {
         match (binary.left.value_type(), binary.right.value_type()) {
             (ValueType::Scalar, _) => {
                 let (scalar, scalar_node) = self.scalar(&binary.left, scope)?;
                 let pipe = self.vector(&binary.right, scope)?;
-                let op = with_scalar(binary, scalar, true);
-                Ok(self.operate(pipe, op, &[scalar_node], scope))
+                let operands = vec![scalar_node, pipe.node];
+                Ok(self.operate(pipe, with_scalar(binary, scalar, true), operands, scope))
             }
             (_, ValueType::Scalar) => {
                 let pipe = self.vector(&binary.left, scope)?;
                 let (scalar, scalar_node) = self.scalar(&binary.right, scope)?;
-                let op = with_scalar(binary, scalar, false);
-                Ok(self.operate(pipe, op, &[scalar_node], scope))
+                let operands = vec![pipe.node, scalar_node];
+                Ok(self.operate(pipe, with_scalar(binary, scalar, false), operands, scope))
             }
             _ => self.join(binary, scope),
         }

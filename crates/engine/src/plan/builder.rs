@@ -25,11 +25,11 @@ pub(crate) struct Settings {
     pub(crate) use_types: bool,
 }
 
-/// Makes a plan of an expression whose durations are all computed.
+/// Makes a plan of an expression, written as `text`, whose durations are all computed.
 ///
 /// # Errors
 /// If a function is given what it can't work with.
-pub(crate) fn plan(expr: &Expr, settings: Settings) -> Result<Plan, QueryError> {
+pub(crate) fn plan(expr: &Expr, text: &str, settings: Settings) -> Result<Plan, QueryError> {
     let grid = match settings.times {
         QueryTimes::Instant(at) => Grid::instant(at),
         QueryTimes::Range { start, end, step } => Grid::range(start, end, step),
@@ -43,16 +43,28 @@ pub(crate) fn plan(expr: &Expr, settings: Settings) -> Result<Plan, QueryError> 
         scalar_nodes: Vec::new(),
         scopes: vec![Scope { grid, outer: None }],
     };
-    let mut builder = Builder { settings, plan, around: "" };
+    let mut builder = Builder { settings, text: text.to_owned(), plan, around: Around::default() };
     builder.plan.root = builder.root(expr)?;
     Ok(builder.plan)
 }
 
 pub(super) struct Builder {
     pub(super) settings: Settings,
+    /// The query as it is written.
+    pub(super) text: String,
     pub(super) plan: Plan,
-    /// The innermost function or aggregation around what is being planned.
-    pub(super) around: &'static str,
+    pub(super) around: Around,
+}
+
+/// What is around the expression that is being planned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around {
+    /// The innermost function or aggregation.
+    pub(super) function: &'static str,
+    /// Whether there is a function that needs no more of histograms than their counts and sums.
+    pub(super) wants_statistics: bool,
+    /// Whether there is something that needs the buckets of histograms.
+    pub(super) wants_buckets: bool,
 }
 
 /// The scope of the query itself.
@@ -130,7 +142,7 @@ impl Builder {
     pub(super) fn invariant_scope(&mut self, expr: &Expr, scope: ScopeId) -> Option<ScopeId> {
         let grid = self.grid(scope);
         let is_literal = matches!(expr.without_parens(), Expr::Number(_) | Expr::String(_));
-        if grid.len() < 2 || is_literal || !expr.is_step_invariant() {
+        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() {
             return None;
         }
         Some(self.scope(grid.first(), scope, Relation::Invariant))
@@ -143,6 +155,12 @@ impl Builder {
 
     pub(super) fn grid(&self, scope: ScopeId) -> Grid {
         self.plan.scopes[scope].grid
+    }
+
+    /// Whether a scope is a range, even if that is shorter than a step.
+    pub(super) fn is_range(&self, scope: ScopeId) -> bool {
+        let (start, end) = self.settings.times.bounds();
+        self.grid(scope).len() > 1 || (scope == QUERY && start != end)
     }
 
     pub(super) fn node(&mut self, kind: NodeKind, operands: Vec<NodeId>, scope: ScopeId) -> NodeId {
@@ -177,10 +195,8 @@ impl Builder {
         Pipe { source: Source::Stage(stage), grid, source_node: None, operations: Vec::new(), node }
     }
 
-    /// Adds an operation that counts as a step of its own.
-    pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, others: &[NodeId], scope: ScopeId) -> Pipe {
-        let mut operands = vec![pipe.node];
-        operands.extend_from_slice(others);
+    /// Adds an operation that counts its values. `operands` are what it is applied to, in the order of evaluation.
+    pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, operands: Vec<NodeId>, scope: ScopeId) -> Pipe {
         let node = self.node(NodeKind::Vector, operands, scope);
         pipe.operations.push(Operation { op, grid: self.grid(scope), node: Some(node) });
         pipe.node = node;

@@ -47,7 +47,8 @@ impl Builder {
             _ => 0,
         };
         let selection = self.selection(selector, reader.time_range(grid), range_ms);
-        let source = Source::Select { selection, reader, args };
+        let only_statistics = self.around.wants_statistics && !self.around.wants_buckets;
+        let source = Source::Select { selection, reader, only_statistics, args };
         Pipe { source, grid, source_node: Some(node), operations: Vec::new(), node }
     }
 
@@ -59,7 +60,7 @@ impl Builder {
             return known;
         }
         let step_ms = self.settings.times.step_ms();
-        let hints = Hints { step_ms, range_ms, function: self.around, ..Hints::default() };
+        let hints = Hints { step_ms, range_ms, function: self.around.function, ..Hints::default() };
         let (matchers, text) = (selector.matchers.clone().into(), selector.to_string());
         self.plan.selections.push(Selection { matchers, range, hints, text });
         self.plan.selections.len() - 1
@@ -106,7 +107,12 @@ impl Builder {
         let start = after.div_euclid(step).saturating_add(1).saturating_mul(step);
         let grid = Grid::range(start, outer.end().saturating_sub(offset), step);
         let inner = self.scope(grid, scope, relation);
-        let pipe = self.vector(&subquery.expr, inner)?;
+        let around = self.around;
+        // Between its steps resets can be seen by comparing buckets only.
+        self.around.wants_buckets = true;
+        let pipe = self.vector(&subquery.expr, inner);
+        self.around = around;
+        let pipe = pipe?;
         let node = pipe.node;
         Ok((self.close(pipe, SinkPlan::Collect, None), node, grid))
     }

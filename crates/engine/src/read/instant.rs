@@ -4,7 +4,7 @@ use model::is_stale;
 use series::{QueryError, Samples};
 
 use super::{ReadContext, Reading, Reference, advance};
-use crate::identity::Identity;
+use crate::identity::{Identity, in_braces};
 use crate::scalar::seconds;
 use crate::table::Table;
 
@@ -36,7 +36,8 @@ pub(super) fn read(
                 Reading::Value => row.push_histogram(step, value.clone()),
                 Reading::InfoTime => {
                     row.abandon();
-                    let message = format!("this should be an info metric, with float samples: {}", id.labels());
+                    let message =
+                        format!("this should be an info metric, with float samples: {}", in_braces(&id.labels()));
                     return Err(QueryError::Execution(message));
                 }
                 Reading::Time => row.set(step, seconds(samples.histogram_times[histogram - 1])),

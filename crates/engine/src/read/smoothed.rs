@@ -94,6 +94,10 @@ fn histogram_at(
         return Some(Arc::new(carried));
     };
     let following = &values[next];
+    if previous.has_custom_buckets() != following.has_custom_buckets() {
+        record.annotations.add(span, Remark::MixedExponentialCustom, metric);
+        return None;
+    }
     // Unless both say that they are gauges, they are taken for counters.
     let is_gauge = [previous, following].iter().all(|value| value.counter_reset == CounterReset::Gauge);
     let (from, to) = ((times[before], &**previous), (*after, &**following));

@@ -12,7 +12,7 @@ use crate::identity::Identity;
 use crate::info::Info;
 use crate::ledger::Record;
 use crate::plan::Selection;
-use crate::read::{ReadContext, remove_stale};
+use crate::read::{ReadContext, remove_stale, statistics_of};
 use crate::table::Table;
 use crate::watch::Watch;
 
@@ -115,8 +115,14 @@ impl Scan {
                     remove_stale(&mut samples);
                 }
                 for (stage, piece) in self.stages.iter().zip(&mut pieces) {
-                    if stage.sees_staleness() == sees_staleness {
-                        stage.read(Identity::new(series.labels.clone()), &samples, piece)?;
+                    if stage.sees_staleness() != sees_staleness {
+                        continue;
+                    }
+                    let id = Identity::new(series.labels.clone());
+                    if stage.only_statistics() && !samples.histograms.is_empty() {
+                        stage.read(id, &statistics_of(&samples), piece)?;
+                    } else {
+                        stage.read(id, &samples, piece)?;
                     }
                 }
             }

@@ -72,7 +72,8 @@ impl LabelJoin {
 }
 
 fn check_name(name: &str, which: &str, function: &str) -> Result<(), QueryError> {
-    if name.is_empty() {
+    // Bytes that are no UTF-8 were replaced when the expression was read.
+    if name.is_empty() || name.contains(char::REPLACEMENT_CHARACTER) {
         let message = format!("invalid {which} label name in {function}(): {name}");
         return Err(QueryError::Execution(message));
     }

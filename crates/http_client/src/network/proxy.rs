@@ -64,12 +64,12 @@ impl fmt::Debug for Proxies {
     }
 }
 
-/// Refuses schemes that would be ignored.
+/// Refuses URLs that the matcher would ignore, since then requests would go without the proxy.
 fn check(url: &str) -> Result<(), HttpError> {
-    match url.split_once("://") {
-        Some(("http" | "https" | "socks5" | "socks5h", _)) => Ok(()),
-        Some((scheme, _)) => Err(HttpError::Proxy(format!("unsupported scheme {scheme:?}"))),
-        None => Err(HttpError::Proxy("proxy_url has no scheme".to_owned())),
+    let uri: Uri = url.parse().map_err(|error| HttpError::Proxy(format!("parse proxy_url: {error}")))?;
+    match uri.scheme_str() {
+        Some("http" | "https" | "socks5" | "socks5h") => Ok(()),
+        scheme => Err(HttpError::Proxy(format!("unsupported scheme {:?} in proxy_url", scheme.unwrap_or_default()))),
     }
 }
 
