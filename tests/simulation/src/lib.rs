@@ -4,10 +4,12 @@
 
 mod bucket;
 mod scrape;
+mod scrapers;
 mod time;
 mod world;
 
 pub use bucket::Outage;
 pub use scrape::FakeTarget;
+pub use scrapers::{ScraperNode, TimePages};
 pub use time::virtual_clock;
 pub use world::{Node, Outsider, World};

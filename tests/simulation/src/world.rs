@@ -26,12 +26,12 @@ use crate::bucket::memory_bucket;
 
 /// What survives nodes: the net, their disks and the bucket.
 pub struct World {
-    net: MemoryNet,
-    names: Vec<String>,
+    pub(crate) net: MemoryNet,
+    pub(crate) names: Vec<String>,
     disks: Mutex<BTreeMap<String, (TempDir, Arc<MemoryDevice>)>>,
     birth: Birth,
-    clock: Clock,
-    rng: Rng,
+    pub(crate) clock: Clock,
+    pub(crate) rng: Rng,
     /// The bucket.
     pub bucket: Bucket,
     /// Lets the bucket fail.
