@@ -147,7 +147,7 @@ impl Aggregate {
         let above = (parameter.largest > 1.0).then_some((parameter.largest, 1.0));
         let below = (parameter.least < -1.0).then_some((parameter.least, -1.0));
         for (got, cap) in [above, below].into_iter().flatten() {
-            let remark = Remark::InvalidRatio { got: got.into(), cap: f64::from(cap).into() };
+            let remark = Remark::InvalidRatio { got: got.into(), cap: cap.into() };
             record.annotations.add(self.param_span, remark, "");
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Remarks on a query: what its users should know beside the answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 use model::{format_float_digits, format_float_g, quote};
@@ -73,11 +73,35 @@ pub(crate) struct ForcedMonotonicity {
     pub(crate) max_diff: f64,
 }
 
+impl ForcedMonotonicity {
+    /// Adds what fell at the same time.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.min_bucket = self.min_bucket.min(other.min_bucket);
+        self.max_bucket = self.max_bucket.max(other.max_bucket);
+        self.max_diff = self.max_diff.max(other.max_diff);
+    }
+}
+
 /// Remarks, each once, in the order in which they were first made.
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {
     entries: Vec<Entry>,
     places: HashMap<(Remark, Box<str>), usize, RandomState>,
+}
+
+/// The last remark of an operator at each step: of all that a step gives rise to, Prometheus makes only that one.
+#[derive(Debug, Default)]
+pub(crate) struct LastRemarks(BTreeMap<usize, (Span, Remark)>);
+
+impl LastRemarks {
+    pub(crate) fn set(&mut self, step: usize, span: Span, remark: Remark) {
+        self.0.insert(step, (span, remark));
+    }
+
+    /// Adds what was remarked of later series.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -126,6 +150,11 @@ impl Annotations {
         for entry in others.entries {
             self.merge(entry);
         }
+    }
+
+    /// Adds the last remarks of all steps.
+    pub(crate) fn add_last(&mut self, remarks: LastRemarks) {
+        remarks.0.into_values().for_each(|(span, remark)| self.add(span, remark, ""));
     }
 
     /// The texts, for the query `text`.

@@ -2,7 +2,7 @@
 
 mod classic;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -17,7 +17,7 @@ use crate::ledger::Record;
 use crate::scalar::Scalar;
 use crate::sink::{Output, Sink};
 use crate::table::{Row, Table, is_present};
-use classic::{Bucket, Monotonicity, bucket_fraction, bucket_quantile};
+use classic::{Bucket, bucket_fraction, bucket_quantile};
 
 /// A function of histograms, as it is called.
 #[derive(Clone, Debug)]
@@ -134,14 +134,18 @@ impl Sink for BucketsSink {
             series.buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
         let mut table = Table::new();
+        let mut fallen = Fallen::default();
         for variant in self.call.variants(&self.scalars, self.grid, annotations) {
             for (row, conflicts) in &native {
                 variant.of_native(*row, conflicts, &self.call, &mut table, annotations, self.grid);
             }
             for (number, series) in self.classic.iter().enumerate() {
                 let conflicts = left_out.get(&number).map_or(&[][..], Vec::as_slice);
-                variant.of_classic(series, &self.series, conflicts, &self.call, &mut table, annotations, self.grid);
+                variant.of_classic(series, &self.series, conflicts, &self.call, &mut table, &mut fallen, self.grid);
             }
+        }
+        for ((metric, _), forced) in fallen {
+            annotations.add_forced_monotonicity(self.call.span, forced, &metric);
         }
         Ok(Output::Table(table))
     }
@@ -150,6 +154,9 @@ impl Sink for BucketsSink {
         self.series.size_bytes() + self.label_bytes + self.series.len() * size_of::<(f64, u32)>()
     }
 }
+
+/// Where counts of buckets fell, by metric and step: Prometheus tells of each once.
+type Fallen = BTreeMap<(String, usize), ForcedMonotonicity>;
 
 /// One result that is made of each histogram.
 struct Variant<'a> {
@@ -285,7 +292,7 @@ impl Variant<'_> {
         conflicts: &[usize],
         call: &Buckets,
         table: &mut Table,
-        annotations: &mut Annotations,
+        fallen: &mut Fallen,
         grid: Grid,
     ) {
         let members: Vec<(f64, Row<'_>)> =
@@ -302,9 +309,10 @@ impl Variant<'_> {
             let value = match self.kind {
                 VariantKind::Quantile(scalar) => {
                     let (quantile, forced) = bucket_quantile(scalar.at(step), &mut buckets);
-                    if let Some(Monotonicity { min_bucket, max_bucket, max_diff }) = forced {
-                        let forced = ForcedMonotonicity { time: grid.time(step), min_bucket, max_bucket, max_diff };
-                        annotations.add_forced_monotonicity(call.span, forced, call.metric(&series.id));
+                    if let Some(forced) = forced {
+                        let forced = forced.at(grid.time(step));
+                        let key = (call.metric(&series.id).to_owned(), step);
+                        fallen.entry(key).and_modify(|known| known.absorb(forced)).or_insert(forced);
                     }
                     quantile
                 }

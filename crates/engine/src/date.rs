@@ -1,6 +1,8 @@
 //! Parts of dates, in UTC.
 
 const DAY_SECONDS: i64 = 86_400;
+/// The days from the first one that Go knows to the epoch.
+const FIRST_DAY: i64 = 106_751_991_073_400;
 
 /// A part of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +40,14 @@ impl DatePart {
     }
 
     fn of(self, seconds: i64) -> i64 {
-        let days = seconds.div_euclid(DAY_SECONDS);
+        // Go counts from a day long before the epoch, with 64 bits: times beyond come round from the other end.
+        let seconds = (seconds as u64).wrapping_add(FIRST_DAY as u64 * DAY_SECONDS as u64);
+        let days = (seconds / DAY_SECONDS as u64) as i64 - FIRST_DAY;
+        let seconds_of_day = (seconds % DAY_SECONDS as u64) as i64;
         let date = Date::from_days(days);
         match self {
-            Self::Minute => seconds.rem_euclid(3600) / 60,
-            Self::Hour => seconds.rem_euclid(DAY_SECONDS) / 3600,
+            Self::Minute => seconds_of_day % 3600 / 60,
+            Self::Hour => seconds_of_day / 3600,
             // The epoch was a Thursday.
             Self::DayOfWeek => (days + 4).rem_euclid(7),
             Self::DayOfMonth => date.day,

@@ -8,6 +8,7 @@ use stdx::{Clock, CpuPool};
 
 use crate::identity::Naming;
 use crate::plan::{Settings, plan};
+use crate::query::fold_bounds;
 use crate::run::{Run, into_answer};
 use crate::watch::Watch;
 use crate::{EngineOptions, InvalidQuery, Query, QueryRequest, QueryResult, QueryTimes};
@@ -44,6 +45,7 @@ impl Engine {
         }
         let (start, end) = request.times.bounds();
         expr.resolve_durations(request.times.step_ms(), end.saturating_sub(start))?;
+        fold_bounds(&mut expr, request.times);
         Ok(Query { request, expr })
     }
 

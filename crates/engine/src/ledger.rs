@@ -2,7 +2,7 @@
 
 use series::QueryError;
 
-use crate::annotation::Annotations;
+use crate::annotation::{Annotations, LastRemarks};
 use crate::grid::Grid;
 use crate::plan::Plan;
 use crate::tally::{Passage, Reads, Tally};
@@ -38,6 +38,8 @@ pub(crate) enum NodeKind {
     SampleTimes,
     /// All steps from all series of its operands, that are given up.
     Aggregation,
+    /// What is not there of its operand, which stays in memory.
+    Absence,
     /// Once, for all steps.
     Invariant,
 }
@@ -71,6 +73,7 @@ pub(crate) struct Record {
     /// The samples it looked at, if these are not its values.
     pub(crate) reads: Reads,
     pub(crate) annotations: Annotations,
+    pub(crate) last_remarks: LastRemarks,
 }
 
 impl Record {
@@ -80,6 +83,7 @@ impl Record {
         self.passage.then(other.passage);
         self.reads.absorb(&other.reads);
         self.annotations.absorb(other.annotations);
+        self.last_remarks.absorb(other.last_remarks);
     }
 
     /// # Errors
@@ -139,6 +143,7 @@ impl Ledger {
         let mut annotations = Annotations::default();
         for record in self.records {
             annotations.absorb(record.annotations);
+            annotations.add_last(record.last_remarks);
         }
         let peak_samples = passages.last().map_or(0, |passage| passage.peak);
         Settlement { peak_samples, reads: reads.swap_remove(0), annotations }
@@ -164,6 +169,7 @@ impl Ledger {
                 passage = Passage { peak: passage.peak.max(peak), rest: size };
             }
             NodeKind::Aggregation => passage = Passage { peak: passage.peak.max(size), rest: size },
+            NodeKind::Absence => {}
             NodeKind::Invariant => {
                 let more_steps = scopes[node.scope].grid.len().saturating_sub(1) as u64;
                 let once = node.operands.last().map_or(0, |operand| self.records[*operand].tally.size());

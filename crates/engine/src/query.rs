@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use promql::ast::DurationError;
-use promql::{Expr, ParseError, ValueType};
+use promql::ast::{DurationError, NumberLiteral};
+use promql::{Descend, Expr, ParseError, ValueType};
 use series::{Budget, Cancel};
+
+use crate::scalar::seconds;
 
 /// A question for an engine.
 #[derive(Clone, Debug)]
@@ -93,6 +95,30 @@ impl QueryTimes {
             Self::Range { step, .. } => step,
         }
     }
+}
+
+/// Puts numbers in the place of `start()`, `end()`, `range()` and `step()`, which are the same at every step.
+pub(crate) fn fold_bounds(expr: &mut Expr, times: QueryTimes) {
+    let (start, end) = times.bounds();
+    let range = match times {
+        QueryTimes::Instant(_) => 0,
+        QueryTimes::Range { .. } => end.saturating_sub(start),
+    };
+    expr.walk_mut(&mut |expr| {
+        if let Expr::Call(call) = &*expr
+            && let Some(ms) = match call.function.name {
+                "start" => Some(start),
+                "end" => Some(end),
+                "range" => Some(range),
+                "step" => Some(times.step_ms()),
+                _ => None,
+            }
+        {
+            let number = NumberLiteral { value: seconds(ms), is_duration: false, span: call.span };
+            *expr = Expr::Number(number);
+        }
+        Descend::Into
+    });
 }
 
 impl Query {

@@ -161,7 +161,7 @@ impl Run {
         let watch = self.watch.clone();
         let done = self.pool.run(move || {
             watch.check()?;
-            let piece = stage.from_tables(first, second, &watch)?;
+            let piece = stage.piece_of_tables(first, second, &watch)?;
             folding.fold(piece)?;
             folding.finish()
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::{Engine, EngineOptions, Features, QueryRequest};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use model::{CounterReset, Histogram, Labels, Matcher, Sample, Value};
+use model::{CounterReset, Histogram, Labels, Matcher, Sample, TimeRange, Value};
 use promql::ParseOptions;
 use series::{Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
@@ -86,11 +86,9 @@ impl Queryable for MemoryStorage {
     fn select(&self, select: Select, _budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
         const BATCH: usize = 1024;
         let series = self.matching(&select.matchers).filter_map(|(labels, stored)| {
-            let chunks: Vec<Chunk> = stored.chunks.iter().cloned().map(Chunk::Samples).collect();
-            let series = Series { labels: labels.clone(), chunks };
-            let mut samples = Samples::new();
-            let is_known = series.read(select.range, &mut samples).is_ok();
-            (is_known && !samples.is_empty()).then_some(series)
+            let chunks = stored.chunks.iter().filter(|chunk| has_samples(chunk, select.range));
+            let chunks: Vec<Chunk> = chunks.cloned().map(Chunk::Samples).collect();
+            (!chunks.is_empty()).then(|| Series { labels: labels.clone(), chunks })
         });
         let all: Vec<Series> = series.collect();
         let batches: Vec<Result<Vec<Series>, QueryError>> = all.chunks(BATCH).map(|batch| Ok(batch.to_vec())).collect();
@@ -108,6 +106,13 @@ impl Queryable for MemoryStorage {
         let texts = texts(values, query.limit);
         async move { Ok(texts) }.boxed()
     }
+}
+
+fn has_samples(samples: &Samples, range: TimeRange) -> bool {
+    [&samples.float_times, &samples.histogram_times].into_iter().any(|times| {
+        let next = times.get(times.partition_point(|time| *time < range.start().as_ms()));
+        next.is_some_and(|time| *time < range.end().as_ms())
+    })
 }
 
 /// The samples in order of time, each with the time its counter began.

@@ -1,5 +1,7 @@
 //! Quantiles and fractions of classic histograms.
 
+use crate::annotation::ForcedMonotonicity;
+
 /// A bucket: its upper bound, and how many observations are at or below it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bucket {
@@ -13,6 +15,14 @@ pub(super) struct Monotonicity {
     pub(super) min_bucket: f64,
     pub(super) max_bucket: f64,
     pub(super) max_diff: f64,
+}
+
+impl Monotonicity {
+    /// As it is remarked for a step.
+    pub(super) fn at(self, time: i64) -> ForcedMonotonicity {
+        let Self { min_bucket, max_bucket, max_diff } = self;
+        ForcedMonotonicity { time, min_bucket, max_bucket, max_diff }
+    }
 }
 
 /// Counts that differ by less than this, relatively, differ by rounding only.

@@ -7,10 +7,10 @@ use model::{Labels, LabelsBuilder};
 use promql::ast::Cardinality;
 use series::QueryError;
 
+use super::Join;
 use super::element::{Combined, Element, combine as combine_elements};
 use super::match_labels::{GroupNumbers, MatchLabels};
-use super::{Join, LastRemarks};
-use crate::annotation::Annotations;
+use crate::annotation::LastRemarks;
 use crate::arithmetic::{arithmetic, changes_meaning};
 use crate::grid::Grid;
 use crate::identity::{Identity, METADATA_LABELS, Naming, in_braces};
@@ -26,7 +26,7 @@ pub(super) fn combine(
     right: &Table,
     grid: Grid,
     naming: Naming,
-    annotations: &mut Annotations,
+    remarks: &mut LastRemarks,
 ) -> Result<Table, QueryError> {
     let fill = join.matching.fill;
     if (left.is_empty() && right.is_empty()) || (!fill.is_some() && (left.is_empty() || right.is_empty())) {
@@ -45,14 +45,18 @@ pub(super) fn combine(
         is_swapped,
         groups: Groups::new(many, one, &labels, fill.is_some()),
         labels,
-        remarks: LastRemarks::default(),
+        remarks,
+        conflict: None,
         result: Table::new(),
     };
-    matcher.check_one_side()?;
-    matcher.match_all()?;
-    let Matcher { remarks, result, .. } = matcher;
-    remarks.add_to(annotations, join.span);
-    Ok(result)
+    let duplicate = matcher.duplicate();
+    matcher.match_all();
+    // Prometheus goes step by step, and looks for duplicates first.
+    match (duplicate, matcher.conflict) {
+        (Some((step, error)), conflict) if conflict.is_none_or(|conflict| step <= conflict) => Err(error),
+        (_, Some(_)) => Err(several_matches(join.matching.cardinality)),
+        _ => Ok(matcher.result),
+    }
 }
 
 struct Matcher<'a> {
@@ -64,7 +68,9 @@ struct Matcher<'a> {
     is_swapped: bool,
     labels: MatchLabels,
     groups: Groups,
-    remarks: LastRemarks,
+    remarks: &'a mut LastRemarks,
+    /// The first step at which it is not clear which series match.
+    conflict: Option<usize>,
     result: Table,
 }
 
@@ -114,11 +120,12 @@ impl Groups {
 }
 
 impl Matcher<'_> {
-    /// # Errors
-    /// If two series of the side that must have one for each group are there at the same step.
-    fn check_one_side(&self) -> Result<(), QueryError> {
+    /// The first step at which two series of the side that must have one for each group are there, and what to say then.
+    fn duplicate(&self) -> Option<(usize, QueryError)> {
         let is_filled = self.join.matching.fill.is_some();
         let mut many_steps: Option<Vec<bool>> = None;
+        // The step, the series, and the one before it. Prometheus finds the first step's first one.
+        let mut first: Option<(usize, usize, usize)> = None;
         for members in self.groups.members.iter().filter(|members| members.one.len() > 1) {
             // Where the other vector is empty, nothing is looked at.
             let many_steps = many_steps.get_or_insert_with(|| steps_of(self.many, self.grid));
@@ -126,16 +133,20 @@ impl Matcher<'_> {
             for at in &members.one {
                 for step in self.one.row(*at).present_steps() {
                     match seen[step] {
-                        Some(other) if is_filled || many_steps[step] => return Err(self.duplicate(*at, other)),
-                        _ => seen[step] = Some(*at),
+                        Some(other) if is_filled || many_steps[step] => {
+                            let found = (step, *at, other);
+                            first = Some(first.map_or(found, |first| first.min(found)));
+                        }
+                        Some(_) => {}
+                        None => seen[step] = Some(*at),
                     }
                 }
             }
         }
-        Ok(())
+        first.map(|(step, at, other)| (step, self.duplicate_error(at, other)))
     }
 
-    fn duplicate(&self, at: usize, other: usize) -> QueryError {
+    fn duplicate_error(&self, at: usize, other: usize) -> QueryError {
         let side = if self.is_swapped { "left" } else { "right" };
         let group = in_braces(&self.labels.of(self.one.row(at).id));
         let mut texts = [at, other].map(|row| in_braces(&self.one.row(row).id.labels()));
@@ -147,7 +158,7 @@ impl Matcher<'_> {
         ))
     }
 
-    fn match_all(&mut self) -> Result<(), QueryError> {
+    fn match_all(&mut self) {
         let fill = self.join.matching.fill;
         for at in 0..self.many.len() {
             let Some(group) = self.groups.of_many[at] else { continue };
@@ -159,16 +170,15 @@ impl Matcher<'_> {
             for one in self.groups.members[group].one.clone() {
                 let one = self.one.row(one);
                 let labels = self.result_identity(row.id, Some(one.id));
-                self.match_pair(group, labels, |step| Some((Element::at(row, step)?, Element::at(one, step)?)))?;
+                self.match_pair(group, labels, |step| Some((Element::at(row, step)?, Element::at(one, step)?)));
             }
             if let Some(value) = fill.right {
-                self.fill_one_side(row, group, value)?;
+                self.fill_one_side(row, group, value);
             }
         }
         if let Some(value) = fill.left {
-            self.fill_many_side(value)?;
+            self.fill_many_side(value);
         }
-        Ok(())
     }
 
     /// Whether a group has one series on each side, so that nothing can go wrong.
@@ -203,23 +213,21 @@ impl Matcher<'_> {
         for step in steps_in_order(many) {
             if let (Some(many), Some(one)) = (Element::at(many, step), Element::at(one, step)) {
                 let (left, right) = if self.is_swapped { (one, many) } else { (many, one) };
-                let combined = evaluate(self.join, left, right, step, &mut self.remarks);
+                let combined = evaluate(self.join, left, right, step, self.remarks);
                 write(self.join, combined, step, &mut row);
             }
         }
         row.finish(id);
     }
 
-    /// Adds the results of pairs of values, of a series of the "many" side and one of the "one" side.
-    ///
-    /// # Errors
-    /// If there is such a result already.
+    /// Adds the results of pairs of values, of a series of the "many" side and one of the "one" side. Where there is such a
+    /// result already, it is not clear which series match.
     fn match_pair<'b>(
         &mut self,
         group: usize,
         id: Identity,
         pair: impl Fn(usize) -> Option<(Element<'b>, Element<'b>)>,
-    ) -> Result<(), QueryError> {
+    ) {
         let is_one_to_one = self.join.matching.cardinality == Cardinality::OneToOne;
         let mut row = self.result.start_row(self.grid.len());
         let Matched { steps, results } = &mut self.groups.members[group].matched;
@@ -231,7 +239,7 @@ impl Matcher<'_> {
         for step in 0..self.grid.len() {
             let Some((many, one)) = pair(step) else { continue };
             let (left, right) = if self.is_swapped { (one, many) } else { (many, one) };
-            let combined = evaluate(self.join, left, right, step, &mut self.remarks);
+            let combined = evaluate(self.join, left, right, step, self.remarks);
             if let Combined::Nothing = combined {
                 continue;
             }
@@ -241,17 +249,16 @@ impl Matcher<'_> {
                 Some(own_steps) => std::mem::replace(&mut own_steps[step], true),
             };
             if is_taken {
-                row.abandon();
-                return Err(several_matches(is_one_to_one));
+                self.conflict = Some(self.conflict.map_or(step, |conflict| conflict.min(step)));
+                break;
             }
             write(self.join, combined, step, &mut row);
         }
         row.finish(id);
-        Ok(())
     }
 
     /// Matches a series of the "many" side with a value where the other side has none.
-    fn fill_one_side(&mut self, many: Row<'_>, group: usize, value: f64) -> Result<(), QueryError> {
+    fn fill_one_side(&mut self, many: Row<'_>, group: usize, value: f64) {
         let ones = self.groups.members[group].one.clone();
         let one = self.one;
         let has_one = |step: usize| ones.iter().any(|at| one.row(*at).has(step));
@@ -259,11 +266,11 @@ impl Matcher<'_> {
         self.match_pair(group, id, |step| {
             let element = Element::at(many, step)?;
             (!has_one(step)).then_some((element, Element::Float(value)))
-        })
+        });
     }
 
     /// Matches series of the "one" side with a value where they had no match.
-    fn fill_many_side(&mut self, value: f64) -> Result<(), QueryError> {
+    fn fill_many_side(&mut self, value: f64) {
         for group in 0..self.groups.members.len() {
             let matched = self.groups.members[group].matched.clone();
             for at in self.groups.members[group].one.clone() {
@@ -273,10 +280,9 @@ impl Matcher<'_> {
                 self.match_pair(group, id, |step| {
                     let element = Element::at(one, step)?;
                     (!matched.has(step)).then_some((Element::Float(value), element))
-                })?;
+                });
             }
         }
-        Ok(())
     }
 
     /// Who the result of two series is. `one` is `None` where a value stands for it.
@@ -314,8 +320,8 @@ impl Matched {
     }
 }
 
-fn several_matches(is_one_to_one: bool) -> QueryError {
-    let why = if is_one_to_one {
+fn several_matches(cardinality: Cardinality) -> QueryError {
+    let why = if cardinality == Cardinality::OneToOne {
         "many-to-one matching must be explicit (group_left/group_right)"
     } else {
         "grouping labels must ensure unique matches"
@@ -327,7 +333,7 @@ fn several_matches(is_one_to_one: bool) -> QueryError {
 fn evaluate(join: &Join, left: Element<'_>, right: Element<'_>, step: usize, remarks: &mut LastRemarks) -> Combined {
     let (combined, remark) = combine_elements(join.op, left, right);
     if let Some(remark) = remark {
-        remarks.set(step, remark);
+        remarks.set(step, join.span, remark);
     }
     combined
 }

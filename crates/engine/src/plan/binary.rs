@@ -24,14 +24,14 @@ impl Builder {
             (ValueType::Scalar, _) => {
                 let (scalar, scalar_node) = self.scalar(&binary.left, scope)?;
                 let pipe = self.vector(&binary.right, scope)?;
-                let op = with_scalar(binary, scalar, true);
-                Ok(self.operate(pipe, op, &[scalar_node], scope))
+                let operands = vec![scalar_node, pipe.node];
+                Ok(self.operate(pipe, with_scalar(binary, scalar, true), operands, scope))
             }
             (_, ValueType::Scalar) => {
                 let pipe = self.vector(&binary.left, scope)?;
                 let (scalar, scalar_node) = self.scalar(&binary.right, scope)?;
-                let op = with_scalar(binary, scalar, false);
-                Ok(self.operate(pipe, op, &[scalar_node], scope))
+                let operands = vec![pipe.node, scalar_node];
+                Ok(self.operate(pipe, with_scalar(binary, scalar, false), operands, scope))
             }
             _ => self.join(binary, scope),
         }

@@ -142,7 +142,7 @@ impl Builder {
     pub(super) fn invariant_scope(&mut self, expr: &Expr, scope: ScopeId) -> Option<ScopeId> {
         let grid = self.grid(scope);
         let is_literal = matches!(expr.without_parens(), Expr::Number(_) | Expr::String(_));
-        if grid.len() < 2 || is_literal || !expr.is_step_invariant() {
+        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() {
             return None;
         }
         Some(self.scope(grid.first(), scope, Relation::Invariant))
@@ -155,6 +155,12 @@ impl Builder {
 
     pub(super) fn grid(&self, scope: ScopeId) -> Grid {
         self.plan.scopes[scope].grid
+    }
+
+    /// Whether a scope is a range, even if that is shorter than a step.
+    pub(super) fn is_range(&self, scope: ScopeId) -> bool {
+        let (start, end) = self.settings.times.bounds();
+        self.grid(scope).len() > 1 || (scope == QUERY && start != end)
     }
 
     pub(super) fn node(&mut self, kind: NodeKind, operands: Vec<NodeId>, scope: ScopeId) -> NodeId {
@@ -189,10 +195,8 @@ impl Builder {
         Pipe { source: Source::Stage(stage), grid, source_node: None, operations: Vec::new(), node }
     }
 
-    /// Adds an operation that counts as a step of its own.
-    pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, others: &[NodeId], scope: ScopeId) -> Pipe {
-        let mut operands = vec![pipe.node];
-        operands.extend_from_slice(others);
+    /// Adds an operation that counts its values. `operands` are what it is applied to, in the order of evaluation.
+    pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, operands: Vec<NodeId>, scope: ScopeId) -> Pipe {
         let node = self.node(NodeKind::Vector, operands, scope);
         pipe.operations.push(Operation { op, grid: self.grid(scope), node: Some(node) });
         pipe.node = node;

@@ -73,15 +73,15 @@ impl Builder {
         }
         let pipe = self.vector(arg(call, 0)?, scope)?;
         let mut scalars = Vec::new();
-        let mut nodes: Vec<NodeId> = Vec::new();
+        let mut operands: Vec<NodeId> = vec![pipe.node];
         for arg in &call.args[1..] {
             let (scalar, node) = self.scalar(arg.without_parens(), scope)?;
             scalars.push(scalar);
-            nodes.push(node);
+            operands.push(node);
         }
         let op = row_operation(name, scalars)
             .ok_or_else(|| QueryError::Execution(format!("{name} is no function that makes a vector")))?;
-        Ok(self.operate(pipe, op, &nodes, scope))
+        Ok(self.operate(pipe, op, operands, scope))
     }
 
     fn scalar_as_vector(&mut self, value: ScalarExpr, node: NodeId, scope: ScopeId) -> Pipe {
@@ -106,7 +106,8 @@ impl Builder {
             return Ok(self.sample_times(selector, what, scope));
         }
         let pipe = self.vector(argument, scope)?;
-        Ok(self.operate(pipe, if is_start { RowOp::Nothing } else { RowOp::Time }, &[], scope))
+        let operands = vec![pipe.node];
+        Ok(self.operate(pipe, if is_start { RowOp::Nothing } else { RowOp::Time }, operands, scope))
     }
 
     /// Sorts the result of an instant query. Range queries sort by labels whatever they are asked.
@@ -115,10 +116,11 @@ impl Builder {
         let pipe = self.vector(arg(call, 0)?, scope)?;
         let labels: Vec<String> = call.args[1..].iter().map(|arg| text_of(arg).to_owned()).collect();
         let is_by_value = !name.starts_with("sort_by_label");
-        let is_range = self.grid(scope).len() > 1;
+        let is_range = self.is_range(scope);
         let remark = is_range.then_some((call.span, Remark::IneffectiveSort));
-        let pipe = self.operate(pipe, RowOp::Pass { only_floats: is_by_value, remark }, &[], scope);
-        if is_range {
+        let operands = vec![pipe.node];
+        let pipe = self.operate(pipe, RowOp::Pass { only_floats: is_by_value, remark }, operands, scope);
+        if self.grid(scope).len() > 1 {
             return Ok(pipe);
         }
         let node = pipe.node;

@@ -29,7 +29,7 @@ impl Builder {
         };
         if function == RangeFunction::AbsentOverTime {
             let labels = super::label::labels_of_absent(&call.args);
-            let node = pipe.node;
+            let node = self.node(NodeKind::Absence, vec![pipe.node], scope);
             return Ok(self.through(pipe, SinkPlan::Absent(labels), node));
         }
         Ok(pipe)
@@ -76,7 +76,7 @@ impl Builder {
             range,
             extension: None,
             lookback: self.settings.lookback,
-            span: remarked_span(call),
+            span: remarked_span_beside_subquery(call),
             use_start_times: self.looks_at_start_times(function),
             use_types: self.settings.use_types,
         };
@@ -88,6 +88,14 @@ impl Builder {
 /// What remarks on a function are about: its first argument.
 fn remarked_span(call: &Call) -> promql::Span {
     call.args.first().map_or(call.span, |arg| arg.without_parens().span())
+}
+
+/// [`remarked_span`] of a function of a subquery. Prometheus forgets where those stand, and points at the start.
+fn remarked_span_beside_subquery(call: &Call) -> promql::Span {
+    match call.args.first().map(Expr::without_parens) {
+        Some(Expr::Subquery(_)) => promql::Span::default(),
+        _ => remarked_span(call),
+    }
 }
 
 fn check_extension(function: RangeFunction, extension: Extension, name: &str) -> Result<(), QueryError> {

@@ -7,8 +7,7 @@ use series::QueryError;
 use super::SinkPlan;
 use super::builder::Builder;
 use crate::ledger::{NodeId, NodeKind, ScopeId};
-use crate::query::QueryTimes;
-use crate::scalar::{ScalarExpr, ScalarOperation, seconds};
+use crate::scalar::{ScalarExpr, ScalarOperation};
 
 impl Builder {
     /// Plans a scalar expression. What it is, and what counts it.
@@ -39,17 +38,9 @@ impl Builder {
     }
 
     fn scalar_call(&mut self, call: &Call, scope: ScopeId) -> Result<(ScalarExpr, NodeId), QueryError> {
-        let (start, end) = self.settings.times.bounds();
         let scalar = match (call.function.name, call.args.as_slice()) {
             ("time", _) => ScalarExpr::Time,
             ("pi", _) => ScalarExpr::Constant(std::f64::consts::PI),
-            ("start", _) => ScalarExpr::Constant(seconds(start)),
-            ("end", _) => ScalarExpr::Constant(seconds(end)),
-            ("range", _) => ScalarExpr::Constant(match self.settings.times {
-                QueryTimes::Instant(_) => 0.0,
-                QueryTimes::Range { .. } => seconds(end.saturating_sub(start)),
-            }),
-            ("step", _) => ScalarExpr::Constant(seconds(self.settings.times.step_ms())),
             ("min_of", [left, right]) => return self.scalar_operation(ScalarOperation::MinOf, left, right, scope),
             ("max_of", [left, right]) => return self.scalar_operation(ScalarOperation::MaxOf, left, right, scope),
             ("scalar", [vector]) if vector.value_type() == ValueType::Vector => {

@@ -62,7 +62,7 @@ pub(super) fn histogram_rate(
     }
     if is_counter {
         let mut overlaps = false;
-        for at in 1..points.len() {
+        for (at, point) in points.iter().enumerate().skip(1) {
             let is_overlap = use_start_times && is_overlap(began(histograms, at - 1), began(histograms, at));
             if is_overlap && !std::mem::replace(&mut overlaps, true) {
                 remarks.add(Remark::OverlappingStart);
@@ -70,7 +70,7 @@ pub(super) fn histogram_rate(
             if starts_again(at, previous) && !remarks.add_histogram(&mut change, previous) {
                 return None;
             }
-            previous = &points[at];
+            previous = point;
         }
     } else if !is_gauge(first) || !is_gauge(last) {
         remarks.add(Remark::NotAGauge);

@@ -100,11 +100,20 @@ fn into_vector(table: Table) -> Result<Vec<VectorSample>, QueryError> {
         };
         vector.push(VectorSample { labels: row.id.clone().into_labels(), value });
     }
-    let mut labels: Vec<&Labels> = vector.iter().map(|sample| &sample.labels).collect();
-    labels.sort_unstable();
-    if labels.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(same_labels());
+    let mut order: Vec<usize> = (0..vector.len()).collect();
+    order.sort_unstable_by(|a, b| vector[*a].labels.cmp(&vector[*b].labels));
+    let same = order.windows(2).filter(|pair| vector[pair[0]].labels == vector[pair[1]].labels);
+    let mut hidden = Vec::new();
+    for pair in same {
+        // Prometheus lets a float and a histogram be the same series, and shows the histogram.
+        match (&vector[pair[0]].value, &vector[pair[1]].value) {
+            (model::Value::Float(_), model::Value::Histogram(_)) => hidden.push(pair[0]),
+            (model::Value::Histogram(_), model::Value::Float(_)) => hidden.push(pair[1]),
+            _ => return Err(same_labels()),
+        }
     }
+    let mut at = 0..vector.len();
+    vector.retain(|_| at.next().is_none_or(|at| !hidden.contains(&at)));
     Ok(vector)
 }
 
@@ -132,14 +141,13 @@ fn into_matrix(table: Table, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError
 }
 
 /// # Errors
-/// If a time comes twice.
+/// If a time comes twice among values of one kind.
 fn put_in_order(series: &mut MatrixSeries) -> Result<(), QueryError> {
     series.floats.sort_by_key(|(time, _)| *time);
     series.histograms.sort_by_key(|(time, _)| *time);
-    let mut times: Vec<i64> = series.floats.iter().map(|(time, _)| *time).collect();
-    times.extend(series.histograms.iter().map(|(time, _)| *time));
-    times.sort_unstable();
-    if times.windows(2).any(|pair| pair[0] == pair[1]) { Err(same_labels()) } else { Ok(()) }
+    let has_twice = series.floats.windows(2).any(|pair| pair[0].0 == pair[1].0)
+        || series.histograms.windows(2).any(|pair| pair[0].0 == pair[1].0);
+    if has_twice { Err(same_labels()) } else { Ok(()) }
 }
 
 /// About how many bytes a result takes in memory.

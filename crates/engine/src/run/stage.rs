@@ -12,7 +12,7 @@ use crate::grid::Grid;
 use crate::identity::{Identity, Naming};
 use crate::ledger::{NodeId, Record};
 use crate::plan::{Plan, SinkPlan, Source, Stage};
-use crate::range::RangeCall;
+use crate::range::{RangeCall, RangeFunction};
 use crate::read::{ReadContext, Reader};
 use crate::scalar::{Scalar, StageId};
 use crate::sink::{Absent, Collect, Output, Sink, Sort, ToScalar};
@@ -137,7 +137,12 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If that can't be done with these tables.
-    pub(super) fn from_tables(&self, first: Table, second: Option<Table>, watch: &Watch) -> Result<Piece, QueryError> {
+    pub(super) fn piece_of_tables(
+        &self,
+        first: Table,
+        second: Option<Table>,
+        watch: &Watch,
+    ) -> Result<Piece, QueryError> {
         let mut piece = self.start_piece();
         let stage = self.stage();
         match &stage.source {
@@ -145,7 +150,10 @@ impl ReadyStage {
             Source::Join { join, .. } => {
                 let right = second.unwrap_or_default();
                 let (record, unique) = (&mut piece.records[0], &mut piece.uniques[0]);
-                piece.table = join.apply(first, right, stage.grid, self.plan.naming, record, unique)?;
+                piece.table = join.apply(first, right, stage.grid, self.plan.naming, record)?;
+                if join.drops_name() && checks_changed_labels(&self.plan, stage.grid) {
+                    unique.see_changed(&piece.table);
+                }
             }
             Source::Vector(_) => {
                 let mut row = piece.table.start_row(stage.grid.len());
@@ -273,6 +281,13 @@ impl Folding {
             }
         }
         let output = self.sink.finish(&mut self.sink_record)?;
+        if let (SinkPlan::Buckets(..), Output::Table(table)) = (&stage.sink, &output)
+            && checks_changed_labels(&self.plan, stage.sink_grid)
+        {
+            let mut unique = Unique::default();
+            unique.see_changed(table);
+            unique.check(Sharing::OtherSteps)?;
+        }
         let bytes = match &output {
             Output::Table(table) => {
                 self.sink_record.tally = Tally::of(table, stage.sink_grid);
@@ -301,11 +316,17 @@ impl Folding {
 fn source_sharing(stage: &Stage, naming: Naming) -> Option<Sharing> {
     match &stage.source {
         Source::Select { reader: Reader::Range(call), .. } | Source::Subquery { call, .. } => {
-            (naming == Naming::Eager && !call.function.keeps_name()).then_some(Sharing::Never)
+            let drops_name = !call.function.keeps_name() && call.function != RangeFunction::AbsentOverTime;
+            (naming == Naming::Eager && drops_name).then_some(Sharing::Never)
         }
         Source::Join { .. } | Source::Info { .. } => Some(Sharing::OtherSteps),
         _ => None,
     }
+}
+
+/// Whether results whose labels were changed must differ at once. If names go at the end of an instant query, only then.
+fn checks_changed_labels(plan: &Plan, grid: Grid) -> bool {
+    plan.naming == Naming::Eager || grid.len() > 1
 }
 
 /// What to say is too big.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::Histogram;
 use promql::{BinaryOp, Span};
 
-use crate::annotation::Remark;
+use crate::annotation::{LastRemarks, Remark};
 use crate::arithmetic::{arithmetic, changes_meaning, comparison};
 use crate::identity::Naming;
 use crate::ledger::Record;
@@ -29,26 +29,23 @@ impl WithScalar {
     }
 
     pub(super) fn apply(&self, table: &mut Table, scalar: &Scalar, naming: Naming, record: &mut Record) {
-        let mut has_wrong_floats = false;
-        let mut has_wrong_histograms = false;
+        let remarks = &mut record.last_remarks;
         table.change(|mut row| {
-            has_wrong_floats |= self.apply_to_floats(&mut row, scalar);
-            has_wrong_histograms |= self.apply_to_histograms(&mut row, scalar);
+            self.apply_to_floats(&mut row, scalar, remarks);
+            self.apply_to_histograms(&mut row, scalar, remarks);
             if self.drops_name() {
                 row.id.drop_name(naming);
             }
         });
-        let op = self.op.as_str();
-        for (is_wrong, kind) in [(has_wrong_floats, "float"), (has_wrong_histograms, "histogram")] {
-            let (left, right) = if self.is_scalar_left { ("float", kind) } else { (kind, "float") };
-            if is_wrong {
-                record.annotations.add(self.span, Remark::IncompatibleTypes { left, op, right }, "");
-            }
-        }
     }
 
-    /// Whether there are floats and the operator has no use for them.
-    fn apply_to_floats(&self, row: &mut RowMut<'_>, scalar: &Scalar) -> bool {
+    /// That the operator has no use for values of this kind.
+    fn incompatible(&self, kind: &'static str) -> Remark {
+        let (left, right) = if self.is_scalar_left { ("float", kind) } else { (kind, "float") };
+        Remark::IncompatibleTypes { left, op: self.op.as_str(), right }
+    }
+
+    fn apply_to_floats(&self, row: &mut RowMut<'_>, scalar: &Scalar, remarks: &mut LastRemarks) {
         if let Some(compute) = arithmetic(self.op) {
             // A constant on the side where it mostly stands: one loop without decisions.
             if let (BinaryOp::Mul | BinaryOp::Div, Scalar::Constant(constant), false) =
@@ -59,12 +56,12 @@ impl WithScalar {
                     let result = if is_product { *value * constant } else { *value / constant };
                     *value = if is_present(*value) { result } else { ABSENT };
                 }
-                return false;
+                return;
             }
             self.change_floats(row, scalar, |vector, scalar| {
                 if self.is_scalar_left { compute(scalar, vector) } else { compute(vector, scalar) }
             });
-            return false;
+            return;
         }
         if let Some(compare) = comparison(self.op) {
             self.change_floats(row, scalar, |vector, scalar| {
@@ -75,11 +72,12 @@ impl WithScalar {
                     (false, false) => ABSENT,
                 }
             });
-            return false;
+            return;
         }
-        let has_floats = row.floats.iter().any(|value| is_present(*value));
-        row.floats.fill(ABSENT);
-        has_floats
+        for (at, value) in row.floats.iter_mut().enumerate().filter(|(_, value)| is_present(**value)) {
+            remarks.set(row.first + at, self.span, self.incompatible("float"));
+            *value = ABSENT;
+        }
     }
 
     fn change_floats(&self, row: &mut RowMut<'_>, scalar: &Scalar, change: impl Fn(f64, f64) -> f64) {
@@ -90,8 +88,7 @@ impl WithScalar {
         }
     }
 
-    /// Whether there are histograms and the operator has no use for them.
-    fn apply_to_histograms(&self, row: &mut RowMut<'_>, scalar: &Scalar) -> bool {
+    fn apply_to_histograms(&self, row: &mut RowMut<'_>, scalar: &Scalar, remarks: &mut LastRemarks) {
         let change: fn(&mut Histogram, f64) = match (self.op, self.is_scalar_left) {
             (BinaryOp::Mul, _) => scale,
             (BinaryOp::Div, false) => |histogram, divisor| {
@@ -101,15 +98,15 @@ impl WithScalar {
             (BinaryOp::TrimUpper, false) => Histogram::keep_below,
             (BinaryOp::TrimLower, false) => Histogram::keep_above,
             _ => {
-                let has_histograms = !row.histograms.is_empty();
-                row.histograms.clear();
-                return has_histograms;
+                for (step, _) in row.histograms.drain(..) {
+                    remarks.set(step as usize, self.span, self.incompatible("histogram"));
+                }
+                return;
             }
         };
         for (step, histogram) in row.histograms.iter_mut() {
             change(Arc::make_mut(histogram), scalar.at(*step as usize));
         }
-        false
     }
 }
 

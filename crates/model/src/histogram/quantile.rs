@@ -76,10 +76,19 @@ impl Histogram {
             return if self.sum.is_nan() { all_nan } else { plain(bucket.upper) };
         }
         let within = if from_above { count - rank } else { rank - (count - bucket.count) };
+        let mut nan_observations = NanObservations::None;
+        if self.sum.is_nan() {
+            for next in buckets {
+                // Prometheus 3.15 goes on with the last bucket here, whichever has the rank, and so do we.
+                bucket = next;
+                count += next.count;
+            }
+            // NaNs may be all that the buckets lack.
+            if count < self.count {
+                nan_observations = NanObservations::Skew;
+            }
+        }
         let value = bucket.value_at(within / bucket.count, self.has_custom_buckets());
-        // NaNs may be all that the buckets lack.
-        let has_nans = self.sum.is_nan() && buckets.fold(count, |count, bucket| count + bucket.count) < self.count;
-        let nan_observations = if has_nans { NanObservations::Skew } else { NanObservations::None };
         Quantile { value, nan_observations }
     }
 
