@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, RuntimeInfo, Scope,
-    TargetStates, Targets,
+    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, RuntimeInfo,
+    Scope, TargetStates, Targets,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use ingester::Ingester;
-use model::{TenantId, Timestamp, format_duration};
+use model::{TenantId, Timestamp};
 use querier::Querier;
 use scraper::PoolTargets;
 use series::{QueryError, Queryable};
 use telemetry::Registry;
 
 use crate::ctl;
-use crate::flags::ServerFlags;
+use crate::flags::{ServerFlags, span};
 use crate::peers::Peers;
 use crate::reload::Settings;
 use crate::sources::{no_storage, not_a_querier};
@@ -136,14 +136,15 @@ impl Backend for Parts {
         let metrics = tokio::runtime::Handle::current().metrics();
         RuntimeInfo {
             start_time: self.started,
-            working_directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
+            working_directory: std::env::current_dir()
+                .map_or_else(|_| String::new(), |path| path.display().to_string()),
             hostname: std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
             config_is_loaded,
             config_time,
             corruption_count: 0,
             task_count: metrics.num_alive_tasks() as u64,
             thread_count: metrics.num_workers() as u64,
-            storage_retention: format_duration(self.flags.storage_local_retention),
+            storage_retention: span(self.flags.storage_local_retention),
         }
     }
 
@@ -218,8 +219,8 @@ fn active_of(pool: &PoolTargets) -> impl Iterator<Item = ActiveTarget> + '_ {
                 scraper::Health::Down => Health::Down,
                 scraper::Health::Unknown => Health::Unknown,
             },
-            scrape_interval: format_duration(target.interval),
-            scrape_timeout: format_duration(target.timeout),
+            scrape_interval: span(target.interval),
+            scrape_timeout: span(target.timeout),
         }
     })
 }

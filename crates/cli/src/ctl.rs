@@ -12,7 +12,8 @@ use crate::peers::Peers;
 
 /// Runs a command.
 pub(crate) fn run(ctl: Ctl) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     match ctl.command {
         CtlCommand::Status => {
             let url = format!("{}/api/v1/status/cluster", ctl.url.trim_end_matches('/'));
@@ -45,11 +46,15 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         }))
     });
     let map = status.shard_map.as_ref();
-    let shards = map.into_iter().flat_map(|map| &map.shards).map(|shard| {
-        json!({"shard": shard.shard, "replicas": shard.replicas, "joining": shard.joining})
-    });
-    let targets: BTreeMap<&str, (u32, i64)> =
-        status.scraper_status.iter().map(|scraper| (scraper.name.as_str(), (scraper.targets, scraper.silent_ms))).collect();
+    let shards = map
+        .into_iter()
+        .flat_map(|map| &map.shards)
+        .map(|shard| json!({"shard": shard.shard, "replicas": shard.replicas, "joining": shard.joining}));
+    let targets: BTreeMap<&str, (u32, i64)> = status
+        .scraper_status
+        .iter()
+        .map(|scraper| (scraper.name.as_str(), (scraper.targets, scraper.silent_ms)))
+        .collect();
     let scrapers = status.scrapers.iter().flat_map(|scrapers| &scrapers.scrapers).map(|scraper| {
         let (targets, silent_ms) = targets.get(scraper.name.as_str()).copied().unwrap_or((0, -1));
         json!({"name": scraper.name, "address": scraper.address, "targets": targets, "silentMs": silent_ms})
@@ -109,7 +114,8 @@ fn text_of(status: &Value) -> String {
         ]);
     }
     text.push_str(&nodes.to_text());
-    let head = ["SHARD", "REPLICAS", "NODE", "ROLE", "TERM", "COMMITTED", "APPLIED", "LAG", "SNAPSHOT", "SERIES", "UNSHIPPED"];
+    let head =
+        ["SHARD", "REPLICAS", "NODE", "ROLE", "TERM", "COMMITTED", "APPLIED", "LAG", "SNAPSHOT", "SERIES", "UNSHIPPED"];
     let mut shards = Table::new(&head);
     for shard in list(&status["shards"]) {
         for node in list(&status["nodes"]) {

@@ -103,7 +103,12 @@ pub(crate) struct ServerFlags {
     #[arg(long = "web.max-connections", env = "RINGWOOD_WEB_MAX_CONNECTIONS", default_value_t = 512)]
     pub(crate) web_max_connections: usize,
     /// Where everything lies that must survive a restart.
-    #[arg(long = "storage.path", visible_alias = "storage.tsdb.path", env = "RINGWOOD_STORAGE_PATH", default_value = "data")]
+    #[arg(
+        long = "storage.path",
+        visible_alias = "storage.tsdb.path",
+        env = "RINGWOOD_STORAGE_PATH",
+        default_value = "data"
+    )]
     pub(crate) storage_path: PathBuf,
     /// How long data stay on local disks after they are in the bucket.
     #[arg(long = "storage.local-retention", env = "RINGWOOD_STORAGE_LOCAL_RETENTION", default_value = "6h", value_parser = duration)]
@@ -210,7 +215,13 @@ pub(crate) enum Role {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    model::parse_duration(text).map_err(|error| error.to_string())
+    let ms = model::parse_duration(text).map_err(|error| error.to_string())?;
+    u64::try_from(ms).map(Duration::from_millis).map_err(|_| format!("{text} is negative"))
+}
+
+/// A duration as Prometheus writes it.
+pub(crate) fn span(duration: Duration) -> String {
+    model::format_duration(duration.as_millis() as i64)
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -226,13 +237,13 @@ impl ServerFlags {
 
     /// Whether the process is a cluster by itself: then its parts talk through memory.
     pub(crate) fn is_alone(&self) -> bool {
-        self.cluster_peers.is_empty() && [Role::Scraper, Role::Ingester, Role::Querier].iter().all(|role| self.has(*role))
+        self.cluster_peers.is_empty()
+            && [Role::Scraper, Role::Ingester, Role::Querier].iter().all(|role| self.has(*role))
     }
 
     /// The flags by name, as `/api/v1/status/flags` shows them.
     pub(crate) fn shown(&self) -> BTreeMap<String, String> {
         let path = |path: &Option<PathBuf>| path.as_ref().map_or_else(String::new, |path| path.display().to_string());
-        let span = model::format_duration;
         [
             ("config.file", path(&self.config_file)),
             ("web.listen-address", self.web_listen_address.to_string()),

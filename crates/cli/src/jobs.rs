@@ -1,8 +1,7 @@
 //! What the configuration calls a scrape configuration as what the scraper calls a job.
 
-use config::protocol;
 use config::relabel::compile;
-use config::scrape::{EscapingScheme, ScrapeConfig};
+use config::scrape::ScrapeConfig;
 use scraper::{Histograms, Job, Limits};
 
 /// The job of a scrape configuration.
@@ -20,11 +19,11 @@ pub(crate) fn job_of(config: &ScrapeConfig) -> Result<Job, relabel::Error> {
         honor_labels: config.honor_labels,
         honor_timestamps: config.honor_timestamps,
         track_timestamps_staleness: config.track_timestamps_staleness,
-        protocols: config.protocols().into_iter().map(protocol_of).collect(),
-        fallback_protocol: config.fallback_protocol().map(protocol_of),
+        protocols: config.protocols(),
+        fallback_protocol: config.fallback_protocol(),
         enable_compression: config.enable_compression,
         names,
-        escaping: escaping_of(config.escaping_scheme()),
+        escaping: config.escaping_scheme(),
         relabel_rules: compile(&config.relabel_configs, names)?,
         metric_relabel_rules: compile(&config.metric_relabel_configs, names)?,
         limits: Limits {
@@ -47,23 +46,4 @@ pub(crate) fn job_of(config: &ScrapeConfig) -> Result<Job, relabel::Error> {
         http: config.http.client(),
         ..Job::new(&config.job_name)
     })
-}
-
-fn protocol_of(protocol: protocol::ScrapeProtocol) -> exposition::ScrapeProtocol {
-    match protocol {
-        protocol::ScrapeProtocol::PrometheusProto => exposition::ScrapeProtocol::PrometheusProto,
-        protocol::ScrapeProtocol::PrometheusText0_0_4 => exposition::ScrapeProtocol::PrometheusText0_0_4,
-        protocol::ScrapeProtocol::PrometheusText1_0_0 => exposition::ScrapeProtocol::PrometheusText1_0_0,
-        protocol::ScrapeProtocol::OpenMetricsText0_0_1 => exposition::ScrapeProtocol::OpenMetricsText0_0_1,
-        protocol::ScrapeProtocol::OpenMetricsText1_0_0 => exposition::ScrapeProtocol::OpenMetricsText1_0_0,
-    }
-}
-
-fn escaping_of(scheme: EscapingScheme) -> exposition::EscapingScheme {
-    match scheme {
-        EscapingScheme::AllowUtf8 => exposition::EscapingScheme::AllowUtf8,
-        EscapingScheme::Underscores => exposition::EscapingScheme::Underscores,
-        EscapingScheme::Dots => exposition::EscapingScheme::Dots,
-        EscapingScheme::Values => exposition::EscapingScheme::Values,
-    }
 }

@@ -108,7 +108,8 @@ fn timestamp_of(text: &str) -> Option<Timestamp> {
     // Days since the epoch by the civil calendar: years begin in March, so that leap days come last.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * m + 2) / 5 + day - 1 - 719_468;
+    let days =
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * m + 2) / 5 + day - 1 - 719_468;
     let ms = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis;
     (year > 1).then_some(Timestamp(ms))
 }

@@ -19,7 +19,8 @@ pub(crate) fn run(tool: Tool) -> Result<ExitCode, String> {
 }
 
 fn promqltest(files: &[std::path::PathBuf]) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let mut total = Report::default();
     for file in files {
         let name = file.display().to_string();

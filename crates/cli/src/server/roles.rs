@@ -78,7 +78,8 @@ async fn open_log(process: &Process, folder: &Path) -> Result<Arc<RocksDevice>, 
     let metrics = LogMetrics::new(&process.registry);
     match open_device(process, folder, &metrics).await {
         Err(OpenError::Lost(lost)) => {
-            let others = process.flags.cluster_peers.iter().filter(|peer| **peer != grpc_address(&process.flags)).count();
+            let others =
+                process.flags.cluster_peers.iter().filter(|peer| **peer != grpc_address(&process.flags)).count();
             if others == 0 {
                 return Err(format!("{lost}. Nobody else has these data: restore {} from a copy", folder.display()));
             }
@@ -102,7 +103,9 @@ pub(super) fn client(process: &Process, ingester: Option<&Ingester>) -> Result<C
         return Ok(ingester.client().clone());
     }
     if process.flags.cluster_peers.is_empty() {
-        return Err("--cluster.peers is missing: without the role ingester, a process must know where ingesters are".to_owned());
+        return Err(
+            "--cluster.peers is missing: without the role ingester, a process must know where ingesters are".to_owned()
+        );
     }
     let config = ClientConfig {
         seeds: process.flags.cluster_peers.clone(),
