@@ -105,7 +105,8 @@ impl Queryable for MemoryStorage {
     }
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
-        let names = self.matching(&query.matchers).into_iter().flat_map(|(labels, _)| labels.iter().map(|(name, _)| name));
+        let names =
+            self.matching(&query.matchers).into_iter().flat_map(|(labels, _)| labels.iter().map(|(name, _)| name));
         let texts = texts(names, query.limit);
         async move { Ok(texts) }.boxed()
     }
