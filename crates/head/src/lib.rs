@@ -18,7 +18,7 @@ mod memory;
 mod piece;
 mod record;
 mod row;
-
+mod save;
 mod segment;
 mod select;
 mod target;
@@ -32,8 +32,7 @@ pub use memory::MemoryUse;
 pub use record::{
     Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind, ScrapeRow, TimedValue,
 };
-
-pub use segment::{Segment, SegmentError};
+pub use segment::{Segment, SegmentError, SegmentFile};
 pub use select::{Selected, SelectedChunk};
 pub use target::reference_hash;
 pub use view::{CutContents, HeadView};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use index::PairId;
-use model::{Histogram, is_stale};
+use model::is_stale;
 
 use crate::group::Group;
 use crate::piece::{self, SectionWriter};
@@ -70,7 +70,7 @@ impl Timed {
         }
     }
 
-    fn size_bytes(&self) -> usize {
+    pub(crate) fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.value {
                 TimedValue::Float(_) => 0,
@@ -206,13 +206,13 @@ pub(crate) fn encode(series: u32, samples: &[Timed]) -> Option<Frame> {
 
 /// A sample as a row with one column, or with one member that has a histogram.
 fn row_of(sample: &Timed) -> Row {
-    let (values, states, histograms): (Box<[f64]>, _, Box<[(u32, Arc<Histogram>)]>) = match &sample.value {
+    let row = Row { time: sample.time, values: Box::default(), states: None, histograms: Box::default() };
+    match &sample.value {
         TimedValue::Float(value) if is_stale(*value) => {
             let stale = crate::row::States { present: Default::default(), stale: [0].into_iter().collect() };
-            (Box::new([*value]), Some(Box::new(stale)), Box::new([]))
+            Row { values: Box::new([*value]), states: Some(Box::new(stale)), ..row }
         }
-        TimedValue::Float(value) => (Box::new([*value]), None, Box::new([])),
-        TimedValue::Histogram(histogram) => (Box::new([]), None, Box::new([(0, histogram.clone())])),
-    };
-    Row { time: sample.time, values, states, histograms }
+        TimedValue::Float(value) => Row { values: Box::new([*value]), ..row },
+        TimedValue::Histogram(histogram) => Row { histograms: Box::new([(0, histogram.clone())]), ..row },
+    }
 }

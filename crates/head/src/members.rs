@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use index::{Index, PairId};
 use model::Labels;
+use proto::head;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// No number: for a member without a column, a slot without a member.
@@ -125,12 +126,49 @@ impl Members {
             kept.columns[new as usize] = self.columns[at];
             moved[at] = new;
         }
-        let follow =
-            |map: &BTreeMap<u32, _>| map.iter().map(|(member, value)| (moved[*member as usize], *value)).collect();
-        kept.timed = follow(&self.timed);
-        kept.dormant = self.dormant.iter().map(|(member, time)| (moved[*member as usize], *time)).collect();
+        let place = |member: &u32| moved[*member as usize];
+        kept.timed = self.timed.iter().map(|(member, at)| (place(member), *at)).collect();
+        kept.dormant = self.dormant.iter().map(|(member, since)| (place(member), *since)).collect();
         *self = kept;
         moved
+    }
+
+    /// What a snapshot keeps. `pair` says where a label pair stands in it.
+    pub(crate) fn to_proto(&self, pair: impl Fn(PairId) -> u32) -> head::Members {
+        let all = |pairs: &[PairId]| pairs.iter().map(|id| pair(*id)).collect();
+        head::Members {
+            series: self.series.clone(),
+            columns: self.columns.clone(),
+            bases: self.bases.iter().map(|base| head::Pairs { pairs: all(base) }).collect(),
+            base_of: self.base_of.iter().map(|base| u32::from(*base)).collect(),
+            pairs: all(&self.pairs),
+            ends: self.ends.clone(),
+            timed: self.timed.iter().flat_map(|(member, at)| [*member, *at]).collect(),
+            dormant_members: self.dormant.keys().copied().collect(),
+            dormant_since_ms: self.dormant.values().copied().collect(),
+        }
+    }
+
+    /// What a snapshot kept; `None` if it contradicts itself.
+    pub(crate) fn from_proto(saved: head::Members, pair: impl Fn(u32) -> PairId) -> Option<Self> {
+        let all = |pairs: &[u32]| pairs.iter().map(|at| pair(*at)).collect();
+        let members = Self {
+            bases: saved.bases.iter().map(|base| all(&base.pairs)).collect(),
+            base_of: saved.base_of.iter().map(|base| u16::try_from(*base).ok()).collect::<Option<_>>()?,
+            pairs: all(&saved.pairs),
+            timed: saved.timed.chunks_exact(2).map(|entry| (entry[0], entry[1])).collect(),
+            dormant: saved.dormant_members.into_iter().zip(saved.dormant_since_ms).collect(),
+            series: saved.series,
+            columns: saved.columns,
+            ends: saved.ends,
+        };
+        let count = members.len();
+        let is_whole = [members.columns.len(), members.base_of.len(), members.ends.len()] == [count; 3]
+            && members.ends.is_sorted()
+            && members.ends.last().is_none_or(|end| *end as usize == members.pairs.len())
+            && members.base_of.iter().all(|base| usize::from(*base) < members.bases.len())
+            && members.timed.keys().chain(members.dormant.keys()).all(|member| (*member as usize) < count);
+        is_whole.then_some(members)
     }
 
     pub(crate) fn size_bytes(&self) -> usize {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunk::{EncodeError, Presence, Samples, State};
-use model::{Histogram, STALE_NAN};
+use model::Histogram;
 
 use crate::bits::Bits;
 use crate::piece::{self, SectionWriter};
@@ -38,20 +38,6 @@ impl Row {
             Some(states) if states.stale.contains(column) => State::Stale,
             Some(_) => State::Absent,
         }
-    }
-
-    /// The value of a column: [`STALE_NAN`] where it ends, `None` where it is absent.
-    pub(crate) fn value(&self, column: usize) -> Option<f64> {
-        match self.state(column) {
-            State::Present => Some(self.values[column]),
-            State::Stale => Some(STALE_NAN),
-            State::Absent => None,
-        }
-    }
-
-    /// The columns that have a value.
-    pub(crate) fn present(&self) -> Bits {
-        self.states.as_ref().map_or_else(|| Bits::below(self.values.len()), |states| states.present.clone())
     }
 
     pub(crate) fn size_bytes(&self) -> usize {

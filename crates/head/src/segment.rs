@@ -49,14 +49,25 @@ pub(crate) struct Entry {
     pub(crate) owned: Owned,
 }
 
+/// The file of a segment, as the snapshots of its shard know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// Its name, which holds a hash of its content.
+    pub name: String,
+    /// How long it is.
+    pub size_bytes: u64,
+    /// The xxh3 of its bytes.
+    pub hash: u128,
+}
+
 /// Some megabytes of groups, which lie in one file once they are saved. Where a segment ends derives from the log alone, so
 /// all replicas have the same ones.
 #[derive(Debug)]
 pub struct Segment {
     number: u64,
     pub(crate) entries: Vec<Entry>,
-    /// The name of its file, once it is saved.
-    file: OnceLock<String>,
+    /// Its file, once it is saved.
+    file: OnceLock<SegmentFile>,
 }
 
 impl Segment {
@@ -69,9 +80,9 @@ impl Segment {
         self.number
     }
 
-    /// The name of its file; `None` as long as it is in memory only.
-    pub fn file(&self) -> Option<&str> {
-        self.file.get().map(String::as_str)
+    /// Its file; `None` as long as it is in memory only.
+    pub fn file(&self) -> Option<&SegmentFile> {
+        self.file.get()
     }
 
     /// The parts of its file, one after another.
@@ -83,13 +94,7 @@ impl Segment {
             let bytes = group.raw_bytes();
             put_varint(tenant.as_str().len() as u64, &mut directory);
             directory.extend_from_slice(tenant.as_str().as_bytes());
-            put_varint(
-                match owner {
-                    Owner::Target(at) => u64::from(*at) * 2,
-                    Owner::Loose(at) => u64::from(*at) * 2 + 1,
-                },
-                &mut directory,
-            );
+            put_varint(owner.number(), &mut directory);
             put_varint(offset, &mut directory);
             put_varint(bytes.len() as u64, &mut directory);
             directory.extend_from_slice(&group.checksum().to_le_bytes());
@@ -113,7 +118,7 @@ impl Segment {
     ///
     /// # Panics
     /// If `mapped` is not as long as the file.
-    pub fn saved(&self, file: &str, mapped: &Bytes) {
+    pub fn saved(&self, file: SegmentFile, mapped: &Bytes) {
         let mut offset = MAGIC.len();
         for Entry { owned, .. } in &self.entries {
             let length = owned.group.len_bytes();
@@ -121,15 +126,15 @@ impl Segment {
             offset += length;
         }
         // A second save of the same segment found the same file.
-        drop(self.file.set(file.to_owned()));
+        drop(self.file.set(file));
     }
 
     /// Reads a segment's directory. The groups are verified when they are read.
     ///
     /// # Errors
     /// If the directory is damaged, or of another version.
-    pub fn open(number: u64, file: &str, bytes: &Bytes) -> Result<Self, SegmentError> {
-        let damaged = |what: &str| SegmentError::Damaged(format!("{file}: {what}"));
+    pub fn open(number: u64, file: SegmentFile, bytes: &Bytes) -> Result<Self, SegmentError> {
+        let damaged = |what: &str| SegmentError::Damaged(format!("{}: {what}", file.name));
         let magic = bytes.get(..MAGIC.len()).ok_or_else(|| damaged("it is too short"))?;
         if magic[..7] != MAGIC[..7] {
             return Err(damaged("it does not begin like one"));
@@ -149,7 +154,7 @@ impl Segment {
         let entries = (0..count).map(|_| read_entry(&mut reader, bytes, start)).collect::<Result<Vec<_>, _>>();
         let entries = entries.map_err(|what| damaged(&what))?;
         let segment = Self::new(number, entries);
-        drop(segment.file.set(file.to_owned()));
+        drop(segment.file.set(file));
         Ok(segment)
     }
 
@@ -174,8 +179,7 @@ fn read_entry(reader: &mut Reader<'_>, file: &Bytes, end: usize) -> Result<Entry
     };
     let (tenant, owner, bytes, checksum, first, last, rows, series) = read().map_err(|error| error.to_string())?;
     let tenant = std::str::from_utf8(tenant).ok().and_then(TenantId::new).ok_or("a tenant without a name")?;
-    let at = u32::try_from(owner / 2).map_err(|_| "a group of nobody")?;
-    let owner = if owner.is_multiple_of(2) { Owner::Target(at) } else { Owner::Loose(at) };
+    let owner = Owner::from_number(owner).ok_or("a group of nobody")?;
     let group = Group::mapped(bytes, checksum, range_of(first, last), rows as u32, series as u32);
     Ok(Entry { tenant, owned: Owned { owner, group: Arc::clone(&group) } })
 }

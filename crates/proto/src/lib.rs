@@ -22,6 +22,8 @@ macro_rules! messages {
 messages! {
     /// What a data shard replicates, and the answers to it.
     entry = "ringwood.entry.v1";
+    /// What a snapshot of a shard has beside its segment files.
+    head = "ringwood.head.v1";
     /// How samples reach the leaders of shards.
     ingest = "ringwood.ingest.v1";
     /// What everyone asks of meta.

@@ -118,6 +118,7 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (0u8..6, -30i64..40, value()).prop_map(|(series, ahead, value)| Action::Push { series, ahead, value }),
         1 => Just(Action::Cut),
         1 => Just(Action::Ship),
+        1 => Just(Action::Reload),
     ]
 }
 

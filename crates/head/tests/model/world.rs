@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chunk::{Chunk, Kind, Markers};
 use head::{
     Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
-    ScrapeRow, Selected, TimedValue,
+    ScrapeRow, SegmentFile, Selected, TimedValue,
 };
 use model::{CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, is_stale};
 
@@ -33,6 +33,7 @@ pub(crate) enum Action {
     Push { series: u8, ahead: i64, value: f64 },
     Cut,
     Ship,
+    Reload,
 }
 
 /// The samples of a series: time → (whether it is a histogram, bits of the value or of the histogram's sum).
@@ -134,6 +135,7 @@ impl World {
                 self.shipped(self.shipped + 1, 10 + self.shipped, drop_before);
             }
             Action::Ship => {}
+            Action::Reload => self.reload(),
         }
     }
 
@@ -369,6 +371,22 @@ impl World {
         let samples = vec![(time, TimedValue::Float(value))];
         self.head.append_pushed(&self.tenant, &[PushedSeries { labels: pushed(series), samples }], None);
         self.apply_timed(pushed(series), None, time, (false, value.to_bits()));
+    }
+
+    /// Saves the head, and goes on with what can be loaded.
+    fn reload(&mut self) {
+        let view = self.head.view();
+        let mut files = BTreeMap::new();
+        for segment in view.segments() {
+            let (name, bytes) = (segment.number().to_string(), bytes::Bytes::from(segment.to_file().concat()));
+            let file = SegmentFile { name: name.clone(), size_bytes: bytes.len() as u64, hash: 0 };
+            segment.saved(file.clone(), &bytes);
+            files.insert(name, (file, bytes));
+        }
+        let file = view.open_file();
+        let loaded = Head::load(&file, |name| Ok(files[name].clone())).unwrap();
+        assert_eq!(loaded.view().open_file(), file, "what was loaded is what was saved");
+        self.head = loaded;
     }
 
     pub(crate) fn cut(&mut self, cut: u64, end: i64) {

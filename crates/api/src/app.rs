@@ -1,0 +1,37 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use engine::Engine;
+use model::Timestamp;
+use series::QueryError;
+use stdx::Clock;
+
+use crate::backend::Backend;
+use crate::config::ApiConfig;
+use crate::metrics::Metrics;
+use crate::query::Gate;
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) config: ApiConfig,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) gate: Gate,
+    pub(crate) metrics: Metrics,
+}
+
+impl App {
+    /// Does what a request needs from storage, for as long as a query may take.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+        let limit = self.engine.options().timeout;
+        let result = self.clock.timeout(limit, work).await;
+        result.unwrap_or(Err(QueryError::Timeout { during: "query execution", limit }))
+    }
+
+    /// The time at which questions without a time are meant.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.clock.wall_ms())
+    }
+}

@@ -1,0 +1,42 @@
+//! Who asks, and how fresh the answer must be.
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::request::Parts;
+use model::{TenantId, quote};
+
+use crate::backend::Consistency;
+use crate::error::ApiError;
+
+const TENANT_HEADER: &str = "x-scope-orgid";
+const CONSISTENCY_HEADER: &str = "x-read-consistency";
+
+/// What the headers of a request say about how it is meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) tenant: TenantId,
+    pub(crate) consistency: Consistency,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let tenant = header(&parts.headers, TENANT_HEADER).unwrap_or(TenantId::DEFAULT.to_owned());
+        let tenant = TenantId::new(&tenant)
+            .ok_or_else(|| ApiError::bad_data(format!("{} in header X-Scope-OrgID is no tenant", quote(&tenant))))?;
+        let consistency = match header(&parts.headers, CONSISTENCY_HEADER) {
+            None => Consistency::default(),
+            Some(name) => Consistency::find(&name).ok_or_else(|| {
+                let fault = "in header X-Read-Consistency is none of bounded, strong and stale_ok";
+                ApiError::bad_data(format!("{} {fault}", quote(&name)))
+            })?,
+        };
+        Ok(Self { tenant, consistency })
+    }
+}
+
+/// The value of a header. Bytes that are no UTF-8 become U+FFFD, which no valid value has.
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}

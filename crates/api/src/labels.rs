@@ -1,0 +1,153 @@
+//! Label names, label values, series.
+
+mod escaped_name;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use model::{Labels, Matcher, NameScheme, TimeRange, quote};
+use series::{Budget, Charge, Hints, LabelQuery, QueryError, Queryable, Select, Texts};
+
+use crate::answer::{List, Remarks, success_in_pieces};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::params::Params;
+use escaped_name::unescape;
+
+/// `/labels`
+pub(crate) async fn names(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
+    texts(&app, &caller, &params, |storage, query| storage.label_names(query)).await
+}
+
+/// `/label/{name}/values`
+pub(crate) async fn values(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    name: Result<Path<String>, PathRejection>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let Path(name) = name.map_err(|error| ApiError::bad_data(format!("invalid label name: {error}")))?;
+    let name = unescape(&name);
+    if !NameScheme::Utf8.allows_label(&name) {
+        return Err(ApiError::bad_data(format!("invalid label name: {}", quote(&name))));
+    }
+    texts(&app, &caller, &params, |storage, query| storage.label_values(&name, query)).await
+}
+
+/// `/series`
+pub(crate) async fn series(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
+    params.check()?;
+    if params.all("match[]").next().is_none() {
+        return Err(ApiError::bad_data("no match[] parameter provided"));
+    }
+    let limit = params.limit()?;
+    let range = params.range()?;
+    let selectors = params.selectors().map_err(|fault| ApiError::parameter("match[]", fault))?;
+    let storage = app.backend.queryable(&caller.tenant, caller.consistency);
+    let budget = Budget::new(app.config.query_memory.bytes());
+    let found = app.in_time(select_labels(storage, selectors, range, limit, &budget)).await?;
+    let mut remarks = Remarks::default();
+    if found.is_truncated {
+        remarks.warn_truncated();
+    }
+    Ok(success_in_pieces(List::charged(found.sets, found.charge), remarks))
+}
+
+/// Answers with what `ask` finds for each of the selectors, put together.
+async fn texts<F>(app: &App, caller: &Caller, params: &Params, ask: F) -> Result<Response, ApiError>
+where
+    F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
+{
+    let limit = params.limit()?;
+    let range = params.range()?;
+    let mut selectors = params.selectors().map_err(ApiError::bad_data)?;
+    if selectors.is_empty() {
+        selectors.push(Vec::new());
+    }
+    let storage = app.backend.queryable(&caller.tenant, caller.consistency);
+    let found = app.in_time(async {
+        let mut found = Found::default();
+        for matchers in selectors {
+            let query = LabelQuery { matchers: matchers.into(), range, limit: one_more_than(limit) };
+            found.add(ask(&*storage, query).await?);
+        }
+        Ok(found)
+    });
+    let mut found = found.await?;
+    let mut remarks = Remarks::default();
+    if limit > 0 && (found.is_truncated || found.texts.len() > limit) {
+        found.texts.truncate(limit);
+        remarks.warn_truncated();
+    }
+    Ok(success_in_pieces(List::new(found.texts), remarks))
+}
+
+/// Storage is asked for one more than is wanted, so that it shows when something is cut off.
+fn one_more_than(limit: usize) -> usize {
+    if limit == 0 { 0 } else { limit.saturating_add(1) }
+}
+
+/// Texts of several answers, sorted.
+#[derive(Default)]
+struct Found {
+    texts: Vec<String>,
+    is_truncated: bool,
+}
+
+impl Found {
+    fn add(&mut self, more: Texts) {
+        self.is_truncated |= more.truncated;
+        if self.texts.is_empty() {
+            self.texts = more.texts;
+        } else {
+            let all: BTreeSet<String> = std::mem::take(&mut self.texts).into_iter().chain(more.texts).collect();
+            self.texts = all.into_iter().collect();
+        }
+    }
+}
+
+/// The label sets of series.
+struct LabelSets {
+    sets: Vec<Labels>,
+    is_truncated: bool,
+    /// What they take in memory.
+    charge: Charge,
+}
+
+async fn select_labels(
+    storage: Arc<dyn Queryable>,
+    selectors: Vec<Vec<Matcher>>,
+    range: TimeRange,
+    limit: usize,
+    budget: &Budget,
+) -> Result<LabelSets, QueryError> {
+    let hints = Hints { function: "series", labels_only: true, limit: one_more_than(limit), ..Hints::default() };
+    let mut streams = Vec::with_capacity(selectors.len());
+    for matchers in selectors {
+        let select = Select { matchers: matchers.into(), range, hints: hints.clone() };
+        streams.push(storage.select(select, budget).await?);
+    }
+    let mut charge = budget.charge(0, String::new)?;
+    let mut sets = Vec::new();
+    let mut batches = series::merge(streams);
+    while let Some(batch) = batches.try_next().await? {
+        let size: usize = batch.iter().map(|series| series.labels.size_bytes() + size_of::<Labels>()).sum();
+        charge.grow(size as u64, || "the labels of the series".to_owned())?;
+        sets.extend(batch.into_iter().map(|series| series.labels));
+        if limit > 0 && sets.len() > limit {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let is_truncated = limit > 0 && sets.len() > limit;
+    if is_truncated {
+        sets.truncate(limit);
+    }
+    Ok(LabelSets { sets, is_truncated, charge })
+}

@@ -1,0 +1,62 @@
+//! Health, reloading, own metrics.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use crate::app::App;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// `/-/healthy`
+pub(crate) async fn healthy() -> &'static str {
+    "Prometheus Server is Healthy.\n"
+}
+
+/// `/-/ready`
+pub(crate) async fn ready() -> &'static str {
+    "Prometheus Server is Ready.\n"
+}
+
+/// `/-/reload`
+pub(crate) async fn reload(State(app): State<Arc<App>>) -> Response {
+    if !app.config.lifecycle_is_enabled {
+        return not_enabled().await;
+    }
+    match app.backend.reload().await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(fault) => failure(StatusCode::INTERNAL_SERVER_ERROR, &format!("failed to reload config: {fault}")),
+    }
+}
+
+/// Changes of the process that are not enabled.
+pub(crate) async fn not_enabled() -> Response {
+    (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.").into_response()
+}
+
+/// `GET` of what changes the process.
+pub(crate) async fn wrong_method() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, "Only POST or PUT requests allowed").into_response()
+}
+
+/// `/metrics`
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, OPENMETRICS)], app.backend.metrics_text()).into_response()
+}
+
+/// A failure of an endpoint that does not speak JSON, as Go's servers report it.
+pub(crate) fn failure(status: StatusCode, message: &str) -> Response {
+    (status, [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], format!("{message}\n")).into_response()
+}
+
+/// What no path leads to.
+pub(crate) async fn not_found() -> Response {
+    failure(StatusCode::NOT_FOUND, "404 page not found")
+}
+
+/// A path with another method.
+pub(crate) async fn method_not_allowed() -> Response {
+    failure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}

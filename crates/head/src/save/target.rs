@@ -1,0 +1,219 @@
+//! One target, or one series by itself, of a saved head.
+
+use std::sync::Arc;
+
+use model::{Histogram, LayoutHash, TargetId};
+use proto::head;
+
+use super::tenant::{Loaded, Names};
+use super::{Numbers, damaged};
+use crate::bits::Bits;
+use crate::group::Group;
+use crate::loose::{Loose, Timed};
+use crate::members::Members;
+use crate::record::TimedValue;
+use crate::row::{Row, States};
+use crate::segment::SegmentError;
+use crate::target::{Frame, Layout, Reference, Target};
+use crate::ticks::{Run, Ticks};
+
+pub(super) fn to_proto(at: u32, target: &Target, names: &Names, numbers: &Numbers) -> head::Target {
+    head::Target {
+        place: at,
+        id: id_bytes(target.id.0),
+        part: target.part,
+        parts: target.parts,
+        owner_epoch: target.owner_epoch,
+        interval_ms: target.interval_ms,
+        ended: target.ended,
+        ticks: target.ticks.runs().iter().flat_map(|run| [run.first, run.step, run.count as i64]).collect(),
+        members: Some(target.members.to_proto(|pair| names.pair(pair))),
+        columns: target.columns.clone(),
+        generation: target.generation,
+        layouts: target.layouts.iter().map(|layout| layout_to_proto(layout, names)).collect(),
+        alive: target.alive.words().to_vec(),
+        alive_histograms: target.alive_histograms.iter().copied().collect(),
+        alive_timed: target.alive_timed.iter().copied().collect(),
+        last_ms: target.last_time,
+        rows: target.rows.iter().map(|row| row_to_proto(row)).collect(),
+        frames: target.frames.iter().map(frame_to_proto).collect(),
+        late: target.late.iter().map(frame_to_proto).collect(),
+        groups: numbers.get(&target.groups),
+    }
+}
+
+pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Target, SegmentError> {
+    let members = saved.members.unwrap_or_default();
+    let members = Members::from_proto(members, |at| loaded.pair(at)).ok_or_else(|| damaged("members of a target"))?;
+    let count = members.len();
+    if saved.columns.iter().any(|member| *member as usize >= count) {
+        return Err(damaged("a column of a target belongs to nobody"));
+    }
+    let ticks = saved.ticks.chunks_exact(3).map(|run| Run { first: run[0], step: run[1], count: run[2] as u64 });
+    let rows = saved.rows.into_iter().map(row_from_proto).collect::<Result<Vec<_>, _>>()?;
+    let frames: Vec<Frame> = saved.frames.into_iter().map(frame_from_proto).collect();
+    let late: Vec<Frame> = saved.late.into_iter().map(frame_from_proto).collect();
+    let raw: usize = rows.iter().map(|row| row.size_bytes()).sum();
+    let encoded: usize = frames.iter().chain(&late).map(|frame| frame.bytes.len()).sum();
+    let layouts = saved.layouts.into_iter().map(|layout| layout_from_proto(layout, count, loaded));
+    Ok(Target {
+        owner_epoch: saved.owner_epoch,
+        interval_ms: saved.interval_ms,
+        ended: saved.ended,
+        ticks: Ticks::from_runs(ticks.collect()),
+        members: Arc::new(members),
+        columns: saved.columns,
+        generation: saved.generation,
+        layouts: layouts.collect::<Result<_, _>>()?,
+        alive: Bits::from_words(&saved.alive),
+        alive_histograms: saved.alive_histograms.into_iter().collect(),
+        alive_timed: saved.alive_timed.into_iter().collect(),
+        last_time: saved.last_ms,
+        rows: rows.into_iter().map(Arc::new).collect(),
+        frames,
+        late,
+        groups: groups_of(&saved.groups, loaded)?,
+        sample_bytes: raw + encoded,
+        ..Target::new(TargetId(id_from(&saved.id)?), saved.part, saved.parts)
+    })
+}
+
+pub(super) fn loose_to_proto(at: u32, loose: &Loose, names: &Names, numbers: &Numbers) -> head::Loose {
+    head::Loose {
+        place: at,
+        series: loose.series,
+        pairs: loose.pairs.iter().map(|pair| names.pair(*pair)).collect(),
+        last: Some(timed_to_proto(loose.last.as_slice())),
+        open: Some(timed_to_proto(&loose.open)),
+        frames: loose.frames.iter().map(frame_to_proto).collect(),
+        late: Some(timed_to_proto(&loose.late)),
+        groups: numbers.get(&loose.groups),
+    }
+}
+
+pub(super) fn loose_from_proto(saved: head::Loose, loaded: &Loaded<'_>) -> Result<Loose, SegmentError> {
+    let open = timed_from_proto(saved.open)?;
+    let late = timed_from_proto(saved.late)?;
+    let frames: Vec<Frame> = saved.frames.into_iter().map(frame_from_proto).collect();
+    let raw: usize = open.iter().chain(&late).map(Timed::size_bytes).sum();
+    let encoded: usize = frames.iter().map(|frame| frame.bytes.len()).sum();
+    Ok(Loose {
+        last: timed_from_proto(saved.last)?.pop(),
+        open,
+        frames,
+        late,
+        groups: groups_of(&saved.groups, loaded)?,
+        sample_bytes: raw + encoded,
+        ..Loose::new(saved.series, saved.pairs.iter().map(|at| loaded.pair(*at)).collect())
+    })
+}
+
+fn groups_of(numbers: &[u64], loaded: &Loaded<'_>) -> Result<Vec<Arc<Group>>, SegmentError> {
+    Ok(loaded.groups.get(numbers)?.into_iter().map(|owned| owned.group).collect())
+}
+
+fn layout_to_proto(layout: &Layout, names: &Names) -> head::Layout {
+    let reference =
+        |reference: &Arc<Reference>| head::Reference { hash: reference.hash, values: reference.values.to_vec() };
+    head::Layout {
+        hash: id_bytes(layout.hash.0),
+        slots: layout.slots.to_vec(),
+        families: names.families(&layout.families),
+        references: layout.references.iter().map(reference).collect(),
+        identity: layout.identity,
+    }
+}
+
+fn layout_from_proto(saved: head::Layout, members: usize, loaded: &Loaded<'_>) -> Result<Arc<Layout>, SegmentError> {
+    if saved.slots.iter().any(|member| *member != crate::members::NONE && *member as usize >= members) {
+        return Err(damaged("a slot of a layout belongs to nobody"));
+    }
+    let families = loaded.families.get(saved.families as usize);
+    let reference = |saved: head::Reference| Arc::new(Reference { hash: saved.hash, values: saved.values.into() });
+    Ok(Arc::new(Layout {
+        hash: LayoutHash(id_from(&saved.hash)?),
+        slots: saved.slots.into(),
+        families: families.ok_or_else(|| damaged("a layout without families"))?.clone(),
+        references: saved.references.into_iter().map(reference).collect(),
+        identity: saved.identity,
+    }))
+}
+
+fn row_to_proto(row: &Row) -> head::Row {
+    let states = row.states.as_ref();
+    head::Row {
+        time_ms: row.time,
+        values: row.values.to_vec(),
+        states: states.map(|states| head::States {
+            present: states.present.words().to_vec(),
+            stale: states.stale.words().to_vec(),
+        }),
+        histogram_members: row.histograms.iter().map(|(member, _)| *member).collect(),
+        histograms: row.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).collect(),
+    }
+}
+
+fn row_from_proto(saved: head::Row) -> Result<Row, SegmentError> {
+    let states = saved.states.map(|states| {
+        let [present, stale] = [states.present, states.stale].map(|words| Bits::from_words(&words));
+        Box::new(States { present, stale })
+    });
+    let histograms = saved.histograms.iter().map(|bytes| histogram_from(bytes)).collect::<Result<Vec<_>, _>>()?;
+    let histograms = saved.histogram_members.into_iter().zip(histograms).collect();
+    Ok(Row { time: saved.time_ms, values: saved.values.into(), states, histograms })
+}
+
+fn frame_to_proto(frame: &Frame) -> head::Frame {
+    head::Frame { piece: frame.bytes.clone(), rows: frame.rows, first_ms: frame.first, last_ms: frame.last }
+}
+
+fn frame_from_proto(saved: head::Frame) -> Frame {
+    Frame { bytes: saved.piece, rows: saved.rows, first: saved.first_ms, last: saved.last_ms }
+}
+
+fn timed_to_proto(samples: &[Timed]) -> head::Timed {
+    let mut saved = head::Timed::default();
+    for sample in samples {
+        saved.times_ms.push(sample.time);
+        saved.is_histogram.push(matches!(sample.value, TimedValue::Histogram(_)));
+        match &sample.value {
+            TimedValue::Float(value) => saved.floats.push(*value),
+            TimedValue::Histogram(histogram) => saved.histograms.push(histogram_bytes(histogram)),
+        }
+    }
+    saved
+}
+
+fn timed_from_proto(saved: Option<head::Timed>) -> Result<Vec<Timed>, SegmentError> {
+    let saved = saved.unwrap_or_default();
+    let (mut floats, mut histograms) = (saved.floats.into_iter(), saved.histograms.into_iter());
+    let samples = saved.times_ms.into_iter().zip(saved.is_histogram).map(|(time, is_histogram)| {
+        let value = match is_histogram {
+            false => floats.next().map(|value| Ok(TimedValue::Float(value))),
+            true => histograms.next().map(|bytes| histogram_from(&bytes).map(TimedValue::Histogram)),
+        };
+        Ok(Timed { time, value: value.ok_or_else(|| damaged("a sample without a value"))?? })
+    });
+    samples.collect()
+}
+
+fn histogram_bytes(histogram: &Histogram) -> bytes::Bytes {
+    let mut bytes = Vec::new();
+    chunk::histograms::encode(&[histogram], &mut bytes).expect("a histogram that was accepted is valid");
+    bytes.into()
+}
+
+fn histogram_from(bytes: &[u8]) -> Result<Arc<Histogram>, SegmentError> {
+    let mut decoded = Vec::new();
+    chunk::histograms::decode(bytes, 1, &mut decoded).map_err(|error| damaged(error.to_string()))?;
+    decoded.pop().map(Arc::new).ok_or_else(|| damaged("a histogram is missing"))
+}
+
+fn id_bytes(id: u128) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(&id.to_be_bytes())
+}
+
+fn id_from(bytes: &[u8]) -> Result<u128, SegmentError> {
+    let bytes = bytes.try_into().map_err(|_| damaged("an id is not of 16 bytes"))?;
+    Ok(u128::from_be_bytes(bytes))
+}

@@ -1,0 +1,426 @@
+//! How a scrape is appended.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use index::PairId;
+use model::Labels;
+
+use super::{Owned, Owner, Place, TenantHead};
+use crate::bits::Bits;
+use crate::head::Rules;
+use crate::loose::{Loose, Timed};
+use crate::members::NONE;
+use crate::record::{Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, ScrapeRow, TimedValue};
+use crate::target::{Families, Frame, Layout, Sorted, Target, stale_histogram};
+use crate::{piece, row};
+
+/// A scrape being appended.
+pub(super) struct Scrape<'a, 'r> {
+    pub(super) tenant: &'a mut TenantHead,
+    pub(super) target: &'a mut Target,
+    /// The target's place.
+    pub(super) at: u32,
+    pub(super) row: &'a ScrapeRow<'r>,
+    pub(super) rules: &'a Rules,
+    pub(super) closed: &'a mut Vec<Owned>,
+}
+
+impl Scrape<'_, '_> {
+    /// Ends all series of a target that left discovery.
+    pub(super) fn end(&mut self) -> Answer {
+        let (row, target) = (self.row, &mut *self.target);
+        if row.owner_epoch < target.owner_epoch {
+            return Answer::of(Outcome::Superseded);
+        }
+        if target.ended || target.last_time.is_none_or(|last| row.timestamp_ms <= last) {
+            target.ended = true;
+            return Answer::of(Outcome::Duplicate);
+        }
+        target.owner_epoch = row.owner_epoch;
+        target.ended = true;
+        self.make_room(row.timestamp_ms);
+        let nothing = Sorted { values: vec![0.0; self.target.columns.len()], ..Sorted::default() };
+        self.target.append(row.timestamp_ms, nothing, |_| true);
+        self.end_timed(BTreeSet::new());
+        self.encode_due();
+        Answer::default()
+    }
+
+    /// Appends a row. An `Err` is an answer too: that of a record which was not stored.
+    pub(super) fn append(&mut self) -> Result<Answer, Answer> {
+        self.check_tick()?;
+        let mut answer = Answer::default();
+        let layout = self.layout(&mut answer)?;
+        let count = layout.slots.len();
+        let reference = match self.row.reference {
+            0 => None,
+            hash => Some(layout.reference(hash).cloned().ok_or(Answer::of(Outcome::UnknownReference))?),
+        };
+        let mut values = vec![0.0; count];
+        let leaning = reference.as_ref().map(|reference| &*reference.values);
+        let decoded = chunk::row::decode(self.row.row, leaning, &mut values);
+        let (present, rest) = decoded.map_err(|error| Answer::malformed(format!("the row: {error}")))?;
+        if !rest.is_empty() {
+            return Err(Answer::malformed("the row is followed by bytes that are not its own"));
+        }
+        let present = present.map_or_else(|| Bits::below(count), |words| Bits::from_words(&words));
+        self.check_slots(count)?;
+        self.claim_tick();
+        if self.row.becomes_reference {
+            self.target.put_reference(layout.hash, &values);
+        }
+        let timed = self.timed_samples(&layout, &values, &present);
+        self.store(&layout, values, &present, timed, &mut answer);
+        Ok(answer)
+    }
+
+    fn check_tick(&self) -> Result<(), Answer> {
+        let ticks = &self.target.ticks;
+        if ticks.contains(self.row.tick_ms) {
+            return Err(Answer::of(Outcome::Duplicate));
+        }
+        let oldest = ticks.newest().map(|newest| newest - self.rules.tick_window_ms);
+        if oldest.is_some_and(|oldest| self.row.tick_ms < oldest) || self.row.timestamp_ms < self.rules.oldest_ms {
+            return Err(Answer::of(Outcome::TooOld));
+        }
+        Ok(())
+    }
+
+    fn claim_tick(&mut self) {
+        let (row, target) = (self.row, &mut *self.target);
+        target.ticks.insert(row.tick_ms);
+        let newest = target.ticks.newest().unwrap_or(row.tick_ms);
+        target.ticks.forget_before(newest - self.rules.tick_window_ms);
+        target.owner_epoch = target.owner_epoch.max(row.owner_epoch);
+        target.interval_ms = row.interval_ms;
+        if newest == row.tick_ms {
+            target.ended = false;
+        }
+    }
+
+    /// Refuses lists of slots that no honest sender makes.
+    fn check_slots(&self, count: usize) -> Result<(), Answer> {
+        let in_order = |slots: Vec<u32>| {
+            slots.is_sorted_by(|a, b| a < b) && slots.last().is_none_or(|last| (*last as usize) < count)
+        };
+        let timed = in_order(self.row.timed.iter().map(|(slot, _)| *slot).collect());
+        let histograms = in_order(self.row.histograms.iter().map(|(slot, _)| *slot).collect());
+        if !timed || !histograms {
+            return Err(Answer::malformed("slots are out of order or out of range"));
+        }
+        match self.row.histograms.iter().find_map(|(_, histogram)| row::refusal(histogram)) {
+            Some(why) => Err(Answer::malformed(why)),
+            None => Ok(()),
+        }
+    }
+
+    /// The layout of the row: known, or made known now.
+    fn layout(&mut self, answer: &mut Answer) -> Result<Arc<Layout>, Answer> {
+        if let Some(known) = self.target.layout(self.row.layout) {
+            return Ok(known);
+        }
+        let unknown = || Answer::of(Outcome::UnknownLayout);
+        let (kept, definition, hash) = match &self.row.change {
+            LayoutChange::Known => return Err(unknown()),
+            LayoutChange::Defined(definition) => (Vec::new(), definition, definition.hash()),
+            LayoutChange::Delta { base, removed, appended } => {
+                let base_layout = self.target.layout(*base).ok_or_else(unknown)?;
+                let removed_slots: BTreeSet<u32> = removed.iter().copied().collect();
+                let kept = (0u32..).zip(base_layout.slots.iter()).filter(|(slot, _)| !removed_slots.contains(slot));
+                let hash = LayoutName::delta_hash(*base, removed, appended);
+                (kept.map(|(_, member)| *member).collect(), appended, hash)
+            }
+        };
+        if hash != self.row.layout {
+            return Err(Answer::malformed("the layout is not the one that its name says"));
+        }
+        let families = match (&self.row.change, definition.families.is_empty()) {
+            (LayoutChange::Delta { base, .. }, true) => {
+                self.target.layout(*base).map_or_else(Families::default, |base| base.families.clone())
+            }
+            _ => self.tenant.families(&definition.families),
+        };
+        let slots = self.members_of(kept, definition, answer)?;
+        let layout = Arc::new(Layout { hash, slots: slots.into(), families, references: Vec::new(), identity: None });
+        self.target.put_layout(layout.clone());
+        Ok(layout)
+    }
+
+    /// The members of a layout's slots: those that are kept, and those of a definition, which are made members if need be.
+    fn members_of(
+        &mut self,
+        kept: Vec<u32>,
+        definition: &LayoutDefinition,
+        answer: &mut Answer,
+    ) -> Result<Vec<u32>, Answer> {
+        let distinct: HashSet<&Labels> = definition.series.iter().collect();
+        if distinct.len() != definition.series.len() {
+            return Err(Answer::malformed("a layout has a series twice"));
+        }
+        let overlap = |labels: &Labels| labels.iter().any(|(name, _)| definition.common.get(name).is_some());
+        if definition.series.iter().any(overlap) {
+            return Err(Answer::malformed("a series of a layout has a label that all of them share"));
+        }
+        let members = self.target.members.clone();
+        let by_labels = members.by_labels();
+        let index = &self.tenant.index;
+        let find = |labels: &Labels| -> Option<Vec<PairId>> {
+            labels.iter().map(|(name, value)| index.find(name, value)).collect()
+        };
+        let common = find(&definition.common);
+        let found: Vec<Option<u32>> = definition
+            .series
+            .iter()
+            .map(|labels| {
+                let pairs: Vec<PairId> = common.iter().flatten().copied().chain(find(labels)?).collect();
+                common.is_some().then(|| by_labels.find(&pairs)).flatten()
+            })
+            .collect();
+        let mut slots = kept;
+        let taken: HashSet<u32> = slots.iter().copied().filter(|member| *member != NONE).collect();
+        if found.iter().flatten().any(|member| taken.contains(member)) {
+            return Err(Answer::malformed("a layout has a series twice"));
+        }
+        for (labels, found) in definition.series.iter().zip(found) {
+            slots.push(match (found, &self.row.refuse_new_series) {
+                (Some(member), _) => member,
+                (None, None) => {
+                    answer.new_series += 1;
+                    self.new_member(&definition.common, labels)
+                }
+                (None, Some(why)) => {
+                    answer.refused_series += 1;
+                    answer.reason = Some(why.clone());
+                    NONE
+                }
+            });
+        }
+        Ok(slots)
+    }
+
+    fn new_member(&mut self, common: &Labels, own: &Labels) -> u32 {
+        let index = &mut self.tenant.index;
+        let mut intern =
+            |labels: &Labels| -> Vec<PairId> { labels.iter().map(|(name, value)| index.intern(name, value)).collect() };
+        let (common, own) = (intern(common), intern(own));
+        let member = self.target.members.len() as u32;
+        let series = self.tenant.new_series(Place::Member { target: self.at, member });
+        self.tenant.index.add(series, common.iter().chain(&own).copied());
+        let members = Arc::make_mut(&mut self.target.members);
+        members.push(series, &common, &own);
+        members.dormant.insert(member, i64::MIN);
+        member
+    }
+
+    fn store(
+        &mut self,
+        layout: &Arc<Layout>,
+        values: Vec<f64>,
+        present: &Bits,
+        timed: Vec<(u32, Timed)>,
+        answer: &mut Answer,
+    ) {
+        let time = self.row.timestamp_ms;
+        if self.target.last_time.is_some_and(|last| time <= last) {
+            self.store_late(layout, &values, present, answer);
+            self.store_timed(timed, answer);
+            return;
+        }
+        self.make_room(time);
+        let sorted = self.sort(layout, values, present);
+        answer.stored += (sorted.present.len() + sorted.histograms.len()) as u32;
+        let (part, old_parts, parts) = (self.row.part, self.target.parts, self.row.parts.max(self.target.parts));
+        self.target.parts = parts;
+        let (members, index) = (self.target.members.clone(), &self.tenant.index);
+        // A series that belongs to another part since the target was split goes on there: it does not end.
+        let is_mine = |member: u32| parts == old_parts || ring::part_of(&members.labels(member, index), parts) == part;
+        self.target.append(time, sorted, is_mine);
+        self.tenant.newest = self.tenant.newest.max(Some(time));
+        let timed = self.store_timed(timed, answer);
+        self.end_timed(timed);
+        self.encode_due();
+    }
+
+    /// Sorts the values of a layout's slots into the columns and members of the target.
+    fn sort(&mut self, layout: &Arc<Layout>, values: Vec<f64>, present: &Bits) -> Sorted {
+        let plain = self.row.timed.is_empty() && self.row.histograms.is_empty();
+        let is_whole = present.len() == values.len();
+        if plain && layout.identity == Some(self.target.generation) && values.len() == self.target.columns.len() {
+            return Sorted { values, present: present.clone(), is_whole, histograms: Vec::new() };
+        }
+        let elsewhere = self.slots_elsewhere();
+        let mut sorted = Sorted { values: vec![0.0; self.target.columns.len()], ..Sorted::default() };
+        let mut is_identity = plain;
+        for (slot, member) in (0u32..).zip(layout.slots.iter().copied()) {
+            if member == NONE || elsewhere.contains(slot as usize) {
+                is_identity = false;
+                continue;
+            }
+            // A slot of a layout keeps its column even while the series is absent, as long as it has one.
+            let has_value = present.contains(slot as usize);
+            if !has_value && self.target.members.columns[member as usize] == NONE {
+                is_identity = false;
+                continue;
+            }
+            let column = self.target.column_of(member) as usize;
+            is_identity &= column == slot as usize;
+            if has_value {
+                if sorted.values.len() <= column {
+                    sorted.values.resize(column + 1, 0.0);
+                }
+                sorted.values[column] = values[slot as usize];
+                sorted.present.insert(column);
+            }
+        }
+        sorted.values.resize(self.target.columns.len(), 0.0);
+        sorted.is_whole = sorted.present.len() == sorted.values.len();
+        if is_identity && layout.slots.len() == self.target.columns.len() {
+            let identity = Layout { identity: Some(self.target.generation), ..Layout::clone(layout) };
+            // References may have been added since the layout was looked up.
+            let references = self.target.layout(layout.hash).map_or_else(Vec::new, |known| known.references.clone());
+            self.target.put_layout(Arc::new(Layout { references, ..identity }));
+        }
+        let is_timed: Bits = self.row.timed.iter().map(|(slot, _)| *slot as usize).collect();
+        let histograms = self
+            .row
+            .histograms
+            .iter()
+            .filter(|(slot, _)| present.contains(*slot as usize) && !is_timed.contains(*slot as usize));
+        let histograms = histograms.map(|(slot, histogram)| (layout.slots[*slot as usize], histogram.clone()));
+        sorted.histograms = histograms.filter(|(member, _)| *member != NONE).collect();
+        let members = Arc::make_mut(&mut self.target.members);
+        sorted.histograms.iter().for_each(|(member, _)| {
+            members.dormant.remove(member);
+        });
+        sorted
+    }
+
+    /// Slots whose values don't stand in a float column.
+    fn slots_elsewhere(&self) -> Bits {
+        let timed = self.row.timed.iter().map(|(slot, _)| *slot as usize);
+        timed.chain(self.row.histograms.iter().map(|(slot, _)| *slot as usize)).collect()
+    }
+
+    /// Stores a row that is older than the newest one. It ends nothing.
+    fn store_late(&mut self, layout: &Layout, values: &[f64], present: &Bits, answer: &mut Answer) {
+        let time = self.row.timestamp_ms;
+        let members = &self.target.members;
+        let series_of = |slot: u32| {
+            let member = layout.slots[slot as usize];
+            (member != NONE && present.contains(slot as usize)).then(|| members.series[member as usize])
+        };
+        let elsewhere = self.slots_elsewhere();
+        let floats = (0u32..).zip(values).filter(|(slot, _)| !elsewhere.contains(*slot as usize));
+        let floats: BTreeMap<u32, f64> = floats.filter_map(|(slot, value)| Some((series_of(slot)?, *value))).collect();
+        let is_timed: Bits = self.row.timed.iter().map(|(slot, _)| *slot as usize).collect();
+        let histograms = self.row.histograms.iter().filter(|(slot, _)| !is_timed.contains(*slot as usize));
+        let histograms: BTreeMap<u32, _> =
+            histograms.filter_map(|(slot, histogram)| Some((series_of(*slot)?, histogram.clone()))).collect();
+        let count = (floats.len() + histograms.len()) as u32;
+        if self.target.last_time == Some(time) || self.target.late.iter().any(|frame| frame.first == time) {
+            answer.duplicate_timestamp += count;
+            return;
+        }
+        if count > 0 {
+            self.target.append_late(one_row(time, &floats, &histograms));
+            // Whoever rested has a sample again, and must not be forgotten before it is gone.
+            let members = Arc::make_mut(&mut self.target.members);
+            for member in layout.slots.iter().filter(|member| **member != NONE) {
+                members.dormant.entry(*member).and_modify(|last| *last = time.max(*last));
+            }
+        }
+        answer.stored += count;
+    }
+
+    /// The samples of a row that bear their own time, by member.
+    fn timed_samples(&self, layout: &Layout, values: &[f64], present: &Bits) -> Vec<(u32, Timed)> {
+        if self.row.timed.is_empty() {
+            return Vec::new();
+        }
+        let histograms: BTreeMap<u32, _> = self.row.histograms.iter().map(|(slot, value)| (*slot, value)).collect();
+        let here = self.row.timed.iter().filter(|(slot, _)| present.contains(*slot as usize));
+        let samples = here.map(|(slot, offset)| {
+            let value = match histograms.get(slot) {
+                Some(histogram) => TimedValue::Histogram((*histogram).clone()),
+                None => TimedValue::Float(values[*slot as usize]),
+            };
+            let time = self.row.timestamp_ms.saturating_add(*offset);
+            (layout.slots[*slot as usize], Timed { time, value })
+        });
+        samples.filter(|(member, _)| *member != NONE).collect()
+    }
+
+    /// Stores samples that bear their own time, and returns the members that have some.
+    fn store_timed(&mut self, samples: Vec<(u32, Timed)>, answer: &mut Answer) -> BTreeSet<u32> {
+        let mut members = BTreeSet::new();
+        for (member, sample) in samples {
+            members.insert(member);
+            let at = self.timed_place(member);
+            self.tenant.append_timed(at, sample, self.rules, self.closed, answer);
+        }
+        members
+    }
+
+    /// Where the samples of a member with its own times are.
+    fn timed_place(&mut self, member: u32) -> u32 {
+        if let Some(at) = self.target.members.timed.get(&member) {
+            return *at;
+        }
+        let at = self.tenant.loose_place();
+        let series = self.target.members.series[member as usize];
+        let loose = Loose::new(series, Arc::default());
+        *self.tenant.loose.get_mut(at as usize).expect("the place exists") = Some(Arc::new(loose));
+        let members = Arc::make_mut(&mut self.target.members);
+        members.timed.insert(member, at);
+        members.dormant.remove(&member);
+        at
+    }
+
+    /// Ends members with their own times that are gone, where those are ended at all.
+    fn end_timed(&mut self, timed: BTreeSet<u32>) {
+        let tracks = self.row.track_timestamps_staleness;
+        let was_alive = std::mem::replace(&mut self.target.alive_timed, if tracks { timed } else { BTreeSet::new() });
+        let gone: Vec<u32> = was_alive.difference(&self.target.alive_timed).copied().collect();
+        for member in gone {
+            let at = self.target.members.timed[&member];
+            let loose = self.tenant.loose[at as usize].as_ref().expect("a timed member has samples");
+            let is_histogram = matches!(&loose.last, Some(Timed { value: TimedValue::Histogram(_), .. }));
+            let value = if is_histogram {
+                TimedValue::Histogram(stale_histogram())
+            } else {
+                TimedValue::Float(model::STALE_NAN)
+            };
+            let sample = Timed { time: self.row.timestamp_ms, value };
+            self.tenant.append_timed(at, sample, self.rules, self.closed, &mut Answer::default());
+        }
+    }
+
+    /// Closes the open rows if the row at `time` is of another window.
+    fn make_room(&mut self, time: i64) {
+        if !self.target.is_of_open_window(time, self.rules.window_ms) {
+            let group = self.target.close_group();
+            self.closed.extend(group.map(|group| Owned { owner: Owner::Target(self.at), group }));
+        }
+    }
+
+    fn encode_due(&mut self) {
+        let group = self.target.encode_due();
+        self.closed.extend(group.map(|group| Owned { owner: Owner::Target(self.at), group }));
+    }
+}
+
+/// A frame of one row, by series.
+fn one_row(time: i64, floats: &BTreeMap<u32, f64>, histograms: &BTreeMap<u32, Arc<model::Histogram>>) -> Frame {
+    let row = row::Row {
+        time,
+        values: floats.values().copied().collect(),
+        states: None,
+        histograms: (0..).zip(histograms.values().cloned()).collect(),
+    };
+    let float_series: Vec<(u32, u32)> = floats.keys().copied().zip(0..).collect();
+    let histogram_series: Vec<(u32, u32)> = histograms.keys().copied().zip(0..).collect();
+    let bytes = row::encode_frame(&[Arc::new(row)], &float_series, &histogram_series);
+    debug_assert!(piece::Piece::parse(&bytes).is_ok());
+    Frame { bytes, rows: 1, first: time, last: time }
+}
