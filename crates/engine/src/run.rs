@@ -18,7 +18,6 @@ use crate::ledger::Ledger;
 use crate::plan::{Plan, RawSamples, Root, Selection, Source};
 use crate::result::MatrixSeries;
 use crate::scalar::StageId;
-use crate::table::Table;
 use crate::tally::Reads;
 use crate::watch::Watch;
 use outputs::{Charged, Outputs};
@@ -38,7 +37,7 @@ pub(crate) struct Run {
 
 /// What the plan's root is.
 pub(crate) enum RootOutput {
-    Table(Table),
+    Table(Charged),
     Scalar(Vec<f64>),
     String(String),
     Samples(Vec<MatrixSeries>),
@@ -97,7 +96,7 @@ impl Run {
 
     fn root_output(&self, outputs: &mut Outputs) -> RootOutput {
         match &self.plan.root {
-            Root::Vector(stage) | Root::Subquery(stage, _) => RootOutput::Table(outputs.take_table(*stage).table),
+            Root::Vector(stage) | Root::Subquery(stage, _) => RootOutput::Table(outputs.take_table(*stage)),
             Root::String(text) => RootOutput::String(text.clone()),
             Root::Scalar(scalar) => {
                 let grid = self.plan.scopes[0].grid;
@@ -142,8 +141,9 @@ impl Run {
                     work.push(self.compute(stage, left, Some(right)).boxed());
                 }
                 Source::Vector(_) => work.push(self.compute(stage, Charged::default(), None).boxed()),
-                Source::Info { base, info } => {
-                    work.push(self.compute_info(stage, outputs.take_table(*base), info.clone()).boxed());
+                Source::Info { base, info, node } => {
+                    let base = outputs.take_table(*base);
+                    work.push(self.compute_info(stage, base, info.clone(), *node).boxed());
                 }
             }
         }
@@ -167,7 +167,7 @@ impl Run {
         first: Charged,
         second: Option<Charged>,
     ) -> Result<Vec<Done>, QueryError> {
-        let mut folding = stage.start_folding(&self.budget, self.max_samples)?;
+        let mut folding = stage.start_folding(&self.budget, &self.watch, self.max_samples)?;
         let watch = self.watch.clone();
         let done = self.pool.run(move || {
             watch.check()?;

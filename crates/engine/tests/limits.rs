@@ -52,7 +52,7 @@ fn engine(options: EngineOptions) -> Engine {
 
 async fn run(options: EngineOptions, request: QueryRequest) -> Result<QueryResult, QueryError> {
     let engine = engine(options);
-    let query = engine.prepare(request).unwrap();
+    let query = engine.prepare(request).expect("the query makes sense");
     engine.run(query, Arc::new(storage())).await
 }
 

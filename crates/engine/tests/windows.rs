@@ -10,7 +10,10 @@ use proptest::prelude::*;
 use series::Samples;
 use stdx::{Clock, CpuPool};
 
-const FUNCTIONS: [(&str, fn(&[f64]) -> f64); 5] = [
+/// A function by its name, and what it makes of a window.
+type Named = (&'static str, fn(&[f64]) -> f64);
+
+const FUNCTIONS: [Named; 5] = [
     ("max_over_time", |window| window.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
     ("min_over_time", |window| window.iter().copied().fold(f64::INFINITY, f64::min)),
     ("count_over_time", |window| window.len() as f64),
@@ -24,9 +27,9 @@ fn run(samples: &BTreeMap<i64, f64>, query: String, start: i64, end: i64, step: 
     let mut storage = MemoryStorage::default();
     storage.add(Labels::from_pairs([("__name__", "x")]), stored);
     let engine = Engine::new(EngineOptions::default(), Clock::system(), CpuPool::inline());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let query = engine.prepare(QueryRequest::range(query, start, end, step)).unwrap();
-    let result = runtime.block_on(engine.run(query, Arc::new(storage))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("start a runtime");
+    let query = engine.prepare(QueryRequest::range(query, start, end, step)).expect("the query makes sense");
+    let result = runtime.block_on(engine.run(query, Arc::new(storage))).expect("the query has an answer");
     let Value::Matrix(matrix) = result.value else { panic!("a range query answers a matrix") };
     matrix.into_iter().flat_map(|series| series.floats).collect()
 }

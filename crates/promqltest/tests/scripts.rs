@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// Runs a script and returns what went wrong.
 async fn failures(script: &str) -> Vec<String> {
-    let report = Script::parse(script).unwrap().run(&mut MemoryBackend::default()).await;
+    let report = Script::parse(script).expect("the script is one").run(&mut MemoryBackend::default()).await;
     report.failures.iter().map(ToString::to_string).collect()
 }
 

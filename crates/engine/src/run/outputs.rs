@@ -21,9 +21,9 @@ enum Slot {
 
 /// A table, and what it is charged with.
 #[derive(Debug, Default)]
-pub(super) struct Charged {
-    pub(super) table: Table,
-    pub(super) _charge: Option<Charge>,
+pub(crate) struct Charged {
+    pub(crate) table: Table,
+    pub(crate) _charge: Option<Charge>,
 }
 
 impl Outputs {

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use model::TimeRange;
 use series::{Budget, Charge, QueryError, Samples, Series, SeriesStream};
 
 use super::Run;
 use super::outputs::Charged;
 use super::stage::{Done, Folding, Piece, ReadyStage};
-use crate::identity::Identity;
+use crate::grid::Grid;
+use crate::identity::{Identity, Naming};
 use crate::info::Info;
-use crate::ledger::Record;
+use crate::ledger::{NodeId, Record};
 use crate::plan::Selection;
 use crate::read::{ReadContext, remove_stale, statistics_of};
 use crate::table::Table;
+use crate::tally::Tally;
 use crate::watch::Watch;
 
 /// How many series are worked on at a time: some milliseconds of work.
@@ -46,7 +49,7 @@ impl Run {
     ) -> Result<Vec<Done>, QueryError> {
         let mut foldings: Vec<Folding> = Vec::with_capacity(stages.len());
         for stage in &stages {
-            foldings.push(stage.start_folding(&self.budget, self.max_samples)?);
+            foldings.push(stage.start_folding(&self.budget, &self.watch, self.max_samples)?);
         }
         let selection = self.plan.selections[selection].clone();
         let scan = Arc::new(Scan { stages, selection, watch: self.watch.clone(), budget: self.budget.clone() });
@@ -73,38 +76,52 @@ impl Run {
         stage: ReadyStage,
         base: Charged,
         info: Arc<Info>,
+        node: NodeId,
     ) -> Result<Vec<Done>, QueryError> {
         let grid = self.plan.stages[stage.id].grid;
         let mut table = Table::new();
         let mut charge = self.budget.charge(0, String::new)?;
         for selection in info.selections(&base.table, grid) {
             let mut series = self.select(&selection).await?;
+            let read = InfoRead { info: info.clone(), range: selection.range, grid, watch: self.watch.clone() };
+            let read = Arc::new(read);
             while let Some(batch) = series.try_next().await? {
-                self.read_info(&info, &selection, &batch, grid, &mut table)?;
+                let read = read.clone();
+                table = self.pool.run(move || read.add(table, &batch)).await?;
                 charge.resize(table.size_bytes() as u64, || selection.text.clone())?;
             }
         }
-        self.compute(stage, base, Some(Charged { table, _charge: Some(charge) })).await
+        let counted = Record { tally: Tally::of(&table, grid), ..Record::default() };
+        let mut done = self.compute(stage, base, Some(Charged { table, _charge: Some(charge) })).await?;
+        if let Some(done) = done.first_mut() {
+            done.records.push((node, counted));
+        }
+        Ok(done)
     }
+}
 
-    fn read_info(
-        &self,
-        info: &Info,
-        selection: &Selection,
-        batch: &[Series],
-        grid: crate::grid::Grid,
-        table: &mut Table,
-    ) -> Result<(), QueryError> {
+/// What reading info series needs to know.
+struct InfoRead {
+    info: Arc<Info>,
+    range: TimeRange,
+    grid: Grid,
+    watch: Watch,
+}
+
+impl InfoRead {
+    /// Adds info series to a table.
+    fn add(&self, mut table: Table, batch: &[Series]) -> Result<Table, QueryError> {
         let mut samples = Samples::new();
         let mut record = Record::default();
-        let context = ReadContext { grid, naming: self.plan.naming, args: &[] };
+        // Names stay, since they tell info metrics apart.
+        let context = ReadContext { grid: self.grid, naming: Naming::Delayed, args: &[] };
         for series in batch {
             self.watch.check()?;
-            series.read(selection.range, &mut samples)?;
+            series.read(self.range, &mut samples)?;
             let id = Identity::new(series.labels.clone());
-            info.reader().read(id, &samples, context, table, &mut record)?;
+            self.info.reader().read(id, &samples, context, &mut table, &mut record)?;
         }
-        Ok(())
+        Ok(table)
     }
 }
 
