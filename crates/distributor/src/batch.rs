@@ -26,6 +26,9 @@ pub enum Dropped {
     /// The buffer was full, and this was the oldest record.
     #[error("the buffer was full")]
     BufferFull,
+    /// The record is larger than any shard takes.
+    #[error("the record is too large")]
+    TooLarge,
     /// Nobody has said yet which shard owns what.
     #[error("no shard map is known")]
     NoShardMap,
@@ -39,6 +42,7 @@ impl Dropped {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::BufferFull => "buffer_full",
+            Self::TooLarge => "too_large",
             Self::NoShardMap => "no_shard_map",
             Self::Stopped => "stopped",
         }

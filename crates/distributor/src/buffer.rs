@@ -13,6 +13,9 @@ use crate::batch::{Batch, Dropped, Waiting};
 use crate::config::Config;
 use crate::metrics::Metrics;
 
+/// Half of what an ingester takes in one message. A larger record would break every stream that it is sent on.
+const MAX_RECORD_BYTES: usize = 32 << 20;
+
 /// One of the two lanes of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
@@ -70,6 +73,10 @@ impl Buffer {
         let mut state = self.state.lock();
         if state.stopped {
             self.give_up(waiting, Dropped::Stopped);
+            return false;
+        }
+        if waiting.bytes > MAX_RECORD_BYTES {
+            self.give_up(waiting, Dropped::TooLarge);
             return false;
         }
         let capacity = self.config.buffer.bytes() as usize;

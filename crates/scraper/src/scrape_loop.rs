@@ -172,7 +172,12 @@ impl ScrapeLoop {
                 Work::Stop => true,
             };
             if is_over {
-                if self.finish().await { continue } else { return }
+                if !self.finish().await {
+                    return;
+                }
+                // What passed meanwhile was not for this loop.
+                last_tick = last_tick.max(clock.wall_ms() - 1);
+                continue;
             }
             if !self.wait(wait).await {
                 continue;

@@ -112,12 +112,7 @@ impl Target {
     ///
     /// # Errors
     /// If its labels do not say where and when to scrape it.
-    pub fn populate(
-        tenant: &TenantId,
-        job: &Job,
-        group: &Labels,
-        own: &Labels,
-    ) -> Result<Populated, TargetError> {
+    pub fn populate(tenant: &TenantId, job: &Job, group: &Labels, own: &Labels) -> Result<Populated, TargetError> {
         let mut labels = discovered_labels(job, group, own);
         let discovered = labels.build();
         if relabel::apply(&job.relabel_rules, &mut labels) == Keep::No {

@@ -43,7 +43,13 @@ pub struct ScraperNode {
 
 impl World {
     /// Starts a scraper of a job, whose targets have pages of [`TimePages`].
-    pub fn start_scraper(&self, name: &str, job: Job, groups: watch::Receiver<Groups>, journal: PathBuf) -> ScraperNode {
+    pub fn start_scraper(
+        &self,
+        name: &str,
+        job: Job,
+        groups: watch::Receiver<Groups>,
+        journal: PathBuf,
+    ) -> ScraperNode {
         let (tasks, registry) = (Tasks::new(), Registry::new());
         let net: Arc<dyn Net> = Arc::new(self.net.clone());
         let nodes = Nodes::new(net, Hello::new());

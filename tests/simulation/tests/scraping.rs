@@ -29,8 +29,7 @@ async fn read(outsider: &Outsider, metric: &str) -> Readable {
     let matchers = Arc::new([Matcher::equal("__name__", metric)]);
     let select = Select { matchers, range: TimeRange::ALL, hints: Hints::default() };
     let storage = outsider.storage();
-    let batches: Vec<_> =
-        storage.select(select, &Budget::unlimited()).await.unwrap().try_collect().await.unwrap();
+    let batches: Vec<_> = storage.select(select, &Budget::unlimited()).await.unwrap().try_collect().await.unwrap();
     let mut readable = Readable::new();
     for series in batches.into_iter().flatten() {
         let mut samples = Samples::default();
@@ -57,7 +56,10 @@ fn acknowledged(journal: &Path) -> Vec<(String, i64)> {
 fn assert_honest(readable: &Readable) {
     for (instance, samples) in readable {
         for (time, value) in samples {
-            assert!((*time as f64 - value).abs() <= 50.0, "{instance} was asked at {value}, and it is stored at {time}");
+            assert!(
+                (*time as f64 - value).abs() <= 50.0,
+                "{instance} was asked at {value}, and it is stored at {time}"
+            );
         }
     }
 }
@@ -112,7 +114,10 @@ async fn what_was_acknowledged_can_be_read_and_no_target_is_left_alone() {
         let acknowledged = acknowledged(&folder.path().join(name));
         assert!(acknowledged.len() > 10, "{name} had {}", acknowledged.len());
         for (instance, time) in acknowledged {
-            assert!(readable[&instance].contains_key(&time), "{instance} at {time} was acknowledged, and cannot be read");
+            assert!(
+                readable[&instance].contains_key(&time),
+                "{instance} at {time} was acknowledged, and cannot be read"
+            );
         }
     }
     let gap = longest_gap(&readable);

@@ -193,6 +193,17 @@ async fn what_cannot_be_delivered_is_dropped_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_no_shard_takes_is_not_sent() {
+    let test = Test::new(1, Config::default(), Faults::default(), 1).await;
+    let mut large = outgoing(0, 1);
+    if let Some(record::Record::Scrape(scrape)) = &mut large.record.record {
+        scrape.row = vec![0; 33 << 20].into();
+    }
+    assert_eq!(test.distributor.append(vec![large]).await, [Err(Dropped::TooLarge)]);
+    assert!(test.world.lock().asked.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_map_nothing_is_taken() {
     let test = Test::new(1, Config::default(), Faults::default(), 1).await;
     *test.routes.map.lock() = None;

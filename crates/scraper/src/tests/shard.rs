@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use chunk::{Chunk, Kind, Markers};
+use consensus::StateMachine;
 use distributor::{Delivery, Outgoing};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use consensus::StateMachine;
 use head::HeadLimits;
 use model::{Histogram, TargetId, TenantId, TimeRange, is_stale};
 use parking_lot::Mutex;
