@@ -40,7 +40,7 @@ pub(crate) struct Buffer {
 struct State {
     shards: BTreeMap<ShardId, Shard>,
     /// Of all records, those on their way included.
-    bytes: usize,
+    held_bytes: usize,
     records: usize,
     stopped: bool,
 }
@@ -80,10 +80,10 @@ impl Buffer {
             return false;
         }
         let capacity = self.config.buffer.bytes() as usize;
-        while state.bytes + waiting.bytes > capacity {
+        while state.held_bytes + waiting.held_bytes() > capacity {
             match state.remove_oldest() {
                 Some(oldest) => {
-                    self.metrics.count_out(oldest.bytes, 1);
+                    self.metrics.count_out(oldest.held_bytes(), 1);
                     self.give_up(oldest, Dropped::BufferFull);
                 }
                 // All that is left is on its way.
@@ -93,7 +93,7 @@ impl Buffer {
                 }
             }
         }
-        state.bytes += waiting.bytes;
+        state.held_bytes += waiting.held_bytes();
         state.records += 1;
         self.metrics.count_in(&waiting);
         let is_new = !state.shards.contains_key(&shard);
@@ -141,7 +141,7 @@ impl Buffer {
     pub(crate) fn finish(&self, batch: Batch, answers: Vec<proto::entry::RecordAnswer>) {
         {
             let mut state = self.state.lock();
-            state.bytes -= batch.bytes;
+            state.held_bytes -= batch.held_bytes();
             state.records -= batch.records.len();
         }
         self.metrics.count_batch_out(&batch);
@@ -174,7 +174,7 @@ impl Buffer {
         let mut state = self.state.lock();
         state.stopped = true;
         while let Some(waiting) = state.remove_oldest() {
-            self.metrics.count_out(waiting.bytes, 1);
+            self.metrics.count_out(waiting.held_bytes(), 1);
             self.give_up(waiting, Dropped::Stopped);
         }
     }
@@ -194,7 +194,7 @@ impl State {
                 waiting
             }
         };
-        self.bytes -= waiting.bytes;
+        self.held_bytes -= waiting.held_bytes();
         self.records -= 1;
         Some(waiting)
     }
