@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use engine::{Annotation, Severity};
 use futures::StreamExt;
 use http::header;
+use series::Charge;
 
 use crate::json::{Json, ToJson};
 
@@ -70,14 +71,9 @@ impl Remarks {
 
 /// Answers with small data.
 pub(crate) fn success(data: impl ToJson) -> Response {
-    success_with(data, &Remarks::default())
-}
-
-/// Answers with small data and remarks.
-pub(crate) fn success_with(data: impl ToJson, remarks: &Remarks) -> Response {
     let mut json = begin();
     data.write(&mut json);
-    end(&mut json, remarks);
+    end(&mut json, &Remarks::default());
     respond(Body::from(json.into_bytes()))
 }
 
@@ -86,19 +82,23 @@ pub(crate) fn success_with(data: impl ToJson, remarks: &Remarks) -> Response {
 /// What the data hold is freed with the last piece, or when the client goes away.
 pub(crate) fn success_in_pieces(data: impl Pieces, remarks: Remarks) -> Response {
     let mut writing = Writing { json: begin(), data: Some(data), remarks };
-    let first = writing.next_piece();
-    if writing.data.is_none() {
+    respond(body_in_pieces(move || writing.next_piece()))
+}
+
+/// A body of the pieces that `next_piece` makes as the client takes them. Each should take less than a millisecond.
+pub(crate) fn body_in_pieces(mut next_piece: impl FnMut() -> Option<Vec<u8>> + Send + 'static) -> Body {
+    let first = next_piece().unwrap_or_default();
+    let Some(second) = next_piece() else {
         // All of it: its length can be said.
-        return respond(Body::from(first));
-    }
-    let rest = futures::stream::unfold(writing, |mut writing| async move {
-        writing.data.as_ref()?;
+        return Body::from(first);
+    };
+    let rest = futures::stream::unfold(next_piece, |mut next_piece| async move {
         // Others may want the thread: a fast client could keep it for as long as the answer is.
         tokio::task::yield_now().await;
-        Some((writing.next_piece(), writing))
+        next_piece().map(|piece| (piece, next_piece))
     });
-    let pieces = futures::stream::once(async move { first }).chain(rest);
-    respond(Body::from_stream(pieces.map(Ok::<_, Infallible>)))
+    let pieces = futures::stream::iter([first, second]).chain(rest);
+    Body::from_stream(pieces.map(Ok::<_, Infallible>))
 }
 
 /// An answer that is being written.
@@ -110,16 +110,49 @@ struct Writing<P> {
 }
 
 impl<P: Pieces> Writing<P> {
-    fn next_piece(&mut self) -> Vec<u8> {
-        while let Some(data) = &mut self.data {
+    fn next_piece(&mut self) -> Option<Vec<u8>> {
+        while self.json.len() < PIECE_BYTES {
+            let data = self.data.as_mut()?;
             if !data.write_next(&mut self.json) {
                 self.data = None;
                 end(&mut self.json, &self.remarks);
-            } else if self.json.len() >= PIECE_BYTES {
                 break;
             }
         }
-        self.json.take()
+        Some(self.json.take())
+    }
+}
+
+/// A long list of values.
+pub(crate) struct List<T> {
+    values: std::vec::IntoIter<T>,
+    is_open: bool,
+    /// What the values take in memory.
+    _charge: Option<Charge>,
+}
+
+impl<T> List<T> {
+    pub(crate) fn new(values: Vec<T>) -> Self {
+        Self { values: values.into_iter(), is_open: false, _charge: None }
+    }
+
+    /// A list that gives back the memory it takes when it is written.
+    pub(crate) fn charged(values: Vec<T>, charge: Charge) -> Self {
+        Self { _charge: Some(charge), ..Self::new(values) }
+    }
+}
+
+impl<T: ToJson + Send + 'static> Pieces for List<T> {
+    fn write_next(&mut self, json: &mut Json) -> bool {
+        if !std::mem::replace(&mut self.is_open, true) {
+            json.open_array();
+        }
+        let Some(value) = self.values.next() else {
+            json.close_array();
+            return false;
+        };
+        value.write(json);
+        true
     }
 }
 
@@ -148,31 +181,6 @@ mod tests {
 
     use super::*;
 
-    struct Sevens {
-        is_open: bool,
-        left: usize,
-    }
-
-    impl Sevens {
-        fn new(left: usize) -> Self {
-            Self { is_open: false, left }
-        }
-    }
-
-    impl Pieces for Sevens {
-        fn write_next(&mut self, json: &mut Json) -> bool {
-            if !std::mem::replace(&mut self.is_open, true) {
-                json.open_array();
-            }
-            json.integer(7);
-            self.left -= 1;
-            if self.left == 0 {
-                json.close_array();
-            }
-            self.left > 0
-        }
-    }
-
     fn body(response: Response) -> String {
         let bytes = block_on(response.into_body().collect()).unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
@@ -185,17 +193,17 @@ mod tests {
         let mut remarks = Remarks::new((0..12).map(annotation).collect());
         remarks.warn_truncated();
         let expected = format!(
-            r#"{{"status":"success","data":true,"warnings":["results truncated due to limit"],"infos":[{},"2 more info annotations omitted"]}}"#,
+            r#"{{"status":"success","data":[true],"warnings":["results truncated due to limit"],"infos":[{},"2 more info annotations omitted"]}}"#,
             texts.join(",")
         );
-        assert_eq!(body(success_with(true, &remarks)), expected);
+        assert_eq!(body(success_in_pieces(List::new(vec![true]), remarks)), expected);
     }
 
     #[test]
     fn pieces_make_one_answer() {
-        for count in [1, 10, 100_000] {
+        for count in [0, 1, 10, 100_000] {
             let expected = format!(r#"{{"status":"success","data":[{}]}}"#, vec!["7"; count].join(","));
-            assert_eq!(body(success_in_pieces(Sevens::new(count), Remarks::default())), expected);
+            assert_eq!(body(success_in_pieces(List::new(vec![7i64; count]), Remarks::default())), expected);
         }
     }
 }

@@ -67,6 +67,7 @@ async fn count(storage: &dyn Queryable, range: TimeRange, budget: &Budget) -> Re
         for series in batch {
             counts.add(&series.labels)?;
         }
+        tokio::task::yield_now().await;
     }
     Ok(counts)
 }
@@ -95,38 +96,46 @@ impl Counts {
         self.labels.values().map(|values| values.len() as u64).sum()
     }
 
-    fn by_metric(&self) -> impl Iterator<Item = Count> {
+    fn by_metric(&self) -> impl Iterator<Item = Count<'_>> {
         let metrics = self.labels.get(METRIC_NAME).into_iter().flatten();
-        metrics.map(|(metric, count)| Count { name: metric.to_string(), value: *count })
+        metrics.map(|(metric, count)| Count { name: metric, label: None, value: *count })
     }
 
-    fn values_by_name(&self) -> impl Iterator<Item = Count> {
-        self.labels.iter().map(|(name, values)| Count { name: name.to_string(), value: values.len() as u64 })
+    fn values_by_name(&self) -> impl Iterator<Item = Count<'_>> {
+        self.labels.iter().map(|(name, values)| Count { name, label: None, value: values.len() as u64 })
     }
 
-    fn bytes_by_name(&self) -> impl Iterator<Item = Count> {
+    fn bytes_by_name(&self) -> impl Iterator<Item = Count<'_>> {
         self.labels.iter().map(|(name, values)| {
             let value = values.keys().map(|value| value.len() as u64).sum();
-            Count { name: name.to_string(), value }
+            Count { name, label: None, value }
         })
     }
 
-    fn by_pair(&self) -> impl Iterator<Item = Count> {
+    fn by_pair(&self) -> impl Iterator<Item = Count<'_>> {
         let pairs = self.labels.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
-        pairs.map(|(name, (value, count))| Count { name: format!("{name}={value}"), value: *count })
+        pairs.map(|(name, (label, count))| Count { name, label: Some(label), value: *count })
     }
 }
 
-struct Count {
-    name: String,
+/// A count of something that has a name, or of a label.
+struct Count<'a> {
+    name: &'a str,
+    /// The label's value.
+    label: Option<&'a str>,
     value: u64,
 }
 
 /// The largest counts, largest first.
-fn top(counts: impl Iterator<Item = Count>, limit: usize) -> Vec<Count> {
-    let mut all: Vec<Count> = counts.collect();
-    all.sort_unstable_by(|a, b| b.value.cmp(&a.value).then_with(|| a.name.cmp(&b.name)));
-    all.truncate(limit);
+fn top<'a>(counts: impl Iterator<Item = Count<'a>>, limit: usize) -> Vec<Count<'a>> {
+    let order =
+        |a: &Count<'_>, b: &Count<'_>| b.value.cmp(&a.value).then_with(|| (a.name, a.label).cmp(&(b.name, b.label)));
+    let mut all: Vec<Count<'_>> = counts.collect();
+    if all.len() > limit {
+        all.select_nth_unstable_by(limit, order);
+        all.truncate(limit);
+    }
+    all.sort_unstable_by(order);
     all
 }
 
@@ -156,10 +165,13 @@ impl ToJson for Shown {
     }
 }
 
-impl ToJson for Count {
+impl ToJson for Count<'_> {
     fn write(&self, json: &mut Json) {
         json.object(|json| {
-            json.member("name", &self.name);
+            match self.label {
+                Some(value) => json.member("name", format!("{}={value}", self.name)),
+                None => json.member("name", self.name),
+            }
             json.member("value", self.value);
         });
     }

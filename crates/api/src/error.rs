@@ -43,10 +43,6 @@ impl ApiError {
         Self::bad_data(format!("invalid parameter {}: {fault}", quote(name)))
     }
 
-    pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal, message)
-    }
-
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.message

@@ -4,6 +4,7 @@ mod text;
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt;
@@ -11,13 +12,12 @@ use http::{HeaderMap, StatusCode, header};
 use model::{Labels, METRIC_NAME, MatchOp, Matcher, Sample, TimeRange};
 use series::{Budget, Charge, Hints, QueryError, Queryable, Samples, Select};
 
+use crate::answer::body_in_pieces;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::lifecycle::failure;
 use crate::params::Params;
 use text::{Escaping, Page};
-
-const INSTANCE_LABEL: &str = "instance";
 
 /// `/federate`
 pub(crate) async fn federate(
@@ -40,7 +40,7 @@ pub(crate) async fn federate(
     match app.in_time(newest_samples(&*storage, selectors, range, &budget)).await {
         Ok(newest) => {
             let escaping = Escaping::of_accept(&headers);
-            let page = write_page(&newest, &app.config.external_labels, escaping);
+            let page = page(newest, &app.config.external_labels, escaping);
             ([(header::CONTENT_TYPE, escaping.content_type())], page).into_response()
         }
         Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
@@ -83,21 +83,23 @@ async fn newest_samples(
                 newest.push((series.labels, sample));
             }
         }
+        tokio::task::yield_now().await;
     }
+    newest.retain(|(labels, _)| !labels.metric().is_empty());
     newest.sort_by(|(a, _), (b, _)| a.metric().cmp(b.metric()));
     Ok(Newest { samples: newest, _charge: charge })
 }
 
-fn write_page(newest: &Newest, external: &Labels, escaping: Escaping) -> String {
-    let mut added: Vec<(&str, &str)> = external.iter().collect();
-    if external.get(INSTANCE_LABEL).is_none() {
-        // So the scraper does not take this server for the instance.
-        added.push((INSTANCE_LABEL, ""));
-        added.sort_unstable();
-    }
-    let mut page = Page::new(escaping);
-    for (labels, sample) in newest.samples.iter().filter(|(labels, _)| !labels.metric().is_empty()) {
-        page.write(labels, &added, sample);
-    }
-    page.into_text()
+/// So many samples are written at a time.
+const PIECE_SAMPLES: usize = 256;
+
+fn page(newest: Newest, external: &Labels, escaping: Escaping) -> Body {
+    let mut page = Page::new(escaping, external);
+    let mut written = 0;
+    body_in_pieces(move || {
+        let piece = newest.samples.iter().skip(written).take(PIECE_SAMPLES);
+        let count = piece.map(|(labels, sample)| page.write(labels, sample)).count();
+        written += count;
+        (count > 0).then(|| page.take())
+    })
 }

@@ -11,13 +11,12 @@ use axum::response::Response;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use model::{Labels, Matcher, NameScheme, TimeRange, quote};
-use series::{Budget, Hints, LabelQuery, QueryError, Queryable, Select, Texts};
+use series::{Budget, Charge, Hints, LabelQuery, QueryError, Queryable, Select, Texts};
 
-use crate::answer::{Pieces, Remarks, success_in_pieces, success_with};
+use crate::answer::{List, Remarks, success_in_pieces};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::json::{Json, ToJson};
 use crate::params::Params;
 use escaped_name::unescape;
 
@@ -57,7 +56,7 @@ pub(crate) async fn series(State(app): State<Arc<App>>, caller: Caller, params: 
     if found.is_truncated {
         remarks.warn_truncated();
     }
-    Ok(success_in_pieces(found, remarks))
+    Ok(success_in_pieces(List::charged(found.sets, found.charge), remarks))
 }
 
 /// Answers with what `ask` finds for each of the selectors, put together.
@@ -86,7 +85,7 @@ where
         found.texts.truncate(limit);
         remarks.warn_truncated();
     }
-    Ok(success_with(found.texts, &remarks))
+    Ok(success_in_pieces(List::new(found.texts), remarks))
 }
 
 /// Storage is asked for one more than is wanted, so that it shows when something is cut off.
@@ -113,13 +112,12 @@ impl Found {
     }
 }
 
-/// The label sets of series, part of which are written already.
+/// The label sets of series.
 struct LabelSets {
-    sets: std::vec::IntoIter<Labels>,
-    is_open: bool,
+    sets: Vec<Labels>,
     is_truncated: bool,
     /// What they take in memory.
-    _charge: series::Charge,
+    charge: Charge,
 }
 
 async fn select_labels(
@@ -145,24 +143,11 @@ async fn select_labels(
         if limit > 0 && sets.len() > limit {
             break;
         }
+        tokio::task::yield_now().await;
     }
     let is_truncated = limit > 0 && sets.len() > limit;
     if is_truncated {
         sets.truncate(limit);
     }
-    Ok(LabelSets { sets: sets.into_iter(), is_open: false, is_truncated, _charge: charge })
-}
-
-impl Pieces for LabelSets {
-    fn write_next(&mut self, json: &mut Json) -> bool {
-        if !std::mem::replace(&mut self.is_open, true) {
-            json.open_array();
-        }
-        let Some(labels) = self.sets.next() else {
-            json.close_array();
-            return false;
-        };
-        labels.write(json);
-        true
-    }
+    Ok(LabelSets { sets, is_truncated, charge })
 }

@@ -33,9 +33,10 @@ impl Metrics {
 
     /// Counts an answered request. `handler` is the pattern of the path, of which there are few.
     pub(crate) fn answered(&self, handler: &str, code: u16, took: Duration) {
-        let handler = ("handler", handler.to_owned());
-        self.durations.get_or_create(&[handler.clone()]).observe(took.as_secs_f64());
-        self.requests.get_or_create(&[handler, ("code", code.to_string())]).inc();
+        let labels = [("handler", handler.to_owned()), ("code", code.to_string())];
+        self.requests.get_or_create(&labels).inc();
+        let [handler, _] = labels;
+        self.durations.get_or_create(&[handler]).observe(took.as_secs_f64());
     }
 }
 

@@ -277,12 +277,10 @@ impl Bucket {
                 Err(failure) => failure,
             };
             let pause = backoff.next_pause();
-            let error = failure.is_worth_a_retry();
-            let in_time = clock.now() + pause < too_late;
-            let failed = self.error(operation, key, failure);
-            metrics.failed(operation, failed.kind());
-            if !error || !in_time {
-                return Err(failed);
+            let error = self.error(operation, key, failure);
+            metrics.failed(operation, error.kind());
+            if error.kind() != ErrorKind::Unavailable || clock.now() + pause >= too_late {
+                return Err(error);
             }
             clock.sleep(pause).await;
         }

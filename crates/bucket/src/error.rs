@@ -1,6 +1,5 @@
 //! What can go wrong.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,15 +168,5 @@ impl Failure {
             }
             Self::Size { .. } | Self::Hash { .. } | Self::Meta(_) | Self::Contents(_) => ErrorKind::Corrupt,
         }
-    }
-
-    pub(crate) fn is_worth_a_retry(&self) -> bool {
-        self.kind() == ErrorKind::Unavailable
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -33,7 +33,7 @@ pub mod http;
 mod load;
 mod notice;
 pub mod otlp;
-pub mod protocol;
+mod protocol;
 pub mod relabel;
 pub mod remote_read;
 pub mod remote_write;

@@ -1,41 +1,10 @@
-//! The formats that targets are asked for.
+//! Checks of the formats that targets are asked for, and of how they are asked to write names.
 
-/// A format of pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScrapeProtocol {
-    /// Protocol buffers: the only one that carries native histograms whole.
-    PrometheusProto,
-    /// Prometheus' text format.
-    PrometheusText0_0_4,
-    /// Prometheus' text format with names of any characters.
-    PrometheusText1_0_0,
-    /// OpenMetrics text before its standard.
-    OpenMetricsText0_0_1,
-    /// OpenMetrics text.
-    OpenMetricsText1_0_0,
-}
+use exposition::{EscapingScheme, ScrapeProtocol, UnknownProtocol};
+use model::NameScheme;
 
-/// The names in configurations, in the order in which messages list them.
-const NAMES: [(&str, ScrapeProtocol); 5] = [
-    ("OpenMetricsText0.0.1", ScrapeProtocol::OpenMetricsText0_0_1),
-    ("OpenMetricsText1.0.0", ScrapeProtocol::OpenMetricsText1_0_0),
-    ("PrometheusProto", ScrapeProtocol::PrometheusProto),
-    ("PrometheusText0.0.4", ScrapeProtocol::PrometheusText0_0_4),
-    ("PrometheusText1.0.0", ScrapeProtocol::PrometheusText1_0_0),
-];
-
-/// What targets are asked for where nothing else is said.
-pub(crate) const DEFAULT_PROTOCOLS: [&str; 4] =
-    ["OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"];
-/// What is asked for first if native histograms are wanted.
-pub(crate) const NATIVE_PROTOCOL: &str = "PrometheusProto";
-
-impl ScrapeProtocol {
-    /// The protocol of this name, in exactly these letters.
-    pub fn from_name(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(known, _)| *known == name).map(|(_, protocol)| *protocol)
-    }
-}
+const ESCAPING_SCHEMES: [EscapingScheme; 4] =
+    [EscapingScheme::AllowUtf8, EscapingScheme::Underscores, EscapingScheme::Dots, EscapingScheme::Values];
 
 /// Checks a list of protocols: there are some, each is known, none is repeated.
 pub(crate) fn check_protocols(names: &[String]) -> Result<(), String> {
@@ -52,10 +21,19 @@ pub(crate) fn check_protocols(names: &[String]) -> Result<(), String> {
 }
 
 /// Checks that a protocol is known.
-pub(crate) fn check_protocol(name: &str) -> Result<(), String> {
-    if ScrapeProtocol::from_name(name).is_some() {
-        return Ok(());
+pub(crate) fn check_protocol(name: &str) -> Result<(), UnknownProtocol> {
+    name.parse::<ScrapeProtocol>().map(drop)
+}
+
+/// The escaping scheme of this name.
+pub(crate) fn escaping_scheme(name: &str) -> Option<EscapingScheme> {
+    ESCAPING_SCHEMES.into_iter().find(|scheme| scheme.as_str() == name)
+}
+
+/// The escaping scheme for those who say nothing.
+pub(crate) fn default_escaping(names: NameScheme) -> EscapingScheme {
+    match names {
+        NameScheme::Legacy => EscapingScheme::Underscores,
+        NameScheme::Utf8 => EscapingScheme::AllowUtf8,
     }
-    let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-    Err(format!("unknown scrape protocol {name}, supported: [{}]", known.join(" ")))
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use exposition::{EscapingScheme, ScrapeProtocol};
 use model::{NameScheme, quote};
 use yaml::{At, Node, record};
 
 use crate::discovery::Discovery;
 use crate::global::Global;
 use crate::http::HttpSettings;
-use crate::protocol::{DEFAULT_PROTOCOLS, NATIVE_PROTOCOL, ScrapeProtocol, check_protocol, check_protocols};
+use crate::protocol::{check_protocol, check_protocols, default_escaping, escaping_scheme};
 use crate::relabel::{RelabelRule, validate_rules};
 use crate::values::{Bytes, FilePath, NameSetting};
 
@@ -79,46 +80,15 @@ record! {
     }
 }
 
-/// How names that are not valid are to be written by targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EscapingScheme {
-    /// As they are.
-    AllowUtf8,
-    /// Each character that is not valid becomes an underscore.
-    Underscores,
-    /// Dots become `_dot_`, underscores are doubled.
-    Dots,
-    /// Each character that is not valid becomes its code point.
-    Values,
-}
-
-const ESCAPING_SCHEMES: [(&str, EscapingScheme); 4] = [
-    ("allow-utf-8", EscapingScheme::AllowUtf8),
-    ("underscores", EscapingScheme::Underscores),
-    ("dots", EscapingScheme::Dots),
-    ("values", EscapingScheme::Values),
-];
-
-impl EscapingScheme {
-    fn from_name(name: &str) -> Option<Self> {
-        ESCAPING_SCHEMES.iter().find(|(known, _)| *known == name).map(|(_, scheme)| *scheme)
-    }
-
-    /// The name of the scheme for those who say nothing.
-    fn default_name(names: NameScheme) -> &'static str {
-        if names == NameScheme::Legacy { "underscores" } else { "allow-utf-8" }
-    }
-}
-
 impl ScrapeConfig {
     /// The formats to ask for, best first; at least one.
     pub fn protocols(&self) -> Vec<ScrapeProtocol> {
-        self.scrape_protocols.iter().filter_map(|name| ScrapeProtocol::from_name(name)).collect()
+        self.scrape_protocols.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The format of pages that do not say theirs.
     pub fn fallback_protocol(&self) -> Option<ScrapeProtocol> {
-        ScrapeProtocol::from_name(&self.fallback_scrape_protocol)
+        self.fallback_scrape_protocol.parse().ok()
     }
 
     /// Which names are valid.
@@ -128,7 +98,7 @@ impl ScrapeConfig {
 
     /// How targets shall write names that are not valid.
     pub fn escaping_scheme(&self) -> EscapingScheme {
-        EscapingScheme::from_name(&self.metric_name_escaping_scheme).unwrap_or(EscapingScheme::AllowUtf8)
+        escaping_scheme(&self.metric_name_escaping_scheme).unwrap_or_default()
     }
 
     /// Checks what can be checked without the rest of the document.
@@ -203,10 +173,8 @@ impl ScrapeConfig {
         }
         if !is_written("scrape_protocols") {
             self.scrape_protocols = match global.scrape_protocols.as_slice() {
-                [] => {
-                    let native = self.scrape_native_histograms.then_some(NATIVE_PROTOCOL);
-                    native.into_iter().chain(DEFAULT_PROTOCOLS).map(str::to_owned).collect()
-                }
+                [] if self.scrape_native_histograms => names(&ScrapeProtocol::PROTOBUF_FIRST),
+                [] => names(&ScrapeProtocol::DEFAULT),
                 all => all.to_vec(),
             };
         }
@@ -220,19 +188,19 @@ impl ScrapeConfig {
         }
         let known = "must be one of 'allow-utf-8', 'underscores', 'dots', or 'values', got";
         let global_escaping = match global.metric_name_escaping_scheme.as_str() {
-            "" => EscapingScheme::default_name(global.names()),
-            written if EscapingScheme::from_name(written).is_some() => written,
+            "" => default_escaping(global.names()).as_str(),
+            written if escaping_scheme(written).is_some() => written,
             unknown => {
                 at.invalid(format!("unknown global name escaping method specified, {known} {}", quote(unknown)));
                 return;
             }
         };
         if self.metric_name_escaping_scheme.is_empty() {
-            let own = EscapingScheme::default_name(self.names());
+            let own = default_escaping(self.names()).as_str();
             self.metric_name_escaping_scheme = if is_unset { global_escaping } else { own }.to_owned();
         }
         let key = "metric_name_escaping_scheme";
-        match EscapingScheme::from_name(&self.metric_name_escaping_scheme) {
+        match escaping_scheme(&self.metric_name_escaping_scheme) {
             Some(EscapingScheme::AllowUtf8) if self.names() != NameScheme::Utf8 => {
                 at.invalid_key(key, "utf8 metric names requested but validation scheme is not set to UTF8");
             }
@@ -243,6 +211,10 @@ impl ScrapeConfig {
             }
         }
     }
+}
+
+fn names(protocols: &[ScrapeProtocol]) -> Vec<String> {
+    protocols.iter().map(ToString::to_string).collect()
 }
 
 /// Takes `inherited` if nothing was written.

@@ -40,20 +40,41 @@ pub fn matching_files(pattern: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Whether a name is one of those that a pattern stands for. A pattern that is not well-formed matches nothing.
+///
+/// Only the last star has to be tried again when what follows does not match, so this takes at most the product of both
+/// lengths, however many stars there are.
 fn matches(pattern: &[char], name: &[char]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some(('*', rest)) => (0..=name.len()).any(|skipped| matches(rest, &name[skipped..])),
-        Some((first, rest)) => {
-            let Some((c, others)) = name.split_first() else { return false };
-            match first {
-                '?' => matches(rest, others),
-                '[' => class(rest, *c).is_some_and(|(is_in, rest)| is_in && matches(rest, others)),
-                '\\' => rest.split_first().is_some_and(|(escaped, rest)| escaped == c && matches(rest, others)),
-                first => first == c && matches(rest, others),
-            }
+    let (mut pattern, mut name) = (pattern, name);
+    // What follows the last star, and the part of the name that the star has not swallowed yet.
+    let mut last_star = None;
+    loop {
+        if let Some(('*', rest)) = pattern.split_first() {
+            pattern = rest;
+            last_star = Some((rest, name));
+        } else if let Some(next) = step(pattern, name) {
+            (pattern, name) = next;
+        } else if pattern.is_empty() && name.is_empty() {
+            return true;
+        } else {
+            let Some((after_star, [_, rest @ ..])) = last_star else { return false };
+            last_star = Some((after_star, rest));
+            (pattern, name) = (after_star, rest);
         }
     }
+}
+
+/// What remains of a pattern, which does not begin with a star, and a name after one character of the name; `None` if that
+/// does not match.
+fn step<'p, 'n>(pattern: &'p [char], name: &'n [char]) -> Option<(&'p [char], &'n [char])> {
+    let (first, rest) = pattern.split_first()?;
+    let (c, name) = name.split_first()?;
+    let rest = match first {
+        '?' => rest,
+        '[' => class(rest, *c).filter(|(is_in, _)| *is_in)?.1,
+        '\\' => rest.split_first().filter(|(escaped, _)| *escaped == c)?.1,
+        first => (first == c).then_some(rest)?,
+    };
+    Some((rest, name))
 }
 
 /// Whether `c` is in the class whose inside begins `pattern`, and what follows the class; `None` if it does not end.
@@ -107,6 +128,12 @@ mod tests {
         for (pattern, name) in [("*.yml", "a.yaml"), ("[a-c]", "d"), ("[", "["), ("[a", "a"), ("a", "ab"), ("?", "")] {
             assert!(!check(pattern, name), "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn many_stars_take_no_longer() {
+        assert!(!check(&"*a".repeat(50), &format!("{}b", "a".repeat(250))));
+        assert!(check(&"*a".repeat(50), &"a".repeat(250)));
     }
 
     #[test]

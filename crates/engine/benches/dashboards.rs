@@ -41,7 +41,10 @@ const QUERIES: [(&str, &str); 10] = [
     ("subquery", "max_over_time(sum(rate(node_network_receive_bytes_total[5m]))[1h:1m])"),
     ("average", "avg by (mode) (avg_over_time(node_cpu_seconds_total[5m]))"),
     ("maximum", "max without (cpu, mode) (max_over_time(node_cpu_seconds_total[10m]))"),
-    ("errors", r#"sum(rate(http_request_duration_seconds_bucket{le="0.5"}[5m])) / sum(rate(http_request_duration_seconds_bucket{le="+Inf"}[5m]))"#),
+    (
+        "errors",
+        r#"sum(rate(http_request_duration_seconds_bucket{le="0.5"}[5m])) / sum(rate(http_request_duration_seconds_bucket{le="+Inf"}[5m]))"#,
+    ),
 ];
 
 static STORAGE: LazyLock<Arc<MemoryStorage>> = LazyLock::new(|| Arc::new(two_hours()));

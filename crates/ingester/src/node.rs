@@ -230,7 +230,7 @@ impl Ingester {
     }
 
     /// Hands all leaderships over, as far as others can take them, and stops. What is committed stays committed.
-    pub async fn drain(self, limit: Duration) {
+    pub async fn drain(&self, limit: Duration) {
         let meta_status = self.meta_group.status();
         if meta_status.standing == Standing::Leader {
             let own = self.identity.node;

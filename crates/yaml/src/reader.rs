@@ -8,6 +8,10 @@ use crate::node::{Content, Node};
 use crate::scalar::{self, Scalar};
 use crate::{Text, Value, parse};
 
+/// More mistakes than anybody reads, and few enough to look through for each further one: a program that writes a file may
+/// make the same mistake a million times.
+const MAX_MISTAKES: usize = 1000;
+
 /// Reads a value from a text; an empty text gives the default.
 ///
 /// # Errors
@@ -128,7 +132,7 @@ impl Reader {
     /// The value that was read, if nothing was wrong.
     ///
     /// # Errors
-    /// Everything that was wrong, in the order of the document.
+    /// Everything that was wrong, in the order of the document; the first thousand if it is more.
     pub fn finish<T>(mut self, value: T) -> Result<T, Mistakes> {
         self.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         if self.mistakes.is_empty() { Ok(value) } else { Err(Mistakes(self.mistakes)) }
@@ -137,7 +141,7 @@ impl Reader {
     fn note(&mut self, node: &Node, kind: MistakeKind, message: String) {
         let mistake = Mistake { line: node.line, column: node.column, path: self.path.clone(), kind, message };
         // An alias can make the same mistake at several places, a merge the same one at one place.
-        if !self.mistakes.contains(&mistake) {
+        if self.mistakes.len() < MAX_MISTAKES && !self.mistakes.contains(&mistake) {
             self.mistakes.push(mistake);
         }
     }
@@ -208,4 +212,16 @@ fn shorten(text: &str) -> String {
     }
     let end = (0..=7).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     format!("{}...", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_counted_up_to_a_limit() {
+        let text = "- []\n".repeat(5000);
+        let mistakes = from_text::<Vec<String>>(&text).unwrap_err();
+        assert_eq!(mistakes.0.len(), MAX_MISTAKES);
+    }
 }

@@ -45,10 +45,14 @@ impl Escaping {
     }
 }
 
+const INSTANCE_LABEL: &str = "instance";
+
 /// A page that is being written, metric by metric.
 pub(super) struct Page {
     text: String,
     escaping: Escaping,
+    /// What series get that lack it, in order of the names.
+    added: Vec<(String, String)>,
     /// Of the family that is being written.
     family: Option<(String, Kind)>,
 }
@@ -61,20 +65,30 @@ enum Kind {
 }
 
 impl Page {
-    pub(super) fn new(escaping: Escaping) -> Self {
-        Self { text: String::new(), escaping, family: None }
+    /// A page on which series get those external labels that they lack.
+    ///
+    /// They also get an empty `instance`, or whoever scrapes this server would take it for theirs.
+    pub(super) fn new(escaping: Escaping, external: &Labels) -> Self {
+        let mut added: Vec<_> = external.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        if external.get(INSTANCE_LABEL).is_none() {
+            added.push((INSTANCE_LABEL.to_owned(), String::new()));
+            added.sort_unstable();
+        }
+        Self { text: String::new(), escaping, added, family: None }
     }
 
-    pub(super) fn into_text(self) -> String {
-        self.text
+    /// Gives away what has been written.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.text).into_bytes()
     }
 
-    /// Adds a sample of a series, with those labels of `added` that the series lacks.
+    /// Adds a sample of a series.
     ///
     /// Native histograms are left out: the format has nothing for them, unless their buckets are listed.
-    pub(super) fn write(&mut self, labels: &Labels, added: &[(&str, &str)], sample: &Sample) {
+    pub(super) fn write(&mut self, labels: &Labels, sample: &Sample) {
         let own = labels.iter().filter(|(name, _)| *name != METRIC_NAME);
-        let added = added.iter().copied().filter(|(name, _)| labels.get(name).is_none());
+        let added = self.added.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let added = added.filter(|(name, _)| labels.get(name).is_none());
         let pairs: Vec<String> = own.chain(added).map(|(name, value)| self.pair(name, value)).collect();
         let time = sample.timestamp;
         match &sample.value {
@@ -200,18 +214,18 @@ mod tests {
             (
                 Escaping::AllowUtf8,
                 "# TYPE \"a.b\" untyped\n{\"a.b\",\"c.d\"=\"e\\\"\\n\",job=\"f\",instance=\"\"} 1e+06 1234\n\
-                 # TYPE \"é\" untyped\n{\"é\"} NaN 1234\n",
+                 # TYPE \"é\" untyped\n{\"é\",instance=\"\",job=\"own\"} NaN 1234\n",
             ),
             (
                 Escaping::Underscores,
                 "# TYPE a_b untyped\na_b{c_d=\"e\\\"\\n\",job=\"f\",instance=\"\"} 1e+06 1234\n\
-                 # TYPE _ untyped\n_ NaN 1234\n",
+                 # TYPE _ untyped\n_{instance=\"\",job=\"own\"} NaN 1234\n",
             ),
         ] {
-            let mut page = Page::new(escaping);
-            page.write(&labels, &[("instance", ""), ("job", "own")], &sample(Value::Float(1e6)));
-            page.write(&bare, &[], &sample(Value::Float(f64::NAN)));
-            assert_eq!(page.into_text(), expected);
+            let mut page = Page::new(escaping, &Labels::from_pairs([("job", "own")]));
+            page.write(&labels, &sample(Value::Float(1e6)));
+            page.write(&bare, &sample(Value::Float(f64::NAN)));
+            assert_eq!(String::from_utf8(page.take()).unwrap(), expected);
         }
     }
 
@@ -227,12 +241,15 @@ mod tests {
             ..Histogram::default()
         };
         let labels = Labels::from_pairs([(METRIC_NAME, "h")]);
-        let mut page = Page::new(Escaping::Underscores);
-        page.write(&labels, &[], &sample(Value::Histogram(histogram.into())));
-        page.write(&labels, &[], &sample(Value::Histogram(Histogram::default().into())));
+        let mut page = Page::new(Escaping::Underscores, &Labels::from_pairs([("instance", "i")]));
+        page.write(&labels, &sample(Value::Histogram(histogram.into())));
+        page.write(&labels, &sample(Value::Histogram(Histogram::default().into())));
         let expected = "# TYPE h histogram\n\
-                        h_bucket{le=\"0.5\"} 2 1234\nh_bucket{le=\"1\"} 2 1234\nh_bucket{le=\"2\"} 5 1234\n\
-                        h_bucket{le=\"+Inf\"} 9 1234\nh_sum 4.5 1234\nh_count 9 1234\n";
-        assert_eq!(page.into_text(), expected);
+                        h_bucket{instance=\"i\",le=\"0.5\"} 2 1234\n\
+                        h_bucket{instance=\"i\",le=\"1\"} 2 1234\n\
+                        h_bucket{instance=\"i\",le=\"2\"} 5 1234\n\
+                        h_bucket{instance=\"i\",le=\"+Inf\"} 9 1234\n\
+                        h_sum{instance=\"i\"} 4.5 1234\nh_count{instance=\"i\"} 9 1234\n";
+        assert_eq!(String::from_utf8(page.take()).unwrap(), expected);
     }
 }

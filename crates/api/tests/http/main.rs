@@ -1,10 +1,13 @@
 //! The API, asked as clients ask it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
 mod documents;
 mod federation;
 mod labels;
 mod protocol;
 mod queries;
+mod scripts;
 mod server;
 mod status;
 mod targets;

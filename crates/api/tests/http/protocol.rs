@@ -125,6 +125,20 @@ fn queries_wait_for_their_turn_and_no_longer_than_they_may() {
 }
 
 #[test]
+fn a_query_ends_when_its_client_goes_away() {
+    let process = Process { answers_never: true, ..Process::default() };
+    let server = Server::new(process, ApiConfig::default());
+    let running = || server.registry.encode().unwrap().contains("ringwood_api_queries_running 1\n");
+    block_on(async {
+        let mut request = Box::pin(server.get("/api/v1/query?query=x"));
+        assert!(futures::poll!(&mut request).is_pending());
+        assert!(running());
+        drop(request);
+        assert!(!running());
+    });
+}
+
+#[test]
 fn requests_are_counted_by_the_pattern_of_their_path() {
     let server = Server::with_series(0);
     for path in ["/api/v1/label/a/values", "/api/v1/label/b/values?limit=x", "/nowhere"] {

@@ -18,33 +18,33 @@ use telemetry::Registry;
 use tower::ServiceExt;
 
 /// The time that the server takes for now.
-pub const NOW_MS: i64 = 600_000;
+pub(crate) const NOW_MS: i64 = 600_000;
 
 /// A server over series in memory.
-pub struct Server {
+pub(crate) struct Server {
     router: Router,
-    pub registry: Registry,
+    pub(crate) registry: Registry,
 }
 
 /// What a server answered.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: http::HeaderMap,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: String,
 }
 
 /// What the process behind the server is like.
 #[derive(Default)]
-pub struct Process {
-    pub storage: Arc<MemoryStorage>,
-    pub targets: Targets,
-    pub metadata: MetadataByMetric,
-    pub not_ready: Option<NotReady>,
-    pub reload_fault: Option<String>,
-    pub cluster: Option<String>,
+pub(crate) struct Process {
+    pub(crate) storage: Arc<MemoryStorage>,
+    pub(crate) targets: Targets,
+    pub(crate) metadata: MetadataByMetric,
+    pub(crate) not_ready: Option<NotReady>,
+    pub(crate) reload_fault: Option<String>,
+    pub(crate) cluster: Option<String>,
     /// Whether whoever asks for series waits forever.
-    pub answers_never: bool,
+    pub(crate) answers_never: bool,
 }
 
 struct FixedTime;
@@ -74,7 +74,7 @@ impl Queryable for Silent {
 impl Server {
     /// A server whose series are `x{i="…"}`, from 0 to the given count, each with the values 0, 1, 2… every minute for ten
     /// minutes.
-    pub fn with_series(count: usize) -> Self {
+    pub(crate) fn with_series(count: usize) -> Self {
         let mut storage = MemoryStorage::default();
         for number in 0..count {
             let times: Vec<i64> = (0..=10).map(|minute| minute * 60_000).collect();
@@ -86,21 +86,26 @@ impl Server {
     }
 
     /// A server over these series.
-    pub fn over(storage: MemoryStorage) -> Self {
+    pub(crate) fn over(storage: MemoryStorage) -> Self {
         Self::new(Process { storage: Arc::new(storage), ..Process::default() }, ApiConfig::default())
     }
 
     /// A server of a process.
-    pub fn new(process: Process, config: ApiConfig) -> Self {
+    pub(crate) fn new(process: Process, config: ApiConfig) -> Self {
         let clock = Clock::new(FixedTime);
-        let engine = Engine::new(EngineOptions::default(), clock.clone(), CpuPool::inline());
+        let engine = Engine::new(EngineOptions::default(), clock, CpuPool::inline());
+        Self::with_engine(process, config, engine)
+    }
+
+    /// A server of a process with an engine of its own.
+    pub(crate) fn with_engine(process: Process, config: ApiConfig, engine: Engine) -> Self {
         let registry = Registry::new();
-        let router = api::router(config, Arc::new(process), engine, clock, &registry).unwrap();
+        let router = api::router(config, Arc::new(process), engine, Clock::new(FixedTime), &registry).unwrap();
         Self { router, registry }
     }
 
     /// Sends a request.
-    pub async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -109,12 +114,12 @@ impl Server {
     }
 
     /// Sends a GET request.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
     /// Sends a form.
-    pub async fn post(&self, path: &str, form: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, form: &str) -> Answer {
         let content_type = "application/x-www-form-urlencoded; charset=utf-8";
         let request = Request::post(path).header(header::CONTENT_TYPE, content_type);
         self.ask(request.body(Body::from(form.to_owned())).unwrap()).await
@@ -122,20 +127,20 @@ impl Server {
 
     /// Checks the body of the answer to a GET request, and that it is a success.
     #[track_caller]
-    pub fn check(&self, path: &str, expected: &str) {
+    pub(crate) fn check(&self, path: &str, expected: &str) {
         let answer = block_on(self.get(path));
         assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, expected), "{path}");
     }
 
     /// Checks the data in the answer to a GET request.
     #[track_caller]
-    pub fn check_data(&self, path: &str, expected: &str) {
+    pub(crate) fn check_data(&self, path: &str, expected: &str) {
         self.check(path, &format!(r#"{{"status":"success","data":{expected}}}"#));
     }
 
     /// Checks the error in the answer to a GET request.
     #[track_caller]
-    pub fn check_error(&self, path: &str, status: u16, error_type: &str, message: &str) {
+    pub(crate) fn check_error(&self, path: &str, status: u16, error_type: &str, message: &str) {
         let answer = block_on(self.get(path));
         let read: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         let found = (answer.status.as_u16(), read["errorType"].as_str(), read["error"].as_str());
@@ -145,7 +150,7 @@ impl Server {
 }
 
 /// Runs something to its end.
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
@@ -174,6 +179,7 @@ impl Backend for Process {
         _: &'a TenantId,
         states: TargetStates,
         scrape_pool: Option<&'a str>,
+        _: api::Scope,
     ) -> BoxFuture<'a, Result<Targets, QueryError>> {
         let mut targets = self.targets.clone();
         let is_wanted = |pool: &str| scrape_pool.is_none_or(|wanted| wanted == pool);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use model::TimeRange;
-use series::{QueryError, Samples, Series, SeriesStream};
+use series::{Budget, Charge, QueryError, Samples, Series, SeriesStream};
 
 use super::Run;
+use super::outputs::Charged;
 use super::stage::{Done, Folding, Piece, ReadyStage};
 use crate::identity::Identity;
 use crate::info::Info;
@@ -24,8 +24,15 @@ const PIECES_AHEAD: usize = 8;
 /// Stages over the same series.
 struct Scan {
     stages: Vec<ReadyStage>,
-    range: TimeRange,
+    selection: Selection,
     watch: Watch,
+    budget: Budget,
+}
+
+/// What all stages make of some series, and what that is charged with.
+struct Evaluated {
+    pieces: Vec<Piece>,
+    _charge: Charge,
 }
 
 impl Run {
@@ -41,8 +48,8 @@ impl Run {
         for stage in &stages {
             foldings.push(stage.start_folding(&self.budget, self.max_samples)?);
         }
-        let range = self.plan.selections[selection].range;
-        let scan = Arc::new(Scan { stages, range, watch: self.watch.clone() });
+        let selection = self.plan.selections[selection].clone();
+        let scan = Arc::new(Scan { stages, selection, watch: self.watch.clone(), budget: self.budget.clone() });
         let pieces = series.map_ok(|batch| stream::iter(split(batch).into_iter().map(Ok))).try_flatten();
         let mut evaluated = pieces
             .map(|piece: Result<Vec<Series>, QueryError>| {
@@ -53,9 +60,9 @@ impl Run {
                 }
             })
             .buffered(PIECES_AHEAD);
-        while let Some(pieces) = evaluated.next().await {
-            let pieces = pieces?;
-            foldings = self.pool.run(move || fold(foldings, pieces)).await?;
+        while let Some(evaluated) = evaluated.next().await {
+            let evaluated = evaluated?;
+            foldings = self.pool.run(move || fold(foldings, evaluated)).await?;
         }
         self.pool.run(move || foldings.into_iter().map(Folding::finish).collect()).await
     }
@@ -64,18 +71,20 @@ impl Run {
     pub(super) async fn compute_info(
         &self,
         stage: ReadyStage,
-        base: Table,
+        base: Charged,
         info: Arc<Info>,
     ) -> Result<Vec<Done>, QueryError> {
         let grid = self.plan.stages[stage.id].grid;
         let mut table = Table::new();
-        for selection in info.selections(&base, grid) {
+        let mut charge = self.budget.charge(0, String::new)?;
+        for selection in info.selections(&base.table, grid) {
             let mut series = self.select(&selection).await?;
             while let Some(batch) = series.try_next().await? {
                 self.read_info(&info, &selection, &batch, grid, &mut table)?;
+                charge.resize(table.size_bytes() as u64, || selection.text.clone())?;
             }
         }
-        self.compute(stage, base, Some(table)).await
+        self.compute(stage, base, Some(Charged { table, _charge: Some(charge) })).await
     }
 
     fn read_info(
@@ -101,12 +110,13 @@ impl Run {
 
 impl Scan {
     /// What each stage makes of these series.
-    fn evaluate(&self, piece: &[Series]) -> Result<Vec<Piece>, QueryError> {
+    fn evaluate(&self, piece: &[Series]) -> Result<Evaluated, QueryError> {
         let mut pieces: Vec<Piece> = self.stages.iter().map(ReadyStage::start_piece).collect();
         let mut samples = Samples::new();
+        let mut charge = self.budget.charge(0, String::new)?;
         for series in piece {
             self.watch.check()?;
-            series.read(self.range, &mut samples)?;
+            series.read(self.selection.range, &mut samples)?;
             if samples.is_empty() {
                 continue;
             }
@@ -126,17 +136,19 @@ impl Scan {
                     }
                 }
             }
+            let bytes = samples.size_bytes() + pieces.iter().map(|piece| piece.table.size_bytes()).sum::<usize>();
+            charge.resize(bytes as u64, || self.selection.text.clone())?;
         }
         for (stage, piece) in self.stages.iter().zip(&mut pieces) {
             self.watch.check()?;
             stage.operate(piece);
         }
-        Ok(pieces)
+        Ok(Evaluated { pieces, _charge: charge })
     }
 }
 
-fn fold(mut foldings: Vec<Folding>, pieces: Vec<Piece>) -> Result<Vec<Folding>, QueryError> {
-    for (folding, piece) in foldings.iter_mut().zip(pieces) {
+fn fold(mut foldings: Vec<Folding>, evaluated: Evaluated) -> Result<Vec<Folding>, QueryError> {
+    for (folding, piece) in foldings.iter_mut().zip(evaluated.pieces) {
         folding.fold(piece)?;
     }
     Ok(foldings)

@@ -137,20 +137,14 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If that can't be done with these tables.
-    pub(super) fn piece_of_tables(
-        &self,
-        first: Table,
-        second: Option<Table>,
-        watch: &Watch,
-    ) -> Result<Piece, QueryError> {
+    pub(super) fn piece_of_tables(&self, first: Table, second: Table, watch: &Watch) -> Result<Piece, QueryError> {
         let mut piece = self.start_piece();
         let stage = self.stage();
         match &stage.source {
             Source::Subquery { steps, call, .. } => self.read_subquery(first, *steps, call, &mut piece, watch)?,
             Source::Join { join, .. } => {
-                let right = second.unwrap_or_default();
                 let (record, unique) = (&mut piece.records[0], &mut piece.uniques[0]);
-                piece.table = join.apply(first, right, stage.grid, self.plan.naming, record)?;
+                piece.table = join.apply(first, second, stage.grid, self.plan.naming, record)?;
                 if join.drops_name() && checks_changed_labels(&self.plan, stage.grid) {
                     unique.see_changed(&piece.table);
                 }
@@ -163,7 +157,7 @@ impl ReadyStage {
                 row.finish(Identity::new(model::Labels::empty()));
             }
             Source::Info { info, .. } => {
-                piece.table = info.combine(&first, &second.unwrap_or_default(), stage.grid)?;
+                piece.table = info.combine(&first, &second, stage.grid)?;
                 piece.uniques[0].see_changed(&piece.table);
             }
             Source::Stage(_) | Source::Select { .. } => piece.table = first,
