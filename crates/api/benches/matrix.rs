@@ -77,7 +77,14 @@ fn server() -> (Engine, Arc<dyn Queryable>, Router) {
     let storage: Arc<dyn Queryable> = Arc::new(storage);
     let engine = Engine::new(EngineOptions::default(), Clock::system(), CpuPool::inline());
     let process = Arc::new(Process(storage.clone()));
-    let router = api::router(ApiConfig::default(), process, engine.clone(), Clock::system(), &Registry::new());
+    let router = api::router(
+        ApiConfig::default(),
+        process,
+        engine.clone(),
+        Clock::system(),
+        CpuPool::inline(),
+        &Registry::new(),
+    );
     (engine, storage, router.expect("the default configuration makes sense"))
 }
 

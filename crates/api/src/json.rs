@@ -21,6 +21,9 @@ pub(crate) trait ToJson {
     fn write(&self, json: &mut Json);
 }
 
+/// A text that is JSON already.
+pub(crate) struct Raw<'a>(pub(crate) &'a str);
+
 impl Json {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -186,6 +189,12 @@ pub(crate) fn to_bytes(value: impl ToJson) -> Vec<u8> {
 impl<T: ToJson + ?Sized> ToJson for &T {
     fn write(&self, json: &mut Json) {
         (**self).write(json);
+    }
+}
+
+impl ToJson for Raw<'_> {
+    fn write(&self, json: &mut Json) {
+        json.raw(self.0);
     }
 }
 
