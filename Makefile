@@ -3,7 +3,6 @@
 # On a machine that tests the same project again and again, what was built is kept outside the checkout.
 ifdef CI
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/ringwood/target
-export CCACHE_DIR ?= $(HOME)/.cache/ringwood/ccache
 export CARGO_INCREMENTAL = 0
 endif
 

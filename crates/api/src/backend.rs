@@ -46,6 +46,7 @@ pub trait Backend: Send + Sync + 'static {
         tenant: &'a TenantId,
         states: TargetStates,
         scrape_pool: Option<&'a str>,
+        scope: Scope,
     ) -> BoxFuture<'a, Result<Targets, QueryError>>;
 
     /// What active targets say about a metric, or about all of theirs.
@@ -97,6 +98,16 @@ pub trait Backend: Send + Sync + 'static {
     fn cluster_status(&self) -> BoxFuture<'_, Option<String>> {
         Box::pin(async { None })
     }
+}
+
+/// Whose targets are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of all scrapers.
+    #[default]
+    Cluster,
+    /// Those of this process: what it answers to other processes that ask for their clients.
+    Process,
 }
 
 /// How fresh an answer must be. Chosen by the header `X-Read-Consistency`.

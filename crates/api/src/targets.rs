@@ -8,7 +8,7 @@ use model::quote;
 
 use crate::answer::success;
 use crate::app::App;
-use crate::backend::{ActiveTarget, DroppedTarget, TargetStates, Targets};
+use crate::backend::{ActiveTarget, DroppedTarget, Scope, TargetStates, Targets};
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::{Json, ToJson};
@@ -27,7 +27,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
         // Prometheus shows none then.
         _ => return Ok(success(Shown { targets: Targets::default(), states: TargetStates::Active })),
     };
-    let targets = app.in_time(app.backend.targets(&caller.tenant, states, pool)).await?;
+    // Not Prometheus': processes of a cluster ask each other with it.
+    let scope = if params.first("scope") == "process" { Scope::Process } else { Scope::Cluster };
+    let targets = app.in_time(app.backend.targets(&caller.tenant, states, pool, scope)).await?;
     Ok(success(Shown { targets, states }))
 }
 

@@ -41,7 +41,10 @@ const QUERIES: [(&str, &str); 10] = [
     ("subquery", "max_over_time(sum(rate(node_network_receive_bytes_total[5m]))[1h:1m])"),
     ("average", "avg by (mode) (avg_over_time(node_cpu_seconds_total[5m]))"),
     ("maximum", "max without (cpu, mode) (max_over_time(node_cpu_seconds_total[10m]))"),
-    ("errors", r#"sum(rate(http_request_duration_seconds_bucket{le="0.5"}[5m])) / sum(rate(http_request_duration_seconds_bucket{le="+Inf"}[5m]))"#),
+    (
+        "errors",
+        r#"sum(rate(http_request_duration_seconds_bucket{le="0.5"}[5m])) / sum(rate(http_request_duration_seconds_bucket{le="+Inf"}[5m]))"#,
+    ),
 ];
 
 static STORAGE: LazyLock<Arc<MemoryStorage>> = LazyLock::new(|| Arc::new(two_hours()));
@@ -114,21 +117,22 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = Builder::new_current_thread().enable_time().build().expect("start a runtime");
         let options = EngineOptions { timeout: Duration::from_secs(600), ..EngineOptions::default() };
         Self { runtime, engine: Engine::new(options, Clock::system(), CpuPool::inline()) }
     }
 
     fn ask(&self, query: &str, range: Range, storage: &Arc<MemoryStorage>) -> engine::Value {
         let request = QueryRequest::range(query, range.start, range.end, range.step);
-        let query = self.engine.prepare(request).unwrap();
-        self.runtime.block_on(self.engine.run(query, storage.clone())).unwrap().value
+        let query = self.engine.prepare(request).expect("the query makes sense");
+        let result = self.runtime.block_on(self.engine.run(query, storage.clone()));
+        result.expect("the query has an answer").value
     }
 }
 
 #[divan::bench(args = QUERIES.map(|(name, _)| name), sample_count = 10, sample_size = 1)]
 fn hour(bencher: Bencher<'_, '_>, name: &str) {
-    let (_, query) = QUERIES.iter().find(|(other, _)| *other == name).unwrap();
+    let (_, query) = QUERIES.iter().find(|(other, _)| *other == name).expect("there is such a query");
     let bench = Bench::new();
     LazyLock::force(&STORAGE);
     bencher.bench_local(|| black_box(bench.ask(query, HOUR, &STORAGE)));

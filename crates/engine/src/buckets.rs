@@ -17,6 +17,7 @@ use crate::ledger::Record;
 use crate::scalar::Scalar;
 use crate::sink::{Output, Sink};
 use crate::table::{Row, Table, is_present};
+use crate::watch::Watch;
 use classic::{Bucket, bucket_fraction, bucket_quantile};
 
 /// A function of histograms, as it is called.
@@ -51,6 +52,7 @@ pub(crate) struct BucketsSink {
     /// The series that have native histograms.
     native: Vec<usize>,
     label_bytes: usize,
+    watch: Watch,
 }
 
 struct ClassicSeries {
@@ -60,7 +62,7 @@ struct ClassicSeries {
 }
 
 impl BucketsSink {
-    pub(crate) fn new(call: Buckets, scalars: Vec<Scalar>, grid: Grid) -> Self {
+    pub(crate) fn new(call: Buckets, scalars: Vec<Scalar>, grid: Grid, watch: Watch) -> Self {
         Self {
             call,
             scalars,
@@ -70,6 +72,7 @@ impl BucketsSink {
             classic: Vec::new(),
             native: Vec::new(),
             label_bytes: 0,
+            watch,
         }
     }
 
@@ -137,9 +140,11 @@ impl Sink for BucketsSink {
         let mut fallen = Fallen::default();
         for variant in self.call.variants(&self.scalars, self.grid, annotations) {
             for (row, conflicts) in &native {
+                self.watch.check()?;
                 variant.of_native(*row, conflicts, &self.call, &mut table, annotations, self.grid);
             }
             for (number, series) in self.classic.iter().enumerate() {
+                self.watch.check()?;
                 let conflicts = left_out.get(&number).map_or(&[][..], Vec::as_slice);
                 variant.of_classic(series, &self.series, conflicts, &self.call, &mut table, &mut fallen, self.grid);
             }

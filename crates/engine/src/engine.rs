@@ -61,18 +61,19 @@ impl Engine {
         let watch = Watch::start(&self.clock, limit, query.request.cancel.clone());
         let plan = Arc::new(plan(&query.expr, &query.request.text, self.settings(&query.request))?);
         let prepared = self.clock.now();
-        let budget = query.request.budget.clone();
         let run = Run {
             plan: plan.clone(),
             storage,
             pool: self.pool.clone(),
             watch: watch.clone(),
-            budget: budget.clone(),
+            budget: query.request.budget.clone(),
             max_samples: self.options.max_samples,
         };
         let carried = watch.until_deadline(run.carry_out()).await?;
         let evaluated = self.clock.now();
-        let answer = into_answer(carried, &plan, &query, self.options.max_samples, &budget, &self.clock)?;
+        let (clock, max_samples) = (self.clock.clone(), self.options.max_samples);
+        let finish = move || into_answer(carried, &plan, &query.request, max_samples, &clock);
+        let answer = self.pool.run(finish).await?;
         let mut statistics = answer.statistics;
         let total = self.clock.now().saturating_duration_since(started);
         statistics.timings.query_preparation = prepared.saturating_duration_since(started);

@@ -13,6 +13,7 @@ use crate::grid::Grid;
 use crate::identity::Naming;
 use crate::ledger::Record;
 use crate::table::Table;
+use crate::watch::Watch;
 
 /// An operator between vectors, as it is written.
 #[derive(Clone, Debug)]
@@ -21,6 +22,14 @@ pub(crate) struct Join {
     matching: VectorMatching,
     returns_bool: bool,
     span: Span,
+}
+
+/// What operators between vectors need to know of the query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JoinContext<'a> {
+    pub(crate) grid: Grid,
+    pub(crate) naming: Naming,
+    pub(crate) watch: &'a Watch,
 }
 
 impl Join {
@@ -40,14 +49,13 @@ impl Join {
         &self,
         left: Table,
         right: Table,
-        grid: Grid,
-        naming: Naming,
+        context: JoinContext<'_>,
         record: &mut Record,
     ) -> Result<Table, QueryError> {
         if self.op.is_set() {
-            return Ok(set::combine(self, left, right, grid));
+            return Ok(set::combine(self, left, right, context.grid));
         }
-        matching::combine(self, &left, &right, grid, naming, &mut record.last_remarks)
+        matching::combine(self, &left, &right, context, &mut record.last_remarks)
     }
 
     /// Whether results are other metrics than what they are made of.

@@ -11,18 +11,16 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, try_join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use series::{Budget, QueryError, Queryable, Select, Series, SeriesStream};
+use series::{Budget, Charge, QueryError, Queryable, Select, Series, SeriesStream};
 use stdx::CpuPool;
 
 use crate::ledger::Ledger;
 use crate::plan::{Plan, RawSamples, Root, Selection, Source};
 use crate::result::MatrixSeries;
 use crate::scalar::StageId;
-use crate::sink::Output;
-use crate::table::Table;
 use crate::tally::Reads;
 use crate::watch::Watch;
-use outputs::Outputs;
+use outputs::{Charged, Outputs};
 use stage::{Done, ReadyStage};
 
 pub(crate) use finish::into_answer;
@@ -39,7 +37,7 @@ pub(crate) struct Run {
 
 /// What the plan's root is.
 pub(crate) enum RootOutput {
-    Table(Table),
+    Table(Charged),
     Scalar(Vec<f64>),
     String(String),
     Samples(Vec<MatrixSeries>),
@@ -58,7 +56,13 @@ enum Selected {
     /// For one pass.
     Stream(SeriesStream),
     /// For several.
-    Kept(Arc<Vec<Vec<Series>>>),
+    Kept(Arc<Kept>),
+}
+
+/// Series that are kept for several passes, and what they are charged with.
+struct Kept {
+    batches: Vec<Vec<Series>>,
+    _charge: Charge,
 }
 
 impl Run {
@@ -136,7 +140,7 @@ impl Run {
                     let (left, right) = (outputs.take_table(*left), outputs.take_table(*right));
                     work.push(self.compute(stage, left, Some(right)).boxed());
                 }
-                Source::Vector(_) => work.push(self.compute(stage, Table::new(), None).boxed()),
+                Source::Vector(_) => work.push(self.compute(stage, Charged::default(), None).boxed()),
                 Source::Info { base, info } => {
                     work.push(self.compute_info(stage, outputs.take_table(*base), info.clone()).boxed());
                 }
@@ -145,9 +149,9 @@ impl Run {
         for (selection, stages) in scans {
             let stream = match &mut selected[selection] {
                 Selected::Stream(stream) => std::mem::replace(stream, stream::empty().boxed()),
-                Selected::Kept(batches) => {
-                    let batches = batches.clone();
-                    stream::iter((0..batches.len()).map(move |at| Ok(batches[at].clone()))).boxed()
+                Selected::Kept(kept) => {
+                    let kept = kept.clone();
+                    stream::iter((0..kept.batches.len()).map(move |at| Ok(kept.batches[at].clone()))).boxed()
                 }
             };
             work.push(self.scan(selection, stages, stream).boxed());
@@ -156,12 +160,18 @@ impl Run {
     }
 
     /// Computes a stage from tables.
-    async fn compute(&self, stage: ReadyStage, first: Table, second: Option<Table>) -> Result<Vec<Done>, QueryError> {
-        let mut folding = stage.start_folding(&self.budget, self.max_samples)?;
+    async fn compute(
+        &self,
+        stage: ReadyStage,
+        first: Charged,
+        second: Option<Charged>,
+    ) -> Result<Vec<Done>, QueryError> {
+        let mut folding = stage.start_folding(&self.budget, &self.watch, self.max_samples)?;
         let watch = self.watch.clone();
         let done = self.pool.run(move || {
             watch.check()?;
-            let piece = stage.piece_of_tables(first, second, &watch)?;
+            let second = second.unwrap_or_default();
+            let piece = stage.piece_of_tables(first.table, second.table, &watch)?;
             folding.fold(piece)?;
             folding.finish()
         });
@@ -186,12 +196,24 @@ impl Run {
             let mut used_at = users.map(|(id, _)| levels[id]);
             let first = used_at.next();
             if used_at.any(|level| Some(level) != first) {
-                selected.push(Selected::Kept(Arc::new(stream.try_collect().await?)));
+                selected
+                    .push(Selected::Kept(Arc::new(self.keep(stream, &self.plan.selections[selection].text).await?)));
             } else {
                 selected.push(Selected::Stream(stream));
             }
         }
         Ok(selected)
+    }
+
+    async fn keep(&self, mut stream: SeriesStream, text: &str) -> Result<Kept, QueryError> {
+        let mut batches = Vec::new();
+        let mut charge = self.budget.charge(0, String::new)?;
+        while let Some(batch) = stream.try_next().await? {
+            let bytes: usize = batch.iter().map(Series::size_bytes).sum();
+            charge.grow(bytes as u64, || text.to_owned())?;
+            batches.push(batch);
+        }
+        Ok(Kept { batches, _charge: charge })
     }
 
     /// How many rounds of stages come before each stage.
@@ -209,13 +231,5 @@ impl Run {
     fn check_steps(&self) -> Result<(), QueryError> {
         let most = self.plan.scopes.iter().map(|scope| scope.grid.len()).max().unwrap_or(0);
         if most as u64 > self.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
-    }
-}
-
-/// The table that an output is; none for scalars.
-fn table_of(output: Output) -> Table {
-    match output {
-        Output::Table(table) => table,
-        Output::Scalar(_) => Table::new(),
     }
 }

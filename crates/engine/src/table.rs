@@ -138,6 +138,11 @@ impl Table {
         (0..self.rows.len()).map(|row| self.row(row))
     }
 
+    /// Makes room for so many floats.
+    pub(crate) fn reserve(&mut self, floats: usize) {
+        self.floats.reserve(floats);
+    }
+
     /// Changes all series. Those left without a value go; they may get no values beyond the steps they have.
     pub(crate) fn change(&mut self, mut change: impl FnMut(RowMut<'_>)) {
         let floats = &mut self.floats;

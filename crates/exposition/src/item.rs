@@ -141,6 +141,11 @@ impl Series<'_> {
         Labels::from_pairs(pairs.iter().map(|(name, value)| (&**name, &**value)))
     }
 
+    /// Whether the page names this label of the series, be it with an empty value.
+    pub fn names_label(&self, name: &str) -> bool {
+        self.pairs().iter().any(|(named, _)| named == name)
+    }
+
     /// A label name that the series has twice, which makes it no series.
     pub fn repeated_label(&self) -> Option<String> {
         let mut names: Vec<_> = self.pairs().into_iter().map(|(name, _)| name).collect();

@@ -36,6 +36,11 @@ impl HeadView {
         self.0.stats()
     }
 
+    /// How many series there are. At no cost.
+    pub fn series_count(&self) -> u64 {
+        self.0.series_count()
+    }
+
     /// What the head takes in memory.
     pub fn memory(&self) -> MemoryUse {
         self.0.memory()
@@ -77,6 +82,15 @@ impl HeadView {
                 .chain(loose.filter_map(|loose| loose.open_start()))
                 .any(|start| start < end_ms)
                 || tenant.uncut.iter().any(|owned| owned.group.range().start().as_ms() < end_ms)
+        })
+    }
+
+    /// Whether there is any group that ends before `end_ms`.
+    pub fn has_closed_before(&self, end_ms: i64) -> bool {
+        let ends = |group: &std::sync::Arc<crate::group::Group>| group.range().end().as_ms() <= end_ms;
+        self.0.tenants.values().any(|tenant| {
+            tenant.targets.iter().flatten().any(|target| target.groups.iter().any(ends))
+                || tenant.loose.iter().flatten().any(|loose| loose.groups.iter().any(ends))
         })
     }
 

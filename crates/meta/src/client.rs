@@ -69,8 +69,9 @@ impl Client {
     /// Waits until the state is of this version or a later one.
     pub async fn reached(&self, version: u64) -> Arc<ClusterState> {
         let mut state = self.state.clone();
-        match state.wait_for(|state| state.version >= version).await {
-            Ok(state) => state.clone(),
+        let reached = state.wait_for(|state| state.version >= version).await.map(|state| state.clone());
+        match reached {
+            Ok(state) => state,
             // The follower has stopped, and with it the process.
             Err(_) => std::future::pending().await,
         }

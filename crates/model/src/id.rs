@@ -96,6 +96,14 @@ impl BlockId {
         let time = time_ms.clamp(0, (1 << 48) - 1) as u128;
         Self(time << 80 | hash & ((1 << 80) - 1))
     }
+
+    /// The id that is written so; `None` if `text` is not one, which has 26 digits, letters being capitals.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |of: u8| ULID_DIGITS.iter().position(|digit| *digit == of);
+        let fits = text.len() == 26 && text.as_bytes()[0] <= b'7';
+        let add = |id: u128, of: u8| Some(id << 5 | digit(of)? as u128);
+        fits.then(|| text.bytes().try_fold(0, add)).flatten().map(Self)
+    }
 }
 
 impl fmt::Display for BlockId {
@@ -128,6 +136,18 @@ mod tests {
         let id = BlockId::new(1_602_246_884_162, u128::MAX);
         assert_eq!(id.to_string(), "01EM6NPET2ZZZZZZZZZZZZZZZZ");
         assert_eq!(BlockId::new(-5, 1), BlockId(1));
+        for id in [id, BlockId(0), BlockId(u128::MAX)] {
+            assert_eq!(BlockId::parse(&id.to_string()), Some(id));
+        }
+        for text in [
+            "",
+            "01EM6NPET2ZZZZZZZZZZZZZZZ",
+            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+            "01em6npet2zzzzzzzzzzzzzzzz",
+            "ü1EM6NPET2ZZZZZZZZZZZZZZZ",
+        ] {
+            assert_eq!(BlockId::parse(text), None, "{text}");
+        }
     }
 
     #[test]

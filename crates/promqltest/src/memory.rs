@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::{Engine, EngineOptions, Features, QueryRequest};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use model::{CounterReset, Histogram, Labels, Matcher, Sample, TimeRange, Value};
+use model::{CounterReset, Histogram, Labels, METRIC_NAME, Matcher, Sample, TimeRange, Value};
 use promql::ParseOptions;
 use series::{Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
@@ -17,7 +17,8 @@ use crate::{Answer, Backend, LoadedSeries};
 /// Series in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
-    series: BTreeMap<Labels, Stored>,
+    /// Series by the name of their metric.
+    series: BTreeMap<String, BTreeMap<Labels, Stored>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,7 +56,8 @@ impl MemoryStorage {
     ///
     /// Histograms learn whether their counter started again, as they do in Prometheus' chunks.
     pub fn add(&mut self, labels: Labels, samples: Samples) {
-        let stored = self.series.entry(labels).or_default();
+        let series = self.series.entry(labels.metric().to_owned()).or_default();
+        let stored = series.entry(labels).or_default();
         let mut observed = Samples::new();
         for (sample, start) in with_starts(&samples) {
             let value = match sample.value {
@@ -75,17 +77,24 @@ impl MemoryStorage {
         stored.chunks.push(Arc::new(observed));
     }
 
-    fn matching(&self, matchers: &[Matcher]) -> impl Iterator<Item = (&Labels, &Stored)> {
-        self.series
-            .iter()
-            .filter(|(labels, _)| matchers.iter().all(|matcher| matcher.matches(labels.value(matcher.name()))))
+    /// The series that match, sorted by labels.
+    fn matching(&self, matchers: &[Matcher]) -> Vec<(&Labels, &Stored)> {
+        let (names, others): (Vec<&Matcher>, Vec<&Matcher>) =
+            matchers.iter().partition(|matcher| matcher.name() == METRIC_NAME);
+        let metrics = self.series.iter().filter(|(metric, _)| names.iter().all(|matcher| matcher.matches(metric)));
+        let all = metrics.flat_map(|(_, series)| series);
+        let mut matching: Vec<(&Labels, &Stored)> = all
+            .filter(|(labels, _)| others.iter().all(|matcher| matcher.matches(labels.value(matcher.name()))))
+            .collect();
+        matching.sort_unstable_by_key(|(labels, _)| *labels);
+        matching
     }
 }
 
 impl Queryable for MemoryStorage {
     fn select(&self, select: Select, _budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
         const BATCH: usize = 1024;
-        let series = self.matching(&select.matchers).filter_map(|(labels, stored)| {
+        let series = self.matching(&select.matchers).into_iter().filter_map(|(labels, stored)| {
             let chunks = stored.chunks.iter().filter(|chunk| has_samples(chunk, select.range));
             let chunks: Vec<Chunk> = chunks.cloned().map(Chunk::Samples).collect();
             (!chunks.is_empty()).then(|| Series { labels: labels.clone(), chunks })
@@ -96,13 +105,14 @@ impl Queryable for MemoryStorage {
     }
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
-        let names = self.matching(&query.matchers).flat_map(|(labels, _)| labels.iter().map(|(name, _)| name));
+        let names =
+            self.matching(&query.matchers).into_iter().flat_map(|(labels, _)| labels.iter().map(|(name, _)| name));
         let texts = texts(names, query.limit);
         async move { Ok(texts) }.boxed()
     }
 
     fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
-        let values = self.matching(&query.matchers).filter_map(|(labels, _)| labels.get(name));
+        let values = self.matching(&query.matchers).into_iter().filter_map(|(labels, _)| labels.get(name));
         let texts = texts(values, query.limit);
         async move { Ok(texts) }.boxed()
     }

@@ -43,6 +43,15 @@ enum Operation {
     Uppercase,
 }
 
+impl PartialEq for Rule {
+    /// Rules that were written alike do alike.
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config && self.names == other.names
+    }
+}
+
+impl Eq for Rule {}
+
 impl Rule {
     /// Checks and compiles a rule; `names` says which label names are valid.
     ///

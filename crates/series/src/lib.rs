@@ -1,14 +1,17 @@
 //! The seam between storage and engine.
 //!
 //! Whoever has samples implements [`Queryable`]; whoever evaluates queries asks it to [`select`](Queryable::select) and gets
-//! a stream of [`Series`], sorted by labels, whose chunks it decodes into [`Samples`] when it needs them.
+//! a stream of [`Series`], sorted by labels, whose chunks it decodes into [`Samples`] when it needs them. Chunks come as they
+//! are stored, and the [`Times`] of their rows are shared.
 
 mod budget;
 mod error;
 mod merge;
+mod order;
 mod queryable;
 mod samples;
 mod series;
+mod times;
 
 pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
@@ -16,3 +19,4 @@ pub use merge::merge;
 pub use queryable::{Hints, LabelQuery, Queryable, Select, SeriesStream, Texts};
 pub use samples::Samples;
 pub use series::{Chunk, Series};
+pub use times::Times;

@@ -138,9 +138,12 @@ mod tests {
                 futures::stream::iter(batches).boxed()
             });
             let merged: Vec<Vec<Series>> = block_on(merge(streams.collect()).try_collect()).unwrap();
+            let source_of = |chunk: &crate::Chunk| match chunk {
+                crate::Chunk::Samples(samples) => samples.float_times[0] as usize,
+                other => panic!("{other:?} was not in any stream"),
+            };
             let merged: Vec<(u16, Vec<usize>)> = merged.into_iter().flatten().map(|series| {
-                let sources = series.chunks.iter().map(|crate::Chunk::Samples(samples)| samples.float_times[0] as usize);
-                (series.labels.value("n").parse().unwrap(), sources.collect())
+                (series.labels.value("n").parse().unwrap(), series.chunks.iter().map(source_of).collect())
             }).collect();
             prop_assert_eq!(merged, expected.into_iter().collect::<Vec<_>>());
         }

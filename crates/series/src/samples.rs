@@ -50,6 +50,14 @@ impl Samples {
         self.floats.is_empty() && self.histograms.is_empty()
     }
 
+    /// About how many bytes they take in memory.
+    pub fn size_bytes(&self) -> usize {
+        let times = self.float_times.len() + self.histogram_times.len();
+        let starts = self.float_starts.len() + self.histogram_starts.len();
+        let histograms: usize = self.histograms.iter().map(|histogram| histogram.size_bytes()).sum();
+        8 * (times + starts + self.floats.len()) + histograms
+    }
+
     /// Adds a sample, which must be later than all others of its kind, with the time its counter began (0: unknown).
     pub fn push(&mut self, sample: &Sample, start_ms: i64) {
         let time = sample.timestamp.as_ms();

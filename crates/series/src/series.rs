@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{Labels, TimeRange, Timestamp, is_stale};
+use bytes::Bytes;
+use chunk::{DecodeError, Kind, Markers};
+use model::{Labels, TimeRange, Timestamp};
 
-use crate::{QueryError, Samples};
+use crate::order::put_in_order;
+use crate::{QueryError, Samples, Times};
 
 /// A label set with chunks of samples, not decoded yet.
 #[derive(Clone, Debug)]
@@ -20,56 +23,104 @@ pub struct Series {
 pub enum Chunk {
     /// Samples that are decoded already.
     Samples(Arc<Samples>),
+    /// Samples as they are stored.
+    Encoded {
+        /// When its rows are.
+        times: Arc<Times>,
+        /// A chunk, see `docs/formats/chunk.md`.
+        bytes: Bytes,
+    },
 }
 
 impl Series {
     /// Reads the samples in `range` into `samples`, which is cleared first.
     ///
-    /// Of samples at the same time one remains: a value rather than a staleness marker, else the one of the earlier chunk.
+    /// Of samples at the same time one remains: a value rather than a staleness marker, else a float rather than a
+    /// histogram, else the one of the earlier chunk.
+    /// Chunks that follow each other in time, as they nearly always do, are decoded in place; others are sorted after.
     ///
     /// # Errors
     /// [`QueryError::Corrupt`] if a chunk does not decode.
     pub fn read(&self, range: TimeRange, samples: &mut Samples) -> Result<(), QueryError> {
         samples.clear();
+        let mut in_order = true;
         for chunk in &self.chunks {
+            let [floats, histograms] = [samples.float_times.len(), samples.histogram_times.len()];
             chunk.append_to(range, samples)?;
+            in_order &= follows(&samples.float_times, floats) && follows(&samples.histogram_times, histograms);
         }
-        if self.chunks.len() > 1 {
+        if !in_order || !samples.floats.is_empty() && !samples.histograms.is_empty() {
             put_in_order(samples);
         }
         Ok(())
     }
 
-    /// About how many bytes it takes in memory.
+    /// About how many bytes it takes in memory, columns of times not counted.
     pub fn size_bytes(&self) -> usize {
         self.labels.size_bytes() + self.chunks.iter().map(Chunk::size_bytes).sum::<usize>() + 64
     }
+}
+
+/// Whether the times from `at` on are later than those before.
+fn follows(times: &[i64], at: usize) -> bool {
+    at == 0 || at == times.len() || times[at - 1] < times[at]
 }
 
 impl Chunk {
     fn append_to(&self, range: TimeRange, samples: &mut Samples) -> Result<(), QueryError> {
         match self {
             Self::Samples(from) => {
-                let floats = within(&from.float_times, range);
-                samples.float_times.extend_from_slice(&from.float_times[floats.clone()]);
-                samples.floats.extend_from_slice(&from.floats[floats.clone()]);
-                extend_starts(&mut samples.float_starts, &from.float_starts, floats, samples.floats.len());
-                let histograms = within(&from.histogram_times, range);
-                samples.histogram_times.extend_from_slice(&from.histogram_times[histograms.clone()]);
-                samples.histograms.extend_from_slice(&from.histograms[histograms.clone()]);
-                let count = samples.histograms.len();
-                extend_starts(&mut samples.histogram_starts, &from.histogram_starts, histograms, count);
+                append_samples(from, range, samples);
                 Ok(())
+            }
+            Self::Encoded { times, bytes } => {
+                let times = times.get()?;
+                append_encoded(bytes, times, range, samples).map_err(|error| QueryError::Corrupt(error.to_string()))
             }
         }
     }
 
-    /// About how many bytes it takes in memory.
+    /// About how many bytes it takes in memory, the column of times not counted.
     pub fn size_bytes(&self) -> usize {
-        match self {
+        let held = match self {
             Self::Samples(samples) => samples.floats.len() * 16 + samples.histograms.len() * 256,
+            Self::Encoded { bytes, .. } => bytes.len(),
+        };
+        held + size_of::<Self>()
+    }
+}
+
+fn append_samples(from: &Samples, range: TimeRange, samples: &mut Samples) {
+    let floats = within(&from.float_times, range);
+    samples.float_times.extend_from_slice(&from.float_times[floats.clone()]);
+    samples.floats.extend_from_slice(&from.floats[floats.clone()]);
+    extend_starts(&mut samples.float_starts, &from.float_starts, floats, samples.floats.len());
+    let histograms = within(&from.histogram_times, range);
+    samples.histogram_times.extend_from_slice(&from.histogram_times[histograms.clone()]);
+    samples.histograms.extend_from_slice(&from.histograms[histograms.clone()]);
+    let count = samples.histograms.len();
+    extend_starts(&mut samples.histogram_starts, &from.histogram_starts, histograms, count);
+}
+
+fn append_encoded(bytes: &[u8], times: &[i64], range: TimeRange, samples: &mut Samples) -> Result<(), DecodeError> {
+    let chunk = chunk::Chunk::parse(bytes)?;
+    match chunk.kind() {
+        Kind::Floats => {
+            let before = samples.floats.len();
+            chunk.read_into(times, range, Markers::Keep, &mut samples.float_times, &mut samples.floats)?;
+            let count = samples.floats.len();
+            extend_starts(&mut samples.float_starts, &[], before..count, count);
+        }
+        Kind::Histograms => {
+            let before = samples.histograms.len();
+            let mut histograms = Vec::new();
+            chunk.read_into(times, range, Markers::Keep, &mut samples.histogram_times, &mut histograms)?;
+            samples.histograms.extend(histograms.into_iter().map(Arc::new));
+            let count = samples.histograms.len();
+            extend_starts(&mut samples.histogram_starts, &[], before..count, count);
         }
     }
+    Ok(())
 }
 
 /// Where the times of a range are.
@@ -78,7 +129,7 @@ fn within(times: &[i64], range: TimeRange) -> std::ops::Range<usize> {
     before(range.start())..before(range.end())
 }
 
-/// Adds starts to a column that is empty as long as no start is known.
+/// Adds starts to a column that is empty as long as no start is known. `from` may be shorter than `range`: no starts.
 fn extend_starts(to: &mut Vec<i64>, from: &[i64], range: std::ops::Range<usize>, count: usize) {
     let known = from.get(range.clone()).filter(|starts| starts.iter().any(|start| *start != 0));
     if known.is_some() || !to.is_empty() {
@@ -90,108 +141,5 @@ fn extend_starts(to: &mut Vec<i64>, from: &[i64], range: std::ops::Range<usize>,
     }
 }
 
-/// Sorts samples of several chunks by time, and leaves one for each time.
-fn put_in_order(samples: &mut Samples) {
-    let ascending = |times: &[i64]| times.windows(2).all(|pair| pair[0] < pair[1]);
-    let mixed = !samples.floats.is_empty() && !samples.histograms.is_empty();
-    if !mixed && ascending(&samples.float_times) && ascending(&samples.histogram_times) {
-        return;
-    }
-    let all: Vec<_> = entries(samples);
-    let mut order: Vec<usize> = (0..all.len()).collect();
-    order.sort_by_key(|at| (all[*at].time, all[*at].stale));
-    let mut sorted = Samples::new();
-    let mut last = None;
-    for at in order {
-        let entry = &all[at];
-        if last != Some(entry.time) {
-            last = Some(entry.time);
-            sorted.push(&entry.sample, entry.start);
-        }
-    }
-    *samples = sorted;
-}
-
-struct Entry {
-    time: i64,
-    stale: bool,
-    start: i64,
-    sample: model::Sample,
-}
-
-fn entries(samples: &Samples) -> Vec<Entry> {
-    let start = |starts: &[i64], at: usize| starts.get(at).copied().unwrap_or(0);
-    let floats = samples.float_times.iter().zip(&samples.floats).enumerate().map(|(at, (time, value))| Entry {
-        time: *time,
-        stale: is_stale(*value),
-        start: start(&samples.float_starts, at),
-        sample: model::Sample { timestamp: Timestamp(*time), value: model::Value::Float(*value) },
-    });
-    let times = samples.histogram_times.iter().zip(&samples.histograms).enumerate();
-    let histograms = times.map(|(at, (time, histogram))| Entry {
-        time: *time,
-        stale: is_stale(histogram.sum),
-        start: start(&samples.histogram_starts, at),
-        sample: model::Sample { timestamp: Timestamp(*time), value: model::Value::Histogram(histogram.clone()) },
-    });
-    floats.chain(histograms).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use model::STALE_NAN;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn chunk(points: &[(i64, f64)]) -> Chunk {
-        let mut samples = Samples::new();
-        let points: BTreeMap<i64, f64> = points.iter().copied().collect();
-        (samples.float_times, samples.floats) = points.into_iter().unzip();
-        Chunk::Samples(Arc::new(samples))
-    }
-
-    fn read(chunks: Vec<Chunk>, range: TimeRange) -> Vec<(i64, u64)> {
-        let mut samples = Samples::new();
-        Series { labels: Labels::empty(), chunks }.read(range, &mut samples).unwrap();
-        samples.float_times.iter().copied().zip(samples.floats.iter().map(|value| value.to_bits())).collect()
-    }
-
-    fn bits(points: &[(i64, f64)]) -> Vec<(i64, u64)> {
-        points.iter().map(|(time, value)| (*time, value.to_bits())).collect()
-    }
-
-    #[test]
-    fn a_range_is_half_open_and_overlap_is_harmless() {
-        let chunks = vec![chunk(&[(3, 3.0), (4, 4.0), (9, 9.0)]), chunk(&[(1, 1.0), (3, -3.0), (4, 4.0)])];
-        assert_eq!(read(chunks.clone(), TimeRange::ALL), bits(&[(1, 1.0), (3, 3.0), (4, 4.0), (9, 9.0)]));
-        let range = TimeRange::new(Timestamp(3), Timestamp(9));
-        assert_eq!(read(chunks, range), bits(&[(3, 3.0), (4, 4.0)]));
-    }
-
-    #[test]
-    fn a_value_beats_a_marker_at_the_same_time() {
-        let chunks = vec![chunk(&[(1, STALE_NAN), (2, STALE_NAN)]), chunk(&[(1, 1.0)])];
-        assert_eq!(read(chunks, TimeRange::ALL), bits(&[(1, 1.0), (2, STALE_NAN)]));
-    }
-
-    proptest! {
-        #[test]
-        fn chunks_are_one_map_of_times(chunks in prop::collection::vec(prop::collection::vec((0i64..50, -5i8..5), 0..20), 0..5)) {
-            let mut expected = BTreeMap::new();
-            for points in &chunks {
-                let points: BTreeMap<i64, i8> = points.iter().copied().collect();
-                for (time, value) in points {
-                    expected.entry(time).or_insert(f64::from(value));
-                }
-            }
-            let chunks = chunks.iter().map(|points| {
-                chunk(&points.iter().map(|(time, value)| (*time, f64::from(*value))).collect::<Vec<_>>())
-            });
-            let expected: Vec<_> = expected.into_iter().collect();
-            prop_assert_eq!(read(chunks.collect(), TimeRange::ALL), bits(&expected));
-        }
-    }
-}
+mod tests;

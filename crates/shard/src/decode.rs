@@ -30,7 +30,11 @@ pub(crate) fn scrape<'a>(
         interval_ms: scrape.interval_ms,
         kind,
         // A final record has no row, and needs no layout.
-        layout: if scrape.layout.is_empty() { LayoutHash(0) } else { LayoutHash(id(&scrape.layout, "the layout's name")?) },
+        layout: if scrape.layout.is_empty() {
+            LayoutHash(0)
+        } else {
+            LayoutHash(id(&scrape.layout, "the layout's name")?)
+        },
         change: change(scrape)?,
         row: &scrape.row,
         reference: scrape.reference,

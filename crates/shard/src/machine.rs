@@ -23,24 +23,36 @@ const OPEN: (&str, &str) = ("open", "head");
 #[derive(Clone, Debug)]
 pub struct ShardMachine {
     head: Head,
+    /// How many bytes of entries this process has applied. No part of the state: it says when a snapshot is due.
+    applied_bytes: u64,
 }
 
 /// The state of a data shard at one moment. Cheap to make and to keep.
 #[derive(Clone, Debug)]
-pub struct ShardView(HeadView);
+pub struct ShardView {
+    head: HeadView,
+    applied_bytes: u64,
+}
+
+impl ShardView {
+    /// How many bytes of entries were applied since the process began.
+    pub fn applied_bytes(&self) -> u64 {
+        self.applied_bytes
+    }
+}
 
 impl Deref for ShardView {
     type Target = HeadView;
 
     fn deref(&self) -> &HeadView {
-        &self.0
+        &self.head
     }
 }
 
 impl ShardMachine {
     /// A shard without data. Every replica must begin with the same limits: those of the cluster's birth.
     pub fn new(limits: HeadLimits) -> Self {
-        Self { head: Head::new(limits) }
+        Self { head: Head::new(limits), applied_bytes: 0 }
     }
 
     fn batch(&mut self, batch: &entry::Batch) -> Vec<entry::RecordAnswer> {
@@ -98,6 +110,7 @@ impl StateMachine for ShardMachine {
     type View = ShardView;
 
     fn apply(&mut self, _log_index: u64, command: Bytes) -> Bytes {
+        self.applied_bytes += command.len() as u64;
         let malformed = |why: String| vec![answer_to_proto(Answer::malformed(why))];
         let records = match entry::Entry::decode(command) {
             Ok(entry::Entry { entry: Some(command) }) => self.command(&command),
@@ -108,7 +121,7 @@ impl StateMachine for ShardMachine {
     }
 
     fn view(&self) -> ShardView {
-        ShardView(self.head.view())
+        ShardView { head: self.head.view(), applied_bytes: self.applied_bytes }
     }
 
     fn save(view: &ShardView, files: &mut SnapshotWriter<'_>) -> io::Result<()> {

@@ -187,6 +187,7 @@ impl Backend for Process {
         _: &'a TenantId,
         states: TargetStates,
         scrape_pool: Option<&'a str>,
+        _: api::Scope,
     ) -> BoxFuture<'a, Result<Targets, QueryError>> {
         let mut targets = self.targets.clone();
         let is_wanted = |pool: &str| scrape_pool.is_none_or(|wanted| wanted == pool);

@@ -132,6 +132,7 @@ impl Groups {
     /// A column for each group, with a value made by `write` for each.
     pub(super) fn to_table(&self, mut write: impl FnMut(usize, &mut NewRow<'_>)) -> Table {
         let mut table = Table::new();
+        table.reserve(self.groups.len() * self.steps);
         for (number, group) in self.groups.iter().enumerate() {
             let mut row = table.start_row(self.steps);
             write(number, &mut row);

@@ -7,14 +7,15 @@ use model::{Labels, LabelsBuilder};
 use promql::ast::Cardinality;
 use series::QueryError;
 
-use super::Join;
 use super::element::{Combined, Element, combine as combine_elements};
 use super::match_labels::{GroupNumbers, MatchLabels};
+use super::{Join, JoinContext};
 use crate::annotation::LastRemarks;
 use crate::arithmetic::{arithmetic, changes_meaning};
 use crate::grid::Grid;
 use crate::identity::{Identity, METADATA_LABELS, Naming, in_braces};
 use crate::table::{ABSENT, NewRow, Row, Table, is_present};
+use crate::watch::Watch;
 
 /// What the operator makes of series that match.
 ///
@@ -24,8 +25,7 @@ pub(super) fn combine(
     join: &Join,
     left: &Table,
     right: &Table,
-    grid: Grid,
-    naming: Naming,
+    context: JoinContext<'_>,
     remarks: &mut LastRemarks,
 ) -> Result<Table, QueryError> {
     let fill = join.matching.fill;
@@ -40,8 +40,8 @@ pub(super) fn combine(
         join,
         many,
         one,
-        grid,
-        naming,
+        grid: context.grid,
+        naming: context.naming,
         is_swapped,
         groups: Groups::new(many, one, &labels, fill.is_some()),
         labels,
@@ -50,7 +50,7 @@ pub(super) fn combine(
         result: Table::new(),
     };
     let duplicate = matcher.duplicate();
-    matcher.match_all();
+    matcher.match_all(context.watch)?;
     // Prometheus goes step by step, and looks for duplicates first.
     match (duplicate, matcher.conflict) {
         (Some((step, error)), conflict) if conflict.is_none_or(|conflict| step <= conflict) => Err(error),
@@ -158,9 +158,12 @@ impl Matcher<'_> {
         ))
     }
 
-    fn match_all(&mut self) {
+    /// # Errors
+    /// If it takes too long.
+    fn match_all(&mut self, watch: &Watch) -> Result<(), QueryError> {
         let fill = self.join.matching.fill;
         for at in 0..self.many.len() {
+            watch.check()?;
             let Some(group) = self.groups.of_many[at] else { continue };
             let row = self.many.row(at);
             if self.is_simple(group) {
@@ -179,6 +182,7 @@ impl Matcher<'_> {
         if let Some(value) = fill.left {
             self.fill_many_side(value);
         }
+        Ok(())
     }
 
     /// Whether a group has one series on each side, so that nothing can go wrong.

@@ -45,7 +45,7 @@ impl Builder {
         let left = self.close(left, SinkPlan::Collect, None);
         let right = self.close(right, SinkPlan::Collect, None);
         let source = Source::Join { left, right, join };
-        Ok(Pipe { source, grid: self.grid(scope), source_node: Some(node), operations: Vec::new(), node })
+        Ok(Pipe::new(source, self.grid(scope), node))
     }
 }
 

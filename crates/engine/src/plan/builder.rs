@@ -72,7 +72,8 @@ const QUERY: ScopeId = 0;
 
 /// A stage that has no sink yet.
 pub(super) struct Pipe {
-    pub(super) source: Source,
+    /// Boxed, so that a thousand nested operators fit on a stack.
+    pub(super) source: Box<Source>,
     pub(super) grid: Grid,
     pub(super) source_node: Option<NodeId>,
     pub(super) operations: Vec<Operation>,
@@ -81,6 +82,11 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
+    /// Series from somewhere, whose values `node` counts.
+    pub(super) fn new(source: Source, grid: Grid, node: NodeId) -> Self {
+        Self { source: Box::new(source), grid, source_node: Some(node), operations: Vec::new(), node }
+    }
+
     /// The steps of what comes out.
     fn end_grid(&self) -> Grid {
         self.operations.last().map_or(self.grid, |operation| operation.grid)
@@ -175,7 +181,7 @@ impl Builder {
         pipe.operations.iter().for_each(|operation| operation.op.needs(&mut needs));
         needs.extend(sink.needs());
         self.plan.stages.push(Stage {
-            source: pipe.source,
+            source: *pipe.source,
             grid: pipe.grid,
             node: pipe.source_node,
             operations: pipe.operations,
@@ -192,7 +198,7 @@ impl Builder {
         let grid = pipe.end_grid();
         let counted_by = (node != pipe.node).then_some(node);
         let stage = self.close(pipe, sink, counted_by);
-        Pipe { source: Source::Stage(stage), grid, source_node: None, operations: Vec::new(), node }
+        Pipe { source_node: None, ..Pipe::new(Source::Stage(stage), grid, node) }
     }
 
     /// Adds an operation that counts its values. `operands` are what it is applied to, in the order of evaluation.

@@ -86,7 +86,7 @@ impl Builder {
 
     fn scalar_as_vector(&mut self, value: ScalarExpr, node: NodeId, scope: ScopeId) -> Pipe {
         let grid = self.grid(scope);
-        Pipe { source: Source::Vector(value), grid, source_node: Some(node), operations: Vec::new(), node }
+        Pipe::new(Source::Vector(value), grid, node)
     }
 
     fn absent(&mut self, call: &Call, scope: ScopeId) -> Result<Pipe, QueryError> {

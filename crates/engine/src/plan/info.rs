@@ -25,7 +25,7 @@ impl Builder {
         let node = self.node(NodeKind::Vector, vec![base.node], scope);
         let base = self.close(base, SinkPlan::Collect, None);
         let source = Source::Info { base, info: Arc::new(info) };
-        Ok(Pipe { source, grid: self.grid(scope), source_node: Some(node), operations: Vec::new(), node })
+        Ok(Pipe::new(source, self.grid(scope), node))
     }
 
     /// The time that all selectors of an expression look at, if it is the same one.

@@ -81,7 +81,7 @@ impl Builder {
             use_types: self.settings.use_types,
         };
         let source = Source::Subquery { stage, steps, call: range_call, args };
-        Ok(Pipe { source, grid, source_node: Some(node), operations: Vec::new(), node })
+        Ok(Pipe::new(source, grid, node))
     }
 }
 

@@ -49,7 +49,7 @@ impl Builder {
         let selection = self.selection(selector, reader.time_range(grid), range_ms);
         let only_statistics = self.around.wants_statistics && !self.around.wants_buckets;
         let source = Source::Select { selection, reader, only_statistics, args };
-        Pipe { source, grid, source_node: Some(node), operations: Vec::new(), node }
+        Pipe::new(source, grid, node)
     }
 
     /// The number of a question, which may have been asked before.

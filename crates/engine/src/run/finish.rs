@@ -1,14 +1,15 @@
 //! From the outcome of a plan to an answer.
 
 use model::Labels;
-use series::{Budget, Charge, QueryError};
+use series::{Charge, QueryError};
 use stdx::Clock;
 
+use super::outputs::Charged;
 use super::{Carried, RootOutput};
 use crate::annotation::Annotation;
 use crate::grid::Grid;
 use crate::plan::{Plan, Root};
-use crate::query::{Query, QueryTimes};
+use crate::query::{QueryRequest, QueryTimes};
 use crate::result::{MatrixSeries, Value, VectorSample};
 use crate::statistics::Statistics;
 use crate::table::Table;
@@ -29,9 +30,8 @@ pub(crate) struct Answer {
 pub(crate) fn into_answer(
     carried: Carried,
     plan: &Plan,
-    query: &Query,
+    request: &QueryRequest,
     max_samples: u64,
-    budget: &Budget,
     clock: &Clock,
 ) -> Result<Answer, QueryError> {
     let Carried { output, ledger, raw_reads } = carried;
@@ -60,10 +60,10 @@ pub(crate) fn into_answer(
         _ => grid,
     };
     let before_sorting = clock.now();
-    let value = into_value(output, query.request.times, value_grid, plan)?;
+    let value = into_value(output, request.times, value_grid, plan)?;
     statistics.timings.result_sort = clock.now().saturating_duration_since(before_sorting);
-    let charge = budget.charge(size_bytes(&value), || "the result".to_owned())?;
-    let annotations = settlement.annotations.render(&query.request.text);
+    let charge = request.budget.charge(size_bytes(&value), || "the result".to_owned())?;
+    let annotations = settlement.annotations.render(&request.text);
     Ok(Answer { value, annotations, statistics, charge })
 }
 
@@ -80,15 +80,15 @@ fn into_value(output: RootOutput, times: QueryTimes, grid: Grid, plan: &Plan) ->
             let floats = grid.times().zip(values).collect();
             Value::Matrix(vec![MatrixSeries { labels: Labels::empty(), floats, histograms: Vec::new() }])
         }
-        RootOutput::Table(table) if is_instant && !matches!(plan.root, Root::Subquery(..)) => {
-            Value::Vector(into_vector(table)?)
+        RootOutput::Table(Charged { table, .. }) if is_instant && !matches!(plan.root, Root::Subquery(..)) => {
+            Value::Vector(into_vector(&table)?)
         }
-        RootOutput::Table(table) => Value::Matrix(into_matrix(table, grid)?),
+        RootOutput::Table(Charged { table, .. }) => Value::Matrix(into_matrix(&table, grid)?),
     })
 }
 
 /// The only value of each series.
-fn into_vector(table: Table) -> Result<Vec<VectorSample>, QueryError> {
+fn into_vector(table: &Table) -> Result<Vec<VectorSample>, QueryError> {
     let mut vector = Vec::with_capacity(table.len());
     for row in table.rows() {
         let value = match row.present_floats().next() {
@@ -118,7 +118,7 @@ fn into_vector(table: Table) -> Result<Vec<VectorSample>, QueryError> {
 }
 
 /// The series sorted by labels, those with the same labels put together.
-fn into_matrix(table: Table, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
+fn into_matrix(table: &Table, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
     let mut rows: Vec<(Labels, usize)> =
         table.rows().enumerate().map(|(at, row)| (row.id.clone().into_labels(), at)).collect();
     rows.sort_unstable();

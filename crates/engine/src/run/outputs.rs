@@ -2,7 +2,6 @@
 
 use series::Charge;
 
-use super::table_of;
 use crate::scalar::StageId;
 use crate::sink::Output;
 use crate::table::Table;
@@ -14,10 +13,17 @@ enum Slot {
     Waiting,
     Done {
         output: Output,
-        _charge: Charge,
+        charge: Charge,
     },
     /// It was taken: each table is used once.
     Taken,
+}
+
+/// A table, and what it is charged with.
+#[derive(Debug, Default)]
+pub(crate) struct Charged {
+    pub(crate) table: Table,
+    pub(crate) _charge: Option<Charge>,
 }
 
 impl Outputs {
@@ -30,14 +36,14 @@ impl Outputs {
     }
 
     pub(super) fn set(&mut self, stage: StageId, output: Output, charge: Charge) {
-        self.0[stage] = Slot::Done { output, _charge: charge };
+        self.0[stage] = Slot::Done { output, charge };
     }
 
     /// Takes the table of a stage, which must be done.
-    pub(super) fn take_table(&mut self, stage: StageId) -> Table {
+    pub(super) fn take_table(&mut self, stage: StageId) -> Charged {
         match std::mem::replace(&mut self.0[stage], Slot::Taken) {
-            Slot::Done { output, .. } => table_of(output),
-            Slot::Waiting | Slot::Taken => Table::new(),
+            Slot::Done { output: Output::Table(table), charge } => Charged { table, _charge: Some(charge) },
+            Slot::Done { .. } | Slot::Waiting | Slot::Taken => Charged::default(),
         }
     }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use model::TimeRange;
-use series::{QueryError, Samples, Series, SeriesStream};
+use series::{Budget, Charge, QueryError, Samples, Series, SeriesStream};
 
 use super::Run;
+use super::outputs::Charged;
 use super::stage::{Done, Folding, Piece, ReadyStage};
-use crate::identity::Identity;
+use crate::grid::Grid;
+use crate::identity::{Identity, Naming};
 use crate::info::Info;
 use crate::ledger::Record;
 use crate::plan::Selection;
@@ -24,8 +26,15 @@ const PIECES_AHEAD: usize = 8;
 /// Stages over the same series.
 struct Scan {
     stages: Vec<ReadyStage>,
-    range: TimeRange,
+    selection: Selection,
     watch: Watch,
+    budget: Budget,
+}
+
+/// What all stages make of some series, and what that is charged with.
+struct Evaluated {
+    pieces: Vec<Piece>,
+    _charge: Charge,
 }
 
 impl Run {
@@ -39,10 +48,10 @@ impl Run {
     ) -> Result<Vec<Done>, QueryError> {
         let mut foldings: Vec<Folding> = Vec::with_capacity(stages.len());
         for stage in &stages {
-            foldings.push(stage.start_folding(&self.budget, self.max_samples)?);
+            foldings.push(stage.start_folding(&self.budget, &self.watch, self.max_samples)?);
         }
-        let range = self.plan.selections[selection].range;
-        let scan = Arc::new(Scan { stages, range, watch: self.watch.clone() });
+        let selection = self.plan.selections[selection].clone();
+        let scan = Arc::new(Scan { stages, selection, watch: self.watch.clone(), budget: self.budget.clone() });
         let pieces = series.map_ok(|batch| stream::iter(split(batch).into_iter().map(Ok))).try_flatten();
         let mut evaluated = pieces
             .map(|piece: Result<Vec<Series>, QueryError>| {
@@ -53,9 +62,9 @@ impl Run {
                 }
             })
             .buffered(PIECES_AHEAD);
-        while let Some(pieces) = evaluated.next().await {
-            let pieces = pieces?;
-            foldings = self.pool.run(move || fold(foldings, pieces)).await?;
+        while let Some(evaluated) = evaluated.next().await {
+            let evaluated = evaluated?;
+            foldings = self.pool.run(move || fold(foldings, evaluated)).await?;
         }
         self.pool.run(move || foldings.into_iter().map(Folding::finish).collect()).await
     }
@@ -64,49 +73,60 @@ impl Run {
     pub(super) async fn compute_info(
         &self,
         stage: ReadyStage,
-        base: Table,
+        base: Charged,
         info: Arc<Info>,
     ) -> Result<Vec<Done>, QueryError> {
         let grid = self.plan.stages[stage.id].grid;
         let mut table = Table::new();
-        for selection in info.selections(&base, grid) {
+        let mut charge = self.budget.charge(0, String::new)?;
+        for selection in info.selections(&base.table, grid) {
             let mut series = self.select(&selection).await?;
+            let read = InfoRead { info: info.clone(), range: selection.range, grid, watch: self.watch.clone() };
+            let read = Arc::new(read);
             while let Some(batch) = series.try_next().await? {
-                self.read_info(&info, &selection, &batch, grid, &mut table)?;
+                let read = read.clone();
+                table = self.pool.run(move || read.add(table, &batch)).await?;
+                charge.resize(table.size_bytes() as u64, || selection.text.clone())?;
             }
         }
-        self.compute(stage, base, Some(table)).await
+        self.compute(stage, base, Some(Charged { table, _charge: Some(charge) })).await
     }
+}
 
-    fn read_info(
-        &self,
-        info: &Info,
-        selection: &Selection,
-        batch: &[Series],
-        grid: crate::grid::Grid,
-        table: &mut Table,
-    ) -> Result<(), QueryError> {
+/// What reading info series needs to know.
+struct InfoRead {
+    info: Arc<Info>,
+    range: TimeRange,
+    grid: Grid,
+    watch: Watch,
+}
+
+impl InfoRead {
+    /// Adds info series to a table.
+    fn add(&self, mut table: Table, batch: &[Series]) -> Result<Table, QueryError> {
         let mut samples = Samples::new();
         let mut record = Record::default();
-        let context = ReadContext { grid, naming: self.plan.naming, args: &[] };
+        // Names stay, since they tell info metrics apart.
+        let context = ReadContext { grid: self.grid, naming: Naming::Delayed, args: &[] };
         for series in batch {
             self.watch.check()?;
-            series.read(selection.range, &mut samples)?;
+            series.read(self.range, &mut samples)?;
             let id = Identity::new(series.labels.clone());
-            info.reader().read(id, &samples, context, table, &mut record)?;
+            self.info.reader().read(id, &samples, context, &mut table, &mut record)?;
         }
-        Ok(())
+        Ok(table)
     }
 }
 
 impl Scan {
     /// What each stage makes of these series.
-    fn evaluate(&self, piece: &[Series]) -> Result<Vec<Piece>, QueryError> {
+    fn evaluate(&self, piece: &[Series]) -> Result<Evaluated, QueryError> {
         let mut pieces: Vec<Piece> = self.stages.iter().map(ReadyStage::start_piece).collect();
         let mut samples = Samples::new();
+        let mut charge = self.budget.charge(0, String::new)?;
         for series in piece {
             self.watch.check()?;
-            series.read(self.range, &mut samples)?;
+            series.read(self.selection.range, &mut samples)?;
             if samples.is_empty() {
                 continue;
             }
@@ -126,17 +146,19 @@ impl Scan {
                     }
                 }
             }
+            let bytes = samples.size_bytes() + pieces.iter().map(|piece| piece.table.size_bytes()).sum::<usize>();
+            charge.resize(bytes as u64, || self.selection.text.clone())?;
         }
         for (stage, piece) in self.stages.iter().zip(&mut pieces) {
             self.watch.check()?;
             stage.operate(piece);
         }
-        Ok(pieces)
+        Ok(Evaluated { pieces, _charge: charge })
     }
 }
 
-fn fold(mut foldings: Vec<Folding>, pieces: Vec<Piece>) -> Result<Vec<Folding>, QueryError> {
-    for (folding, piece) in foldings.iter_mut().zip(pieces) {
+fn fold(mut foldings: Vec<Folding>, evaluated: Evaluated) -> Result<Vec<Folding>, QueryError> {
+    for (folding, piece) in foldings.iter_mut().zip(evaluated.pieces) {
         folding.fold(piece)?;
     }
     Ok(foldings)

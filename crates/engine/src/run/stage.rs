@@ -10,6 +10,7 @@ use crate::aggregate::Parameter;
 use crate::buckets::BucketsSink;
 use crate::grid::Grid;
 use crate::identity::{Identity, Naming};
+use crate::join::JoinContext;
 use crate::ledger::{NodeId, Record};
 use crate::plan::{Plan, SinkPlan, Source, Stage};
 use crate::range::{RangeCall, RangeFunction};
@@ -137,20 +138,15 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If that can't be done with these tables.
-    pub(super) fn piece_of_tables(
-        &self,
-        first: Table,
-        second: Option<Table>,
-        watch: &Watch,
-    ) -> Result<Piece, QueryError> {
+    pub(super) fn piece_of_tables(&self, first: Table, second: Table, watch: &Watch) -> Result<Piece, QueryError> {
         let mut piece = self.start_piece();
         let stage = self.stage();
         match &stage.source {
             Source::Subquery { steps, call, .. } => self.read_subquery(first, *steps, call, &mut piece, watch)?,
             Source::Join { join, .. } => {
-                let right = second.unwrap_or_default();
                 let (record, unique) = (&mut piece.records[0], &mut piece.uniques[0]);
-                piece.table = join.apply(first, right, stage.grid, self.plan.naming, record)?;
+                let context = JoinContext { grid: stage.grid, naming: self.plan.naming, watch };
+                piece.table = join.apply(first, second, context, record)?;
                 if join.drops_name() && checks_changed_labels(&self.plan, stage.grid) {
                     unique.see_changed(&piece.table);
                 }
@@ -163,7 +159,7 @@ impl ReadyStage {
                 row.finish(Identity::new(model::Labels::empty()));
             }
             Source::Info { info, .. } => {
-                piece.table = info.combine(&first, &second.unwrap_or_default(), stage.grid)?;
+                piece.table = info.combine(&first, &second, stage.grid)?;
                 piece.uniques[0].see_changed(&piece.table);
             }
             Source::Stage(_) | Source::Select { .. } => piece.table = first,
@@ -219,7 +215,12 @@ impl ReadyStage {
     ///
     /// # Errors
     /// If a parameter of an aggregation makes no sense.
-    pub(super) fn start_folding(&self, budget: &Budget, max_samples: u64) -> Result<Folding, QueryError> {
+    pub(super) fn start_folding(
+        &self,
+        budget: &Budget,
+        watch: &Watch,
+        max_samples: u64,
+    ) -> Result<Folding, QueryError> {
         let stage = self.stage();
         let mut sink_record = Record::default();
         let mut scalars = self.sink_scalars.clone();
@@ -233,7 +234,9 @@ impl ReadyStage {
                 let parameter = Parameter::new(scalars.pop().unwrap_or(Scalar::Constant(0.0)), stage.sink_grid);
                 aggregate.sink(parameter, stage.sink_grid, &mut sink_record)?
             }
-            SinkPlan::Buckets(call, _) => Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid)),
+            SinkPlan::Buckets(call, _) => {
+                Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid, watch.clone()))
+            }
         };
         let Piece { mut records, uniques, .. } = self.start_piece();
         for (operation, record) in stage.operations.iter().zip(&mut records[1..]) {

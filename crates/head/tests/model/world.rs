@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chunk::{Chunk, Kind, Markers};
-use head::{SegmentFile,     Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
-    ScrapeRow, Selected, TimedValue,
+use head::{
+    Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
+    ScrapeRow, SegmentFile, Selected, TimedValue,
 };
 use model::{CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, is_stale};
 

@@ -1,0 +1,257 @@
+//! Selecting series of a block.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use futures::future::{BoxFuture, FutureExt, Shared};
+use futures::stream::{self, StreamExt};
+use model::{TimeRange, Timestamp};
+use series::{Budget, Charge, Chunk, QueryError, Select, Series, SeriesStream, Times};
+
+use crate::error::Damage;
+use crate::give_way::give_way;
+use crate::group::{ChunkEntry, DataPage};
+use crate::index::Index;
+use crate::page::{Page, PageName};
+use crate::times::Directory;
+
+/// A batch is full once it has so many series, or bytes of data pages: enough that the time to the first byte does not
+/// matter, few enough to hold some at once.
+const BATCH_SERIES: usize = 1024;
+const BATCH_BYTES: u64 = 4 << 20;
+/// How many batches are read at once.
+const BATCHES_AT_ONCE: usize = 4;
+/// About what a column of timestamps takes once it is decoded: 120 rows and what holds them.
+const COLUMN_BYTES: u64 = 1 << 10;
+
+/// The series of a block that match. See [`series::Queryable::select`].
+pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) -> Result<SeriesStream, QueryError> {
+    let groups = index.candidates(&select.matchers, select.range);
+    if groups.is_empty() {
+        return Ok(stream::empty().boxed());
+    }
+    index.load_all_of(&groups).await?;
+    let mut plan = Plan::default();
+    let what = what(&select);
+    let mut charge = budget.charge(0, || what.to_string())?;
+    for group in groups {
+        let before = plan.size_bytes();
+        plan.add_group(&index, group, &select)?;
+        charge.grow(plan.size_bytes() - before, || what.to_string())?;
+        give_way().await;
+    }
+    plan.put_in_order(&index);
+    plan.picks.truncate(if select.hints.limit == 0 { usize::MAX } else { select.hints.limit });
+    if select.hints.labels_only {
+        return Ok(labels_only(index, plan, charge));
+    }
+    let times = Columns::read(index.clone(), plan.columns(), budget.clone(), what.clone()).boxed().shared();
+    let batches = plan.batches();
+    let reading = Arc::new(Reading { index, plan, times, budget, what, _charge: charge });
+    let batches = stream::iter(batches).map(move |batch| reading.clone().batch(batch)).buffered(BATCHES_AT_ONCE);
+    // A batch is paid for until the next one is asked for: from then on it is whoever asked that holds it.
+    let mut held = None;
+    let batches = batches.map(move |batch| {
+        let (series, charge) = batch?;
+        drop(held.replace(charge));
+        Ok(series)
+    });
+    Ok(batches.boxed())
+}
+
+/// What to say was too big.
+fn what(select: &Select) -> Arc<str> {
+    let matchers: Vec<_> = select.matchers.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", matchers.join(",")).into()
+}
+
+/// What was selected, and where its chunks are.
+#[derive(Default)]
+struct Plan {
+    picks: Vec<Pick>,
+    chunks: Vec<PlannedChunk>,
+    pages: Vec<Page>,
+}
+
+/// A series.
+struct Pick {
+    group: usize,
+    series: usize,
+    // Which of the chunks of the plan are its own.
+    chunks: Range<usize>,
+}
+
+struct PlannedChunk {
+    /// Its column of timestamps. Checked: there is such a column.
+    column: usize,
+    /// Which of the pages of the plan it is in, and where.
+    page: usize,
+    bytes: Range<u64>,
+}
+
+impl Plan {
+    /// Adds the series of a group that match.
+    fn add_group(&mut self, index: &Index, at: usize, select: &Select) -> Result<(), QueryError> {
+        let group = index.group(at);
+        let found = group.select(&select.matchers);
+        if found.is_empty() {
+            return Ok(());
+        }
+        let data_start = index.footer.groups[at].data_start;
+        let first_page = self.pages.len();
+        for (page, DataPage { range, checksum }) in group.data_pages().iter().cloned().enumerate() {
+            let name = PageName::Data { group: at, page };
+            self.pages.push(Page { name, range: data_start + range.start..data_start + range.end, checksum });
+        }
+        for series in found {
+            let start = self.chunks.len();
+            for chunk in group.chunks(series) {
+                let (column, held) =
+                    located(index.directory(), &chunk).map_err(|damage| index.corrupt_index(at, &damage))?;
+                if held.overlaps(select.range) {
+                    let page = group.page_of(&chunk);
+                    let page_start = group.data_pages()[page].range.start;
+                    let bytes = chunk.range.start - page_start..chunk.range.end - page_start;
+                    self.chunks.push(PlannedChunk { column, page: first_page + page, bytes });
+                }
+            }
+            if self.chunks.len() > start {
+                self.picks.push(Pick { group: at, series, chunks: start..self.chunks.len() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts the series by labels. They lie in this order but for labels whose names sort before that of the metric.
+    fn put_in_order(&mut self, index: &Index) {
+        if !index.footer.in_label_order {
+            self.picks.sort_by_cached_key(|pick| index.group(pick.group).labels(pick.series));
+        }
+    }
+
+    fn columns(&self) -> BTreeSet<usize> {
+        let chunks = self.picks.iter().flat_map(|pick| &self.chunks[pick.chunks.clone()]);
+        chunks.map(|chunk| chunk.column).collect()
+    }
+
+    /// Ranges of series to read together.
+    fn batches(&self) -> Vec<Range<usize>> {
+        let mut batches = Vec::new();
+        let (mut start, mut bytes) = (0, 0);
+        let mut last_page = None;
+        for (at, pick) in self.picks.iter().enumerate() {
+            let first_page = self.chunks[pick.chunks.start].page;
+            // Series that share a page stay together, or the page would be read twice.
+            let full = at - start >= BATCH_SERIES || bytes >= BATCH_BYTES;
+            if full && last_page != Some(first_page) || at - start >= 4 * BATCH_SERIES {
+                batches.push(start..at);
+                (start, bytes, last_page) = (at, 0, None);
+            }
+            for chunk in &self.chunks[pick.chunks.clone()] {
+                if last_page != Some(chunk.page) {
+                    let range = &self.pages[chunk.page].range;
+                    bytes += range.end - range.start;
+                    last_page = Some(chunk.page);
+                }
+            }
+        }
+        if start < self.picks.len() {
+            batches.push(start..self.picks.len());
+        }
+        batches
+    }
+
+    fn size_bytes(&self) -> u64 {
+        let picks = self.picks.len() * size_of::<Pick>();
+        let chunks = self.chunks.len() * size_of::<PlannedChunk>();
+        (picks + chunks + self.pages.len() * size_of::<Page>()) as u64
+    }
+}
+
+/// The column of timestamps of a chunk, and when its samples are.
+fn located(directory: &Directory, chunk: &ChunkEntry) -> Result<(usize, TimeRange), Damage> {
+    let column = usize::try_from(chunk.times).ok().filter(|column| *column < directory.len());
+    let column = column.ok_or(Damage::Structure("it refers to timestamps that the block does not have"))?;
+    let (first, last) = directory.bounds(column);
+    let [first, last] = [first.wrapping_add_unsigned(chunk.late), last.wrapping_sub_unsigned(chunk.early)];
+    Ok((column, TimeRange::inclusive(Timestamp(first), Timestamp(last))))
+}
+
+fn labels_only(index: Arc<Index>, plan: Plan, charge: Charge) -> SeriesStream {
+    let count = plan.picks.len();
+    let batches = (0..count).step_by(BATCH_SERIES).map(move |start| {
+        let _held = &charge;
+        let picks = &plan.picks[start..count.min(start + BATCH_SERIES)];
+        let series = |pick: &Pick| Series { labels: index.group(pick.group).labels(pick.series), chunks: Vec::new() };
+        Ok(picks.iter().map(series).collect())
+    });
+    stream::iter(batches).boxed()
+}
+
+/// A select that goes on.
+struct Reading {
+    index: Arc<Index>,
+    plan: Plan,
+    /// All batches share them: each is read and decoded once.
+    times: Shared<BoxFuture<'static, Result<Arc<Columns>, QueryError>>>,
+    budget: Budget,
+    what: Arc<str>,
+    _charge: Charge,
+}
+
+impl Reading {
+    async fn batch(self: Arc<Self>, batch: Range<usize>) -> Result<(Vec<Series>, Charge), QueryError> {
+        let picks = &self.plan.picks[batch];
+        let chunks = picks.iter().flat_map(|pick| &self.plan.chunks[pick.chunks.clone()]);
+        let wanted: BTreeSet<usize> = chunks.map(|chunk| chunk.page).collect();
+        let pages: Vec<Page> = wanted.iter().map(|page| self.plan.pages[*page].clone()).collect();
+        let bytes = pages.iter().map(|page| page.range.end - page.range.start).sum();
+        let mut charge = self.budget.charge(bytes, || self.what.to_string())?;
+        let (read, times) = futures::try_join!(self.index.pages.read(&pages), self.times.clone())?;
+        let read: HashMap<usize, Bytes, FixedState> = wanted.into_iter().zip(read).collect();
+        let series: Vec<_> = picks.iter().map(|pick| self.series(pick, &read, &times)).collect();
+        // The chunks are in the pages.
+        let size = |series: &Series| series.labels.size_bytes() + series.chunks.len() * size_of::<Chunk>();
+        charge.grow(series.iter().map(size).sum::<usize>() as u64, || self.what.to_string())?;
+        Ok((series, charge))
+    }
+
+    fn series(&self, pick: &Pick, pages: &HashMap<usize, Bytes, FixedState>, times: &Columns) -> Series {
+        let chunk = |chunk: &PlannedChunk| Chunk::Encoded {
+            times: times.0[&chunk.column].clone(),
+            bytes: pages[&chunk.page].slice(chunk.bytes.start as usize..chunk.bytes.end as usize),
+        };
+        let chunks = self.plan.chunks[pick.chunks.clone()].iter().map(chunk).collect();
+        Series { labels: self.index.group(pick.group).labels(pick.series), chunks }
+    }
+}
+
+/// Columns of timestamps by their numbers.
+struct Columns(
+    HashMap<usize, Arc<Times>, FixedState>,
+    #[expect(dead_code, reason = "held as long as they are")] Charge,
+);
+
+impl Columns {
+    async fn read(
+        index: Arc<Index>,
+        columns: BTreeSet<usize>,
+        budget: Budget,
+        what: Arc<str>,
+    ) -> Result<Arc<Self>, QueryError> {
+        let located = index.locate_columns(columns.into_iter())?;
+        let mut pages: Vec<_> = located.iter().map(|(page, _, _)| *page).collect();
+        pages.dedup();
+        let wanted: Vec<Page> = pages.iter().map(|page| index.times_page(*page)).collect();
+        let bytes: u64 = wanted.iter().map(|page| page.range.end - page.range.start).sum();
+        let charge = budget.charge(bytes + COLUMN_BYTES * located.len() as u64, || what.to_string())?;
+        let read = index.pages.read(&wanted).await?;
+        let read: HashMap<usize, Bytes, FixedState> = pages.into_iter().zip(read).collect();
+        let column = |(page, column, range)| (column, Arc::new(Times::new(read[&page].slice(range))));
+        let found = located.into_iter().map(column).collect();
+        Ok(Arc::new(Self(found, charge)))
+    }
+}

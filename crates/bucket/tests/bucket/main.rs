@@ -1,0 +1,8 @@
+//! Buckets of all kinds, and blocks in them.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+mod ranges;
+mod s3;
+mod stores;
+mod upload;

@@ -1,0 +1,41 @@
+//! The binary: `ringwood`.
+//!
+//! Reads flags and becomes a server of some roles, or one of the tools for operators and scripts.
+
+mod backend;
+mod check;
+mod ctl;
+mod flags;
+mod jobs;
+mod peers;
+mod reload;
+mod server;
+mod settings;
+mod sources;
+mod tool;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::flags::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        None => server::run(cli.server),
+        Some(Command::CheckConfig { file }) => check::run(&file),
+        Some(Command::Ctl(ctl)) => ctl::run(ctl),
+        Some(Command::Tool(tool)) => tool::run(tool),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("ringwood: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

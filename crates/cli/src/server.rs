@@ -1,0 +1,183 @@
+//! A process that serves: how its roles come to be, run and end.
+
+mod ends;
+mod roles;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use api::{ApiConfig, BuildInfo, ServeConfig};
+use bucket::{Bucket, BucketConfig};
+use engine::{Engine, EngineOptions, Features};
+use futures::Stream;
+use model::Timestamp;
+use promql::ParseOptions;
+use stdx::{Clock, CpuPool, Rng, Tasks};
+use telemetry::{Registry, init_logging};
+use transport::{Hello, Io, Listener, MemoryNet, Net, Nodes, TcpNet};
+
+use crate::backend::Parts;
+use crate::flags::{Role, ServerFlags};
+use crate::peers::Peers;
+use crate::reload::Settings;
+use crate::settings;
+
+/// What all roles of a process share.
+pub(crate) struct Process {
+    pub(crate) flags: ServerFlags,
+    pub(crate) clock: Clock,
+    pub(crate) rng: Rng,
+    pub(crate) registry: Registry,
+    pub(crate) tasks: Tasks,
+    pub(crate) nodes: Nodes,
+    pub(crate) bucket: Bucket,
+    /// Applies, reads, queries and pages run here: as many at a time as there are cores.
+    pub(crate) working: CpuPool,
+}
+
+/// Serves until told to end.
+///
+/// # Errors
+/// Why the process can't serve, in words.
+pub(crate) fn run(flags: ServerFlags) -> Result<ExitCode, String> {
+    let format = flags.log_format.parse().map_err(|error| format!("--log.format: {error}"))?;
+    init_logging(&flags.log_level, format).map_err(|error| format!("--log.level: {error}"))?;
+    if let Some(file) = &flags.config_file {
+        // Before anything is touched: a process that will not start leaves no trace.
+        settings::load(file).map_err(|errors| errors.to_string())?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;
+    let outcome = runtime.block_on(serve(flags));
+    // What still runs now is reading or writing for nobody.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(flags: ServerFlags) -> Result<ExitCode, String> {
+    let (clock, rng, registry, tasks) = (Clock::system(), Rng::from_entropy(), Registry::new(), Tasks::new());
+    let started = Timestamp(clock.wall_ms());
+    let http = TcpNet.listen(&flags.web_listen_address.to_string()).await;
+    let http = http.map_err(|error| format!("listen on {}: {error}", flags.web_listen_address))?;
+    let net: Arc<dyn Net> = if flags.is_alone() { Arc::new(MemoryNet::default()) } else { Arc::new(TcpNet) };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let process = Process {
+        bucket: open_bucket(&flags, &clock, &rng, &registry)?,
+        nodes: Nodes::new(net, Hello::new()),
+        working: CpuPool::new(cores),
+        flags,
+        clock,
+        rng,
+        registry,
+        tasks,
+    };
+    let ingester = roles::ingester(&process).await?;
+    let client = roles::client(&process, ingester.as_deref())?;
+    let querier = roles::querier(&process, &client);
+    let scraping = roles::scraper(&process, &client)?;
+    let distributor = scraping.as_ref().map(|(_, distributor)| distributor.clone());
+    let scraping = scraping.map(|(scraping, _)| scraping);
+    let own_address = format!("localhost:{}", process.flags.web_listen_address.port());
+    let file = process.flags.config_file.clone();
+    let settings = Arc::new(Settings::load(file, own_address, scraping, process.clock.clone(), &process.registry)?);
+    ends::look_for_node_exporter(&process, &settings);
+    let is_stopping = Arc::new(AtomicBool::new(false));
+    let parts = Parts {
+        settings: settings.clone(),
+        client,
+        ingester: ingester.clone(),
+        querier,
+        peers: Peers::new(process.clock.clone())?,
+        scraper_name: roles::scraper_name(&process.flags),
+        registry: process.registry.clone(),
+        started,
+        is_stopping: is_stopping.clone(),
+        flags: process.flags.clone(),
+    };
+    serve_http(&process, http, parts, &settings)?;
+    tracing::info!(address = %process.flags.web_listen_address, roles = ?process.flags.role, "serving");
+    ends::until_told(&process, &settings, ingester.as_deref(), distributor.as_deref(), &is_stopping).await
+}
+
+fn open_bucket(flags: &ServerFlags, clock: &Clock, rng: &Rng, registry: &Registry) -> Result<Bucket, String> {
+    let url = match &flags.bucket_url {
+        Some(url) => url.clone(),
+        None => {
+            let folder = flags.storage_path.join("bucket");
+            std::fs::create_dir_all(&folder).map_err(|error| format!("make {}: {error}", folder.display()))?;
+            let folder = folder.canonicalize().map_err(|error| format!("find {}: {error}", folder.display()))?;
+            format!("file://{}", folder.display())
+        }
+    };
+    let settings = flags.bucket_setting.iter().cloned().collect();
+    let config = BucketConfig { settings, ..BucketConfig::new(&url) };
+    Bucket::open(config, clock.clone(), rng, registry).map_err(|error| format!("--bucket.url: {error}"))
+}
+
+fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings: &Settings) -> Result<(), String> {
+    let flags = &process.flags;
+    let features = features_of(&flags.enable_feature);
+    let options = EngineOptions {
+        lookback: flags.query_lookback_delta,
+        max_samples: flags.query_max_samples,
+        timeout: flags.query_timeout,
+        subquery_step: settings.current().config.global.evaluation_interval,
+        features,
+    };
+    let engine = Engine::new(options, process.clock.clone(), process.working.clone());
+    let config = ApiConfig {
+        route_prefix: flags.web_route_prefix.clone(),
+        cors_origin: flags.web_cors_origin.clone(),
+        max_concurrent_queries: flags.query_max_concurrency,
+        query_memory: flags.query_memory_limit,
+        lifecycle_is_enabled: flags.web_enable_lifecycle,
+        per_step_stats: flags.enable_feature.iter().any(|feature| feature == "promql-per-step-stats"),
+        external_labels: settings.current().config.global.external_labels(),
+        build: BuildInfo::default(),
+    };
+    let router = api::router(config, Arc::new(parts), engine, process.clock.clone(), &process.registry);
+    let router = router.map_err(|error| error.to_string())?;
+    let serving = ServeConfig { max_connections: flags.web_max_connections, ..ServeConfig::default() };
+    api::serve(connections(http), router, serving, &process.clock, &process.tasks);
+    Ok(())
+}
+
+/// The connections that a listener takes in.
+fn connections(listener: Box<dyn Listener>) -> impl Stream<Item = Io> + Send {
+    futures::stream::unfold(listener, |mut listener| async move {
+        loop {
+            match listener.accept().await {
+                Ok(io) => return Some((io, listener)),
+                Err(error) => {
+                    tracing::warn!(%error, "taking in a connection failed");
+                    // Out of file descriptors, most likely: let some be given back.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    })
+}
+
+fn features_of(names: &[String]) -> Features {
+    let mut features = Features { parse: ParseOptions::default(), ..Features::default() };
+    for name in names {
+        match name.as_str() {
+            "promql-experimental-functions" => features.parse.experimental_functions = true,
+            "promql-extended-range-selectors" => features.parse.extended_range_selectors = true,
+            "promql-binop-fill-modifiers" => features.parse.binop_fill_modifiers = true,
+            "promql-delayed-name-removal" => features.delayed_name_removal = true,
+            "use-start-timestamps" => features.start_timestamps = true,
+            "type-and-unit-labels" => features.type_and_unit_labels = true,
+            "promql-per-step-stats" | "" => {}
+            other => tracing::warn!(feature = other, "unknown feature flag"),
+        }
+    }
+    features
+}
+
+impl Process {
+    pub(crate) fn has(&self, role: Role) -> bool {
+        self.flags.has(role)
+    }
+}

@@ -1,0 +1,201 @@
+//! The roles, each from its part of the flags.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use consensus::Timing;
+use discovery::Context;
+use distributor::Distributor;
+use http_client::HttpClient;
+use ingester::{Ingester, IngesterConfig, IngesterEnv};
+use meta::{Birth, Client, ClientConfig};
+use model::TenantId;
+use parking_lot::Mutex;
+use querier::{CacheLimits, Querier, QuerierEnv};
+use raftlog::{LogMetrics, OpenError, RocksDevice};
+use scraper::{Environment, Scraper};
+use stdx::{CpuPool, RealDisk};
+
+use super::Process;
+use crate::flags::{Role, ServerFlags};
+use crate::reload::Scraping;
+
+/// Shards of a cluster, and of a process that is one by itself.
+const SHARDS: u32 = 64;
+const SHARDS_ALONE: u32 = 4;
+/// The address of a process that is reached through memory only.
+const ALONE: &str = "self";
+/// Pieces of work that block on the disk at a time.
+const SAVING: usize = 2;
+
+/// Starts the ingester, if the process has that role. Returns when it belongs to a cluster.
+pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>, String> {
+    if !process.has(Role::Ingester) {
+        return Ok(None);
+    }
+    let flags = &process.flags;
+    let folder = flags.storage_path.join("node");
+    let log = open_log(process, &folder).await?;
+    let address = if flags.is_alone() { ALONE.to_owned() } else { grpc_address(flags) };
+    let config = IngesterConfig {
+        address: address.clone(),
+        zone: flags.cluster_zone.clone(),
+        peers: if flags.is_alone() { vec![ALONE.to_owned()] } else { flags.cluster_peers.clone() },
+        expect: flags.cluster_bootstrap_expect.unwrap_or(if flags.is_alone() { 1 } else { 0 }),
+        birth: Birth {
+            shards: flags.shards.unwrap_or(if flags.is_alone() { SHARDS_ALONE } else { SHARDS }),
+            replication: flags.replication,
+            block_window_ms: flags.block_window.as_millis() as i64,
+        },
+        folder,
+        local_retention: flags.storage_local_retention,
+        memory_limit_bytes: flags.storage_memory_limit.bytes(),
+        snapshot_bytes: flags.storage_snapshot_bytes.bytes(),
+        timing: Timing::default(),
+    };
+    let env = IngesterEnv {
+        nodes: process.nodes.clone(),
+        log,
+        disk: Arc::new(RealDisk),
+        bucket: process.bucket.clone(),
+        clock: process.clock.clone(),
+        rng: process.rng.fork(),
+        registry: process.registry.clone(),
+        applying: process.working.clone(),
+        reading: process.working.clone(),
+        saving: CpuPool::new(SAVING),
+        tasks: process.tasks.child(),
+    };
+    let listen = if flags.is_alone() { address } else { flags.grpc_listen_address.to_string() };
+    let listener = process.nodes.net().listen(&listen).await.map_err(|error| format!("listen on {listen}: {error}"))?;
+    let ingester = Ingester::start(config, env, listener).await.map_err(|error| error.to_string())?;
+    Ok(Some(Arc::new(ingester)))
+}
+
+/// Opens the Raft log. One that is damaged below what was synced ends the node's identity: its data are set aside, and the
+/// node joins the cluster as a new one, if there is a cluster besides.
+async fn open_log(process: &Process, folder: &Path) -> Result<Arc<RocksDevice>, String> {
+    let metrics = LogMetrics::new(&process.registry);
+    match open_device(process, folder, &metrics).await {
+        Err(OpenError::Lost(lost)) => {
+            let others =
+                process.flags.cluster_peers.iter().filter(|peer| **peer != grpc_address(&process.flags)).count();
+            if others == 0 {
+                return Err(format!("{lost}. Nobody else has these data: restore {} from a copy", folder.display()));
+            }
+            let aside = folder.with_file_name(format!("node-lost-{}", process.clock.wall_ms()));
+            std::fs::rename(folder, &aside).map_err(|error| format!("set {} aside: {error}", folder.display()))?;
+            tracing::error!(%lost, aside = %aside.display(), "the node's identity has ended; it joins as a new one");
+            open_device(process, folder, &metrics).await.map(Arc::new).map_err(|error| chain(&error))
+        }
+        opened => opened.map(Arc::new).map_err(|error| chain(&error)),
+    }
+}
+
+async fn open_device(process: &Process, folder: &Path, metrics: &LogMetrics) -> Result<RocksDevice, OpenError> {
+    let (folder, durability, metrics) = (folder.join("raft"), process.flags.durability, metrics.clone());
+    process.working.run(move || RocksDevice::open(&folder, durability, metrics)).await
+}
+
+/// Follows meta: through the process's own ingester, or through the peers.
+pub(super) fn client(process: &Process, ingester: Option<&Ingester>) -> Result<Client, String> {
+    if let Some(ingester) = ingester {
+        return Ok(ingester.client().clone());
+    }
+    if process.flags.cluster_peers.is_empty() {
+        return Err(
+            "--cluster.peers is missing: without the role ingester, a process must know where ingesters are".to_owned()
+        );
+    }
+    let config = ClientConfig {
+        seeds: process.flags.cluster_peers.clone(),
+        catalog: process.has(Role::Querier),
+        nodes: process.nodes.clone(),
+        clock: process.clock.clone(),
+        rng: process.rng.fork(),
+    };
+    Ok(Client::start(config, &process.tasks))
+}
+
+/// The querier, if the process has that role.
+pub(super) fn querier(process: &Process, client: &Client) -> Option<Querier> {
+    let page_bytes = process.flags.query_cache_bytes.bytes();
+    process.has(Role::Querier).then(|| {
+        Querier::new(QuerierEnv {
+            client: client.clone(),
+            nodes: process.nodes.clone(),
+            bucket: process.bucket.clone(),
+            cache: CacheLimits { page_bytes, index_bytes: page_bytes as usize / 2 },
+            clock: process.clock.clone(),
+            rng: process.rng.fork(),
+            registry: process.registry.clone(),
+        })
+    })
+}
+
+/// The scraper and what it ships through, if the process has that role.
+pub(super) fn scraper(process: &Process, client: &Client) -> Result<Option<(Scraping, Arc<Distributor>)>, String> {
+    if !process.has(Role::Scraper) {
+        return Ok(None);
+    }
+    let (flags, clock, registry, tasks) = (&process.flags, &process.clock, &process.registry, &process.tasks);
+    let config = distributor::Config { buffer: flags.scrape_buffer, ..Default::default() };
+    let routes = Arc::new(client.clone());
+    let distributor =
+        Distributor::new(config, process.nodes.clone(), routes, clock.clone(), process.rng.fork(), registry, tasks);
+    let distributor = Arc::new(distributor);
+    let config = scraper::Config {
+        name: scraper_name(flags),
+        incarnation: process.rng.u64(),
+        address: http_address(flags),
+        tenant: TenantId::default(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        journal: flags.scrape_journal.clone(),
+    };
+    let environment = Environment {
+        cluster: Arc::new(client.clone()),
+        sink: distributor.clone(),
+        make_client: Arc::new(HttpClient::new),
+        clock: clock.clone(),
+        rng: process.rng.fork(),
+        cpu: process.working.clone(),
+        registry: registry.clone(),
+        tasks: tasks.clone(),
+    };
+    let scraper = Scraper::new(config, environment).map_err(|error| format!("--scrape.journal: {error}"))?;
+    let metrics = discovery::Metrics::register(registry);
+    let context = Context { clock: clock.clone(), tasks: tasks.clone(), metrics, transport: None };
+    Ok(Some((Scraping { scraper: Arc::new(scraper), context, discoverers: Mutex::default() }, distributor)))
+}
+
+/// Where other processes reach the gRPC server.
+fn grpc_address(flags: &ServerFlags) -> String {
+    flags.cluster_advertise_address.clone().unwrap_or_else(|| reachable(flags.grpc_listen_address))
+}
+
+/// Where other processes reach the HTTP server.
+fn http_address(flags: &ServerFlags) -> String {
+    flags.web_advertise_address.clone().unwrap_or_else(|| reachable(flags.web_listen_address))
+}
+
+pub(super) fn scraper_name(flags: &ServerFlags) -> String {
+    flags.scrape_name.clone().unwrap_or_else(|| http_address(flags))
+}
+
+/// An address that others can use: one that means every interface says the machine's name instead.
+fn reachable(listen: std::net::SocketAddr) -> String {
+    if !listen.ip().is_unspecified() {
+        return listen.to_string();
+    }
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let hostname = if hostname.trim().is_empty() { "localhost" } else { hostname.trim() };
+    format!("{hostname}:{}", listen.port())
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}

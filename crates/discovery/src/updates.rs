@@ -1,0 +1,79 @@
+//! From mechanisms to their discoverer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use telemetry::Counter;
+use tokio::sync::Notify;
+
+use crate::discoverer::Groups;
+use crate::group::TargetGroup;
+
+/// Which of a discoverer's mechanisms, those that have ended included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MechanismId(pub(crate) u64);
+
+/// What the mechanisms of one discoverer know at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    known: Mutex<Known>,
+    pub(crate) changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The mechanisms that run, in the order of their settings, with their groups by source.
+    mechanisms: Vec<(MechanismId, BTreeMap<String, Arc<TargetGroup>>)>,
+}
+
+impl Board {
+    /// Keeps the groups of these mechanisms, in this order, and of no others.
+    pub(crate) fn set_mechanisms(&self, ids: &[MechanismId]) {
+        let mut known = self.known.lock();
+        let mut before: BTreeMap<_, _> = std::mem::take(&mut known.mechanisms).into_iter().collect();
+        known.mechanisms = ids.iter().map(|id| (*id, before.remove(id).unwrap_or_default())).collect();
+        self.changed.notify_one();
+    }
+
+    /// All groups in order.
+    pub(crate) fn groups(&self) -> Groups {
+        let known = self.known.lock();
+        known.mechanisms.iter().flat_map(|(_, groups)| groups.values().cloned()).collect()
+    }
+}
+
+/// Takes what a mechanism finds.
+#[derive(Clone, Debug)]
+pub struct Updates {
+    board: Arc<Board>,
+    id: MechanismId,
+    received: Counter,
+}
+
+impl Updates {
+    pub(crate) fn new(board: Arc<Board>, id: MechanismId, received: Counter) -> Self {
+        Self { board, id, received }
+    }
+
+    /// Puts groups in the place of those with the same sources; one without targets just removes the other. Groups that
+    /// are not mentioned stay. Never waits.
+    pub fn send(&self, groups: Vec<TargetGroup>) {
+        self.received.inc();
+        let mut known = self.board.known.lock();
+        // A mechanism that was just stopped may have one last thing to say, which no longer counts.
+        let Some((_, current)) = known.mechanisms.iter_mut().find(|(id, _)| *id == self.id) else { return };
+        let mut has_changed = false;
+        for group in groups {
+            if group.targets.is_empty() {
+                has_changed |= current.remove(&group.source).is_some();
+            } else if current.get(&group.source).is_none_or(|before| **before != group) {
+                current.insert(group.source.clone(), Arc::new(group));
+                has_changed = true;
+            }
+        }
+        if has_changed {
+            self.board.changed.notify_one();
+        }
+    }
+}

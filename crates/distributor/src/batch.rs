@@ -1,0 +1,102 @@
+//! Records on their way, and what becomes of them.
+
+use model::Slot;
+use prost::Message;
+use proto::entry::{Outcome, Record, RecordAnswer};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// A record to be delivered.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where it belongs.
+    pub slot: Slot,
+    /// The record.
+    pub record: Record,
+    /// How many samples it has, for the count of what was dropped.
+    pub samples: u32,
+}
+
+/// What became of a record: the answer of its shard, or why there is none.
+pub type Delivery = Result<RecordAnswer, Dropped>;
+
+/// Why a record was given up. It may be stored all the same if it was sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Dropped {
+    /// The buffer was full, and this was the oldest record.
+    #[error("the buffer was full")]
+    BufferFull,
+    /// Nobody has said yet which shard owns what.
+    #[error("no shard map is known")]
+    NoShardMap,
+    /// The distributor was stopped before the record could be delivered.
+    #[error("the distributor was stopped")]
+    Stopped,
+}
+
+impl Dropped {
+    /// The word in metrics.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::BufferFull => "buffer_full",
+            Self::NoShardMap => "no_shard_map",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// A record that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) record: Record,
+    pub(crate) samples: u32,
+    pub(crate) bytes: usize,
+    /// When it came.
+    pub(crate) since: Instant,
+    answer: oneshot::Sender<Delivery>,
+}
+
+impl Waiting {
+    pub(crate) fn new(record: Record, samples: u32, since: Instant) -> (Self, oneshot::Receiver<Delivery>) {
+        let (answer, delivery) = oneshot::channel();
+        let bytes = record.encoded_len();
+        (Self { record, samples, bytes, since, answer }, delivery)
+    }
+
+    /// Tells whoever sent the record what became of it. Nobody may be listening any more.
+    pub(crate) fn finish(self, delivery: Delivery) {
+        let _ = self.answer.send(delivery);
+    }
+}
+
+/// Records that are sent together, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) records: Vec<Waiting>,
+    pub(crate) bytes: usize,
+}
+
+impl Batch {
+    pub(crate) fn push(&mut self, waiting: Waiting) {
+        self.bytes += waiting.bytes;
+        self.records.push(waiting);
+    }
+
+    /// The records as they are sent. Their payloads are shared, not copied.
+    pub(crate) fn to_records(&self) -> Vec<Record> {
+        self.records.iter().map(|waiting| waiting.record.clone()).collect()
+    }
+
+    /// Passes the answers of a shard on.
+    pub(crate) fn finish(self, answers: Vec<RecordAnswer>) {
+        let missing = || RecordAnswer {
+            outcome: Outcome::Malformed.into(),
+            reason: "the shard answered for fewer records than it was sent".to_owned(),
+            ..RecordAnswer::default()
+        };
+        let answers = answers.into_iter().chain(std::iter::repeat_with(missing));
+        for (waiting, answer) in self.records.into_iter().zip(answers) {
+            waiting.finish(Ok(answer));
+        }
+    }
+}

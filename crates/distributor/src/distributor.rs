@@ -1,0 +1,124 @@
+//! The door of the crate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use stdx::{Clock, Rng, Tasks};
+use telemetry::Registry;
+use tokio::sync::oneshot;
+use transport::Nodes;
+
+use crate::batch::{Delivery, Dropped, Outgoing, Waiting};
+use crate::buffer::{Buffer, Lane};
+use crate::config::Config;
+use crate::delivery::{Sender, Shared};
+use crate::link::Links;
+use crate::metrics::Metrics;
+use crate::route::Routes;
+
+/// Takes records to the leaders of their shards. Cheap to clone; clones share one buffer.
+#[derive(Clone)]
+pub struct Distributor {
+    shared: Arc<Shared>,
+    rng: Rng,
+}
+
+/// What will have become of some records, in their order.
+///
+/// It completes when each has its answer or was dropped. Dropping it changes nothing for the records.
+#[derive(Debug)]
+pub struct Appended {
+    pending: std::vec::IntoIter<oneshot::Receiver<Delivery>>,
+    next: Option<oneshot::Receiver<Delivery>>,
+    done: Vec<Delivery>,
+}
+
+impl Distributor {
+    /// A distributor over the connections of this process. Its tasks end with those of `tasks`.
+    pub fn new(
+        config: Config,
+        nodes: Nodes,
+        routes: Arc<dyn Routes>,
+        clock: Clock,
+        rng: Rng,
+        registry: &Registry,
+        tasks: &Tasks,
+    ) -> Self {
+        let metrics = Metrics::register(registry, config.buffer.bytes());
+        let tasks = tasks.child();
+        let shared = Shared {
+            buffer: Buffer::new(config, clock.clone(), metrics.clone()),
+            links: Links::new(nodes, clock.clone(), config, tasks.clone()),
+            routes,
+            metrics,
+            clock,
+            tasks,
+        };
+        Self { shared: Arc::new(shared), rng }
+    }
+
+    /// Takes records in. They are on their way when this returns, whether or not anybody waits for what becomes of them.
+    ///
+    /// Records of one slot are first sent in the order in which they came. Outcomes such as
+    /// [`Outcome::UnknownLayout`](proto::entry::Outcome::UnknownLayout) are answers: to repeat such a record with what it
+    /// lacked is up to the caller.
+    pub fn append(&self, records: Vec<Outgoing>) -> Appended {
+        let map = self.shared.routes.shard_map();
+        let now = self.shared.clock.now();
+        let mut pending = Vec::with_capacity(records.len());
+        for Outgoing { slot, record, samples } in records {
+            let (waiting, delivery) = Waiting::new(record, samples, now);
+            pending.push(delivery);
+            let Some(map) = &map else {
+                self.shared.buffer.give_up(waiting, Dropped::NoShardMap);
+                continue;
+            };
+            let shard = map.shard_of(slot);
+            let is_new = self.shared.buffer.push(shard, waiting);
+            if is_new {
+                for lane in [Lane::Fresh, Lane::Backlog] {
+                    let sender = Sender::new(self.shared.clone(), shard, lane, self.rng.fork());
+                    self.shared.tasks.spawn("append-lane", sender.run());
+                }
+            }
+        }
+        Appended { pending: pending.into_iter(), next: None, done: Vec::new() }
+    }
+
+    /// Waits until all records are answered, for `limit` at the most, and stops. What is left is dropped and counted.
+    ///
+    /// Whoever produces records has stopped before.
+    pub async fn drain(&self, limit: Duration) {
+        let Shared { buffer, clock, tasks, .. } = &*self.shared;
+        if clock.timeout(limit, buffer.emptied()).await.is_none() {
+            tracing::warn!("some records could not be delivered before the end");
+        }
+        tasks.stop();
+        tasks.wait().await;
+        buffer.stop();
+    }
+}
+
+impl Future for Appended {
+    type Output = Vec<Delivery>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            let Some(next) = &mut this.next else {
+                this.next = this.pending.next();
+                if this.next.is_none() {
+                    return Poll::Ready(std::mem::take(&mut this.done));
+                }
+                continue;
+            };
+            // A sender that vanished without a word belonged to a process that is about to end.
+            let delivery = ready!(Pin::new(next).poll(cx)).unwrap_or(Err(Dropped::Stopped));
+            this.done.push(delivery);
+            this.next = None;
+        }
+    }
+}

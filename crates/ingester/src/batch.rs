@@ -1,0 +1,206 @@
+//! Records to entries: what a leader does with what it is sent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use consensus::{Group, ProposeError, Standing};
+use model::NodeId;
+use parking_lot::RwLock;
+use prost::Message;
+use proto::entry;
+use proto::entry::entry::Entry as Command;
+use proto::entry::record::Record as Body;
+use shard::ShardMachine;
+use stdx::{Clock, Tasks};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::metrics::Metrics;
+
+/// How long the first record of an entry waits for others to share the entry, and its fsync.
+const LINGER: Duration = Duration::from_millis(20);
+/// An entry with so many bytes waits no longer.
+const ENTRY_BYTES: usize = 256 << 10;
+/// How many bytes of records may be on their way through one shard.
+const QUEUE_BYTES: usize = 64 << 20;
+/// A scrape may be so far ahead of the leader's clock.
+const AHEAD_MS: i64 = 30_000;
+
+/// What became of some records.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// They are committed and applied.
+    Answered(Vec<entry::RecordAnswer>),
+    /// They were not taken; somebody else leads.
+    NotLeader(Option<NodeId>),
+    /// They may be committed yet, or never.
+    Unknown,
+    /// There is no room now.
+    Busy,
+}
+
+/// Why this node takes in no new series at the moment, if it doesn't.
+pub(crate) type Refusal = Arc<RwLock<Option<Arc<str>>>>;
+
+struct Request {
+    records: Vec<entry::Record>,
+    map_epoch: u64,
+    bytes: usize,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// Gathers records into entries and proposes them. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Batcher {
+    requests: mpsc::UnboundedSender<Request>,
+    queued: Arc<AtomicUsize>,
+}
+
+impl Batcher {
+    pub(crate) fn start(
+        group: Group<ShardMachine>,
+        refusal: Refusal,
+        metrics: Metrics,
+        clock: Clock,
+        tasks: &Tasks,
+    ) -> Self {
+        let (sender, requests) = mpsc::unbounded_channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let batching = Batching { group, refusal, metrics, clock, tasks: tasks.clone() };
+        tasks.spawn_until_stopped("shard-batches", batching.run(requests));
+        Self { requests: sender, queued }
+    }
+
+    /// Has records committed. Returns when it is known what became of them.
+    pub(crate) async fn append(&self, records: Vec<entry::Record>, map_epoch: u64, bytes: usize) -> Outcome {
+        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
+        let _room = Room(self, bytes);
+        if before + bytes > QUEUE_BYTES {
+            return Outcome::Busy;
+        }
+        let (reply, outcome) = oneshot::channel();
+        // Both channels break only when the shard leaves this node.
+        match self.requests.send(Request { records, map_epoch, bytes, reply }) {
+            Ok(()) => outcome.await.unwrap_or(Outcome::Unknown),
+            Err(_) => Outcome::NotLeader(None),
+        }
+    }
+}
+
+/// Bytes that are on their way; given back when dropped.
+struct Room<'a>(&'a Batcher, usize);
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.0.queued.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+struct Batching {
+    group: Group<ShardMachine>,
+    refusal: Refusal,
+    metrics: Metrics,
+    clock: Clock,
+    tasks: Tasks,
+}
+
+impl Batching {
+    async fn run(self, mut requests: mpsc::UnboundedReceiver<Request>) {
+        while let Some(first) = requests.recv().await {
+            let due = self.clock.now() + LINGER;
+            let mut bytes = first.bytes;
+            let mut batch = vec![first];
+            while bytes < ENTRY_BYTES
+                && let Some(next) = self.next_before(due, &mut requests).await
+            {
+                bytes += next.bytes;
+                batch.push(next);
+            }
+            self.propose(batch).await;
+        }
+    }
+
+    async fn next_before(&self, due: Instant, requests: &mut mpsc::UnboundedReceiver<Request>) -> Option<Request> {
+        tokio::select! {
+            biased;
+            next = requests.recv() => next,
+            () = self.clock.sleep_until(due) => None,
+        }
+    }
+
+    /// Puts an entry into the log, and goes on while it is being committed.
+    async fn propose(&self, batch: Vec<Request>) {
+        let status = self.group.status();
+        if status.standing != Standing::Leader {
+            answer_all(batch, || Outcome::NotLeader(status.leader));
+            return;
+        }
+        let (counted, command) = self.entry(batch);
+        self.metrics.entries.inc();
+        self.metrics.entry_bytes.inc_by(command.len() as u64);
+        match self.group.submit(command).await {
+            Ok(outcome) => {
+                self.tasks.spawn("shard-entry", async move { answer(counted, outcome.await.map(|done| done.answer)) });
+            }
+            Err(error) => answer(counted, Err(error)),
+        }
+    }
+
+    /// One entry of all the records, with the verdicts on them.
+    fn entry(&self, batch: Vec<Request>) -> (Vec<(usize, oneshot::Sender<Outcome>)>, Bytes) {
+        let wall_ms = self.clock.wall_ms();
+        let refusal = self.refusal.read().clone();
+        let map_epoch = batch.iter().map(|request| request.map_epoch).max().unwrap_or(0);
+        let mut counted = Vec::with_capacity(batch.len());
+        let mut records = Vec::new();
+        for request in batch {
+            counted.push((request.records.len(), request.reply));
+            records.extend(request.records.into_iter().map(|mut record| {
+                // Verdicts are the leader's: what a client says about them is nothing.
+                record.verdict = verdict(&record, wall_ms, refusal.as_deref());
+                record
+            }));
+        }
+        let batch = entry::Batch { map_epoch, wall_ms, records };
+        (counted, entry::Entry { entry: Some(Command::Batch(batch)) }.encode_to_vec().into())
+    }
+}
+
+fn verdict(record: &entry::Record, wall_ms: i64, refusal: Option<&str>) -> Option<entry::Verdict> {
+    let too_new = match &record.record {
+        Some(Body::Scrape(scrape)) => scrape.tick_ms.max(scrape.timestamp_ms) > wall_ms.saturating_add(AHEAD_MS),
+        _ => false,
+    };
+    let refuse_new_series = refusal.unwrap_or_default().to_owned();
+    (too_new || !refuse_new_series.is_empty()).then_some(entry::Verdict { refuse_new_series, too_new })
+}
+
+fn answer_all(batch: Vec<Request>, outcome: impl Fn() -> Outcome) {
+    for request in batch {
+        // Whoever has stopped waiting repeats, or has gone.
+        drop(request.reply.send(outcome()));
+    }
+}
+
+/// Gives each request its share of an entry's answer.
+fn answer(counted: Vec<(usize, oneshot::Sender<Outcome>)>, outcome: Result<Bytes, ProposeError>) {
+    let mut records = match outcome.map(entry::Answer::decode) {
+        Ok(Ok(answer)) => answer.records.into_iter(),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the answer of a shard does not decode");
+            Vec::new().into_iter()
+        }
+        Err(ProposeError::NotLeader(_, leader)) => {
+            counted.into_iter().for_each(|(_, reply)| drop(reply.send(Outcome::NotLeader(leader))));
+            return;
+        }
+        Err(_) => Vec::new().into_iter(),
+    };
+    for (count, reply) in counted {
+        let share: Vec<_> = records.by_ref().take(count).collect();
+        let outcome = if share.len() == count { Outcome::Answered(share) } else { Outcome::Unknown };
+        drop(reply.send(outcome));
+    }
+}

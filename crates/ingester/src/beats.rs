@@ -1,0 +1,123 @@
+//! What a node says to others about itself, again and again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use meta::Client;
+use model::NodeId;
+use parking_lot::Mutex;
+use proto::ingest::ingest_client::IngestClient;
+use proto::{ingest, meta as wire};
+use transport::{ErrorKind, Nodes, deadline};
+
+use crate::batch::Refusal;
+use crate::replicas::Replicas;
+
+/// The pause between two pulses: followers answer bounded reads by them.
+const PULSE: Duration = Duration::from_millis(100);
+/// A pulse that takes longer is of no use.
+const PULSE_LIMIT: Duration = Duration::from_secs(1);
+/// The pause between two beats.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long a beat may take.
+const BEAT_LIMIT: Duration = Duration::from_secs(2);
+/// Memory is measured once in so many beats: it takes a walk over the heads.
+const BEATS_PER_MEASURE: u32 = 10;
+
+/// Tells the other nodes how far the shards are committed that this one leads, for ever.
+pub(crate) async fn pulse(replicas: Arc<Replicas>, nodes: Nodes, own: NodeId) {
+    let busy: Arc<Mutex<BTreeSet<NodeId>>> = Arc::default();
+    loop {
+        replicas.clock().sleep(PULSE).await;
+        let mut by_node: BTreeMap<NodeId, Vec<ingest::ShardPulse>> = BTreeMap::new();
+        for (members, pulse) in replicas.all().iter().filter_map(|replica| replica.pulse()) {
+            for member in members.into_iter().filter(|member| *member != own) {
+                by_node.entry(member).or_default().push(pulse);
+            }
+        }
+        for (node, shards) in by_node {
+            let Some(client) = nodes.client(node) else { continue };
+            // A node that is slow to answer gets the next one when it has answered.
+            if !busy.lock().insert(node) {
+                continue;
+            }
+            let (busy, clock) = (busy.clone(), replicas.clock().clone());
+            replicas.tasks().spawn_until_stopped("pulse", async move {
+                let request = ingest::PulseRequest { from: own.0, shards };
+                let sent = deadline(&clock, PULSE_LIMIT, IngestClient::new(client).pulse(request)).await;
+                if let Err(error) = sent {
+                    tracing::debug!(%node, %error, "a pulse did not arrive");
+                }
+                busy.lock().remove(&node);
+            });
+        }
+    }
+}
+
+/// What beats say beside the shards.
+pub(crate) struct Beats {
+    pub(crate) own: NodeId,
+    pub(crate) incarnation: u64,
+    pub(crate) client: Client,
+    pub(crate) refusal: Refusal,
+    /// What the heads may take in memory, in bytes, before new series are refused.
+    pub(crate) memory_limit_bytes: u64,
+}
+
+impl Beats {
+    /// Tells meta that this node lives and how it sees its shards, for ever. Ends only if meta says that the identity of
+    /// this node has ended; returns what it said.
+    pub(crate) async fn run(self, replicas: Arc<Replicas>) -> String {
+        let mut memory_bytes = 0;
+        for beat in 0u32.. {
+            if beat.is_multiple_of(BEATS_PER_MEASURE) {
+                memory_bytes = self.measure(&replicas).await;
+            }
+            let all = replicas.all();
+            let reports = join_all(all.iter().map(|replica| replica.report())).await;
+            self.show(&replicas, &reports, memory_bytes);
+            let request = wire::BeatRequest {
+                node_id: self.own.0,
+                incarnation: self.incarnation,
+                replicas: reports,
+                memory_bytes,
+            };
+            match self.client.beat(request, BEAT_LIMIT).await {
+                Ok(_) => {}
+                Err(error) if error.kind == ErrorKind::Rejected => return error.message,
+                Err(error) => tracing::debug!(%error, "a beat was not heard"),
+            }
+            replicas.clock().sleep(BEAT).await;
+        }
+        String::new()
+    }
+
+    /// Sums up what the heads take, and refuses new series while it is too much.
+    async fn measure(&self, replicas: &Arc<Replicas>) -> u64 {
+        let views =
+            join_all(replicas.all().into_iter().map(|replica| async move { replica.group.view().await.1 })).await;
+        let measured =
+            replicas.reading().run(move || views.iter().map(|view| view.memory().total() as u64).sum::<u64>());
+        let used = measured.await;
+        let limit = self.memory_limit_bytes;
+        let is_over = used > limit;
+        let mut refusal = self.refusal.write();
+        if is_over != refusal.is_some() {
+            *refusal =
+                is_over.then(|| format!("the node's heads take {used} bytes, more than the {limit} they may").into());
+            tracing::warn!(used, limit, refused = is_over, "new series");
+        }
+        used
+    }
+
+    fn show(&self, replicas: &Replicas, reports: &[wire::ReplicaStatus], memory_bytes: u64) {
+        let metrics = replicas.metrics();
+        metrics.shards.set(reports.len() as i64);
+        metrics.leaderships.set(reports.iter().filter(|report| report.is_leader).count() as i64);
+        metrics.series.set(reports.iter().map(|report| report.series_count as i64).sum());
+        metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
+        metrics.memory_bytes.set(memory_bytes as i64);
+    }
+}

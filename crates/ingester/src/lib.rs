@@ -1,0 +1,17 @@
+//! The role that holds shards.
+//!
+//! An [`Ingester`] belongs to a cluster, holds the replicas of shards that the shard map gives it, takes records in where it
+//! leads, answers reads wherever its replica is fresh enough, and, as a leader, cuts and ships blocks.
+
+mod batch;
+mod beats;
+mod ingest_service;
+mod late;
+mod metrics;
+mod node;
+mod replica;
+mod replicas;
+mod select_service;
+mod ship;
+
+pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};

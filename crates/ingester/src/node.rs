@@ -1,0 +1,361 @@
+//! An ingester: how it comes to be, and how it ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucket::Bucket;
+use consensus::{Group, GroupEnv, GroupError, Groups, Standing, Step, Timing};
+use futures::FutureExt;
+use meta::{
+    Birth, Bootstrap, BootstrapError, ChangeReplicas, Client, ClientConfig, Identity, IdentityFile, Leader,
+    MetaMachine, MetaService,
+};
+use model::{NodeId, ShardId};
+use proto::ingest::ingest_client::IngestClient;
+use proto::ingest::ingest_server::IngestServer;
+use proto::select::select_server::SelectServer;
+use proto::{ingest, meta as wire};
+use raftlog::LogDevice;
+use stdx::{Clock, CpuPool, Disk, Rng, Tasks};
+use telemetry::Registry;
+use tokio::sync::{mpsc, watch};
+use tonic::service::Routes;
+use transport::{Listener, Nodes, RaftNetwork, RaftService, RpcError, deadline, serve};
+
+use crate::batch::Refusal;
+use crate::beats::{Beats, pulse};
+use crate::ingest_service::IngestService;
+use crate::late::Late;
+use crate::metrics::Metrics;
+use crate::replicas::{Replicas, ReplicasEnv};
+use crate::select_service::SelectService;
+use crate::ship::Shipper;
+
+/// How long the registration with meta may take before it is tried again.
+const REGISTER_LIMIT: Duration = Duration::from_secs(10);
+/// How long a step of a change of replicas may take.
+const STEP_LIMIT: Duration = Duration::from_secs(5);
+/// The largest message: a batch of records, or a frame of series.
+const MESSAGE_BYTES: usize = 64 << 20;
+
+/// What an ingester is told.
+#[derive(Clone, Debug)]
+pub struct IngesterConfig {
+    /// The address under which others reach it.
+    pub address: String,
+    /// What fails together with it; empty: nothing else.
+    pub zone: String,
+    /// The addresses of ingesters to ask for the cluster; its own may be among them.
+    pub peers: Vec<String>,
+    /// How many fresh ingesters form a cluster; 0: it only joins one.
+    pub expect: u32,
+    /// What is fixed if the cluster is formed now.
+    pub birth: Birth,
+    /// Where identity and snapshots lie.
+    pub folder: PathBuf,
+    /// Data that are in the bucket stay here for so long.
+    pub local_retention: Duration,
+    /// What the heads may take in memory, in bytes, before new series are refused.
+    pub memory_limit_bytes: u64,
+    /// A shard takes a snapshot when so many bytes of entries were applied since the last one.
+    pub snapshot_bytes: u64,
+    /// How fast a lost leader is noticed.
+    pub timing: Timing,
+}
+
+/// What an ingester is given.
+#[derive(Clone)]
+pub struct IngesterEnv {
+    /// The connections of this process.
+    pub nodes: Nodes,
+    /// Where the logs of all groups lie.
+    pub log: Arc<dyn LogDevice>,
+    /// Where snapshots lie.
+    pub disk: Arc<dyn Disk>,
+    /// Where blocks go.
+    pub bucket: Bucket,
+    /// Time.
+    pub clock: Clock,
+    /// Chance.
+    pub rng: Rng,
+    /// Where metrics are registered.
+    pub registry: Registry,
+    /// Runs applies.
+    pub applying: CpuPool,
+    /// Runs reads.
+    pub reading: CpuPool,
+    /// Runs what blocks on the disk, and builds blocks.
+    pub saving: CpuPool,
+    /// Owns the tasks of the ingester.
+    pub tasks: Tasks,
+}
+
+/// Why an ingester can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum IngesterError {
+    /// It can't belong to a cluster.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// Its part of meta can't be opened.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The identity on its disk has ended.
+    #[error(
+        "the cluster does not take this node any more: {0}. Move its data directory away, and it comes back as a new node"
+    )]
+    Ended(String),
+}
+
+/// A running ingester.
+pub struct Ingester {
+    identity: Identity,
+    meta_group: Group<MetaMachine>,
+    replicas: Arc<Replicas>,
+    client: Client,
+    clock: Clock,
+    tasks: Tasks,
+    ended: watch::Receiver<Option<String>>,
+}
+
+impl Ingester {
+    /// Starts an ingester that is reached through `listener`. Returns when it belongs to a cluster: at once after a restart,
+    /// else when the cluster was found or formed.
+    ///
+    /// # Errors
+    /// See [`IngesterError`].
+    pub async fn start(
+        config: IngesterConfig,
+        env: IngesterEnv,
+        listener: Box<dyn Listener>,
+    ) -> Result<Self, IngesterError> {
+        let bootstrap = bootstrap_of(&config, &env);
+        let service = MetaService::new(&bootstrap, env.tasks.clone());
+        let groups = Groups::new();
+        let (losses, lost) = mpsc::unbounded_channel();
+        env.tasks.spawn_until_stopped("lost-connections", note_losses(lost));
+        let late = Late::new();
+        let routes = Routes::new(RaftService::new(groups.clone(), losses))
+            .add_service(service.clone().into_server())
+            .add_service(IngestServer::new(late.ingest()).max_decoding_message_size(MESSAGE_BYTES))
+            .add_service(SelectServer::new(late.select()).max_encoding_message_size(MESSAGE_BYTES));
+        serve(listener, routes, env.nodes.hello().clone(), &env.clock, &env.tasks);
+
+        let (identity, founding) = service.belong(&bootstrap).await?;
+        if let Some(first) = &founding {
+            first.addresses().for_each(|(node, address)| env.nodes.set_address(node, address));
+        }
+        let group_env = group_env(&config, &env, identity.node);
+        let folder = config.folder.join(ShardId::META.to_string());
+        let meta_group = Group::open(ShardId::META, MetaMachine::new(), folder, group_env.clone()).await?;
+        groups.insert(&meta_group);
+        let change = change_replicas(env.nodes.clone(), env.clock.clone());
+        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), change));
+        service.serve(meta_group.clone(), leader.clone());
+        if let Some(first) = founding.as_ref().filter(|first| first.meta_nodes().contains(&identity.node)) {
+            first.give_birth(identity, &meta_group, &leader, &env.clock).await?;
+        }
+        env.tasks.spawn_until_stopped("meta-leader", async move { leader.run().await });
+
+        let client = start_client(&config, &env);
+        register(&config, &env, &client, identity, bootstrap.incarnation).await?;
+        let metrics = Metrics::new(&env.registry);
+        let refusal = Refusal::default();
+        let replicas = Replicas::new(ReplicasEnv {
+            group: group_env,
+            groups,
+            folder: config.folder.join("shards"),
+            nodes: env.nodes.clone(),
+            client: client.clone(),
+            metrics: metrics.clone(),
+            refusal: refusal.clone(),
+            reading: env.reading.clone(),
+            shipper: shipper(&config, &env, &client, identity, metrics),
+            snapshot_bytes: config.snapshot_bytes,
+        });
+        late.set(IngestService(replicas.clone()), SelectService(replicas.clone()));
+        env.tasks.spawn_until_stopped("shard-map", replicas.clone().follow_map());
+        env.tasks.spawn_until_stopped("pulses", pulse(replicas.clone(), env.nodes.clone(), identity.node));
+        let beats = Beats {
+            own: identity.node,
+            incarnation: bootstrap.incarnation,
+            client: client.clone(),
+            refusal,
+            memory_limit_bytes: config.memory_limit_bytes,
+        };
+        let (end, ended) = watch::channel(None);
+        let beating = replicas.clone();
+        env.tasks.spawn_until_stopped("beats", async move {
+            end.send_replace(Some(beats.run(beating).await));
+            end.closed().await;
+        });
+        Ok(Self { identity, meta_group, replicas, client, clock: env.clock, tasks: env.tasks, ended })
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Follows meta, for other roles of the same process.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Waits until the cluster does not take this node any more, and says why; for ever if it does.
+    pub async fn ended(&self) -> String {
+        match self.ended.clone().wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Whether every shard that the map puts on this node is open here and knows its leader; else what is missing.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn readiness(&self) -> Result<(), String> {
+        let state = self.client.state();
+        let Some(map) = &state.shard_map else { return Err("the shard map is not known yet".to_owned()) };
+        for (shard, held) in map.shards.iter().filter(|(shard, _)| **shard != ShardId::META) {
+            if !held.replicas.contains(&self.identity.node) {
+                continue;
+            }
+            let replica = self.replicas.get(*shard).ok_or_else(|| format!("shard {shard} is not open yet"))?;
+            if replica.group.status().leader.is_none() {
+                return Err(format!("shard {shard} has no leader"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands all leaderships over, as far as others can take them, and stops. What is committed stays committed.
+    pub async fn drain(&self, limit: Duration) {
+        let meta_status = self.meta_group.status();
+        if meta_status.standing == Standing::Leader {
+            let own = self.identity.node;
+            let heir =
+                meta_status.replicated_count.iter().filter(|(node, _)| *node != own).max_by_key(|(_, count)| *count);
+            if let Some((heir, _)) = heir
+                && self.meta_group.transfer_leader(*heir).await.is_ok()
+            {
+                let left = self.meta_group.wait_for(|status| status.standing != Standing::Leader);
+                if self.clock.timeout(limit / 2, left).await.is_none() {
+                    tracing::warn!("meta was not handed over in time");
+                }
+            }
+        }
+        self.replicas.hand_over_all(limit / 2).await;
+        self.replicas.shutdown().await;
+        self.meta_group.shutdown().await;
+        self.tasks.stop();
+        self.tasks.wait().await;
+    }
+}
+
+fn bootstrap_of(config: &IngesterConfig, env: &IngesterEnv) -> Bootstrap {
+    Bootstrap {
+        address: config.address.clone(),
+        zone: config.zone.clone(),
+        peers: config.peers.clone(),
+        expect: config.expect,
+        birth: config.birth,
+        incarnation: env.rng.u64(),
+        nodes: env.nodes.clone(),
+        file: IdentityFile::new(env.disk.clone(), config.folder.join("identity.json")),
+        clock: env.clock.clone(),
+        rng: env.rng.fork(),
+    }
+}
+
+fn group_env(config: &IngesterConfig, env: &IngesterEnv, node: NodeId) -> GroupEnv {
+    GroupEnv {
+        node,
+        timing: config.timing,
+        log: env.log.clone(),
+        disk: env.disk.clone(),
+        network: Arc::new(RaftNetwork::new(env.nodes.clone(), env.clock.clone(), env.tasks.clone())),
+        clock: env.clock.clone(),
+        tasks: env.tasks.clone(),
+        applying: env.applying.clone(),
+        saving: env.saving.clone(),
+    }
+}
+
+fn start_client(config: &IngesterConfig, env: &IngesterEnv) -> Client {
+    let mut seeds = config.peers.clone();
+    if !seeds.contains(&config.address) {
+        seeds.push(config.address.clone());
+    }
+    let (nodes, clock, rng) = (env.nodes.clone(), env.clock.clone(), env.rng.fork());
+    Client::start(ClientConfig { seeds, catalog: true, nodes, clock, rng }, &env.tasks)
+}
+
+fn shipper(
+    config: &IngesterConfig,
+    env: &IngesterEnv,
+    client: &Client,
+    identity: Identity,
+    metrics: Metrics,
+) -> Shipper {
+    Shipper {
+        bucket: env.bucket.clone(),
+        client: client.clone(),
+        cluster_id: identity.cluster_id,
+        retention_ms: config.local_retention.as_millis() as i64,
+        building: env.saving.clone(),
+        clock: env.clock.clone(),
+        rng: env.rng.fork(),
+        metrics,
+    }
+}
+
+/// Tells meta where this node lives now. Tries until meta has said yes or no: without it nobody would find the node.
+async fn register(
+    config: &IngesterConfig,
+    env: &IngesterEnv,
+    client: &Client,
+    identity: Identity,
+    incarnation: u64,
+) -> Result<(), IngesterError> {
+    loop {
+        let request = wire::RegisterRequest {
+            node_id: identity.node.0,
+            address: config.address.clone(),
+            zone: config.zone.clone(),
+            incarnation,
+            nonce: 0,
+        };
+        match client.register(request, REGISTER_LIMIT).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind == transport::ErrorKind::Rejected => {
+                return Err(IngesterError::Ended(error.message));
+            }
+            Err(error) => tracing::info!(%error, "waiting for meta"),
+        }
+        env.clock.sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// How the leader of meta reaches the leaders of shards.
+fn change_replicas(nodes: Nodes, clock: Clock) -> ChangeReplicas {
+    Arc::new(move |leader, shard, wanted| {
+        let (client, clock) = (nodes.client(leader), clock.clone());
+        async move {
+            let client = client.ok_or_else(|| {
+                RpcError::new(transport::ErrorKind::Unavailable, format!("nobody knows where node {leader} lives"))
+            })?;
+            let replicas = wanted.iter().map(|node| node.0).collect();
+            let request = ingest::ChangeReplicasRequest { shard: shard.0, replicas };
+            let reply = deadline(&clock, STEP_LIMIT, IngestClient::new(client).change_replicas(request)).await?;
+            Ok(if reply.done { Step::Done } else { Step::Waiting(reply.progress) })
+        }
+        .boxed()
+    })
+}
+
+async fn note_losses(mut lost: mpsc::UnboundedReceiver<NodeId>) {
+    while let Some(node) = lost.recv().await {
+        tracing::debug!(%node, "the connection of a leader broke");
+    }
+}

@@ -1,0 +1,159 @@
+//! One shard on this node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use consensus::{Group, Standing};
+use model::{NodeId, ShardId};
+use parking_lot::Mutex;
+use proto::ingest::ingest_client::IngestClient;
+use proto::{ingest, meta};
+use shard::{ShardMachine, ShardView};
+use stdx::{Clock, Tasks};
+use tokio::time::Instant;
+use transport::{ErrorKind, Nodes, RpcError, deadline};
+
+use crate::batch::Batcher;
+
+/// How long a read waits for the replica to catch up.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How old an answer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consistency {
+    /// It has everything that was acknowledged so long before the question.
+    Bounded(Duration),
+    /// It has everything that was acknowledged before the question.
+    Strong,
+    /// Whatever the replica has.
+    StaleOk,
+}
+
+/// One shard on this node.
+pub(crate) struct Replica {
+    pub(crate) shard: ShardId,
+    pub(crate) group: Group<ShardMachine>,
+    pub(crate) batcher: Batcher,
+    /// What the leader said last about how far the shard is committed.
+    pulse: Mutex<Option<Pulse>>,
+    nodes: Nodes,
+    clock: Clock,
+    /// The replica's own tasks; they stop when the shard leaves the node.
+    pub(crate) tasks: Tasks,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pulse {
+    term: u64,
+    committed_count: u64,
+    /// The moment, by this node's clock, of which it speaks.
+    of: Instant,
+}
+
+impl Replica {
+    pub(crate) fn new(
+        group: Group<ShardMachine>,
+        batcher: Batcher,
+        nodes: Nodes,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> Arc<Self> {
+        Arc::new(Self { shard: group.id(), group, batcher, pulse: Mutex::new(None), nodes, clock, tasks })
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.group.status().standing == Standing::Leader
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Notes what the leader said.
+    pub(crate) fn hear(&self, pulse: &ingest::ShardPulse) {
+        let age = Duration::from_millis(pulse.age_ms);
+        let Some(of) = self.clock.now().checked_sub(age) else { return };
+        let mut last = self.pulse.lock();
+        if last.is_none_or(|last| (last.term, last.of) < (pulse.term, of)) {
+            *last = Some(Pulse { term: pulse.term, committed_count: pulse.committed_count, of });
+        }
+    }
+
+    /// A view that is fresh enough, and how many entries are in it.
+    pub(crate) async fn view(&self, consistency: Consistency) -> Result<(u64, ShardView), RpcError> {
+        let needed = match consistency {
+            Consistency::StaleOk => 0,
+            Consistency::Strong => self.read_index().await?,
+            Consistency::Bounded(bound) => match self.recent(bound) {
+                Some(count) => count,
+                None => self.read_index().await?,
+            },
+        };
+        if self.clock.timeout(CATCH_UP_LIMIT, self.group.applied(needed)).await.is_none() {
+            let message = format!("this replica of shard {} is behind: it waits for entry {needed}", self.shard);
+            return Err(RpcError::new(ErrorKind::Unavailable, message));
+        }
+        Ok(self.group.view().await)
+    }
+
+    /// How many entries had been committed at some moment within the bound, if that is known here.
+    fn recent(&self, bound: Duration) -> Option<u64> {
+        let status = self.group.status();
+        if status.standing == Standing::Leader && status.quorum_age.is_some_and(|age| age <= bound) {
+            return Some(status.committed_count);
+        }
+        let pulse = (*self.pulse.lock())?;
+        (pulse.term == status.term && self.clock.now().duration_since(pulse.of) <= bound)
+            .then_some(pulse.committed_count)
+    }
+
+    /// How many entries must be applied to see everything that was acknowledged before this call.
+    pub(crate) async fn read_index(&self) -> Result<u64, RpcError> {
+        let status = self.group.status();
+        if status.standing == Standing::Leader {
+            return Ok(self.group.read_index().await?);
+        }
+        let client = status.leader.and_then(|leader| self.nodes.client(leader));
+        let client = client.ok_or_else(|| {
+            RpcError::new(ErrorKind::Unavailable, format!("this replica of shard {} knows no leader", self.shard))
+        })?;
+        let mut client = IngestClient::new(client);
+        let request = ingest::ReadIndexRequest { shard: self.shard.0 };
+        Ok(deadline(&self.clock, CATCH_UP_LIMIT, client.read_index(request)).await?.count)
+    }
+
+    /// What the leader says to others about the shard; `None` if this node does not lead, or can't be sure that it does.
+    pub(crate) fn pulse(&self) -> Option<(Vec<NodeId>, ingest::ShardPulse)> {
+        let status = self.group.status();
+        if status.standing != Standing::Leader {
+            return None;
+        }
+        let pulse = ingest::ShardPulse {
+            shard: self.shard.0,
+            term: status.term,
+            committed_count: status.committed_count,
+            age_ms: status.quorum_age?.as_millis() as u64,
+        };
+        Some((status.voters.union(&status.learners).copied().collect(), pulse))
+    }
+
+    /// How this replica sees its shard, for operators.
+    pub(crate) async fn report(&self) -> meta::ReplicaStatus {
+        let status = self.group.status();
+        let (_, view) = self.group.view().await;
+        meta::ReplicaStatus {
+            shard: self.shard.0,
+            is_leader: status.standing == Standing::Leader,
+            leader: status.leader.map_or(0, |leader| leader.0),
+            term: status.term,
+            log_count: status.log_count,
+            committed_count: status.committed_count,
+            applied_count: status.applied_count,
+            snapshot_count: status.snapshot_count,
+            voters: status.voters.iter().map(|node| node.0).collect(),
+            learners: status.learners.iter().map(|node| node.0).collect(),
+            series_count: view.series_count(),
+            unshipped_cuts: view.unshipped_cuts().count() as u32,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The shards of this node: those that the shard map puts here, and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use consensus::{Group, GroupEnv, GroupError, Groups, Standing};
+use head::HeadLimits;
+use meta::{Birth, Client};
+use model::{NodeId, ShardId};
+use parking_lot::RwLock;
+use raftlog::Write;
+use ring::Shard;
+use shard::ShardMachine;
+use stdx::{Clock, CpuPool, Tasks};
+use transport::{ErrorKind, Nodes, RpcError};
+
+use crate::batch::{Batcher, Refusal};
+use crate::metrics::Metrics;
+use crate::replica::Replica;
+use crate::ship::Shipper;
+
+/// A shard that the map no longer puts here is kept for so long, for reads that are under way.
+const LINGER: Duration = Duration::from_secs(5);
+/// A leader hands over to the preferred one after leading undisturbed for so long.
+const SETTLED: Duration = Duration::from_secs(10);
+/// The pause between two looks at whether a snapshot is due.
+const SNAPSHOT_LOOK: Duration = Duration::from_secs(1);
+/// A late tick is stored up to this part of a block's window, ...
+const TICK_WINDOW_PART: i64 = 12;
+/// ... within these bounds, in ms.
+const TICK_WINDOW_MS: std::ops::RangeInclusive<i64> = 10_000..=600_000;
+
+/// What the replicas of a node are made with.
+pub(crate) struct ReplicasEnv {
+    pub(crate) group: GroupEnv,
+    pub(crate) groups: Groups,
+    /// Where the snapshots of all shards lie, a folder for each.
+    pub(crate) folder: PathBuf,
+    pub(crate) nodes: Nodes,
+    pub(crate) client: Client,
+    pub(crate) metrics: Metrics,
+    pub(crate) refusal: Refusal,
+    /// Runs reads.
+    pub(crate) reading: CpuPool,
+    pub(crate) shipper: Shipper,
+    /// A snapshot is taken when so many bytes of entries were applied since the last one.
+    pub(crate) snapshot_bytes: u64,
+}
+
+/// The shards of this node.
+pub(crate) struct Replicas {
+    env: ReplicasEnv,
+    open: RwLock<BTreeMap<ShardId, Arc<Replica>>>,
+}
+
+impl Replicas {
+    pub(crate) fn new(env: ReplicasEnv) -> Arc<Self> {
+        Arc::new(Self { env, open: RwLock::default() })
+    }
+
+    pub(crate) fn get(&self, shard: ShardId) -> Option<Arc<Replica>> {
+        self.open.read().get(&shard).cloned()
+    }
+
+    pub(crate) fn require(&self, shard: ShardId) -> Result<Arc<Replica>, RpcError> {
+        let missing = || RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node"));
+        self.get(shard).ok_or_else(missing)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Replica>> {
+        self.open.read().values().cloned().collect()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.env.group.clock
+    }
+
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.env.group.tasks
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.env.metrics
+    }
+
+    pub(crate) fn reading(&self) -> &CpuPool {
+        &self.env.reading
+    }
+
+    fn node(&self) -> NodeId {
+        self.env.group.node
+    }
+
+    /// Opens and closes shards as the map says, for ever.
+    pub(crate) async fn follow_map(self: Arc<Self>) {
+        let mut states = self.env.client.watch();
+        loop {
+            let state = states.borrow_and_update().clone();
+            if let (Some(map), Some(birth)) = (&state.shard_map, state.birth) {
+                let is_here =
+                    |shard: &Shard| shard.replicas.contains(&self.node()) || shard.joining.contains(&self.node());
+                let wanted: BTreeMap<ShardId, &Shard> = map
+                    .shards
+                    .iter()
+                    .filter(|(id, shard)| **id != ShardId::META && is_here(shard))
+                    .map(|(id, shard)| (*id, shard))
+                    .collect();
+                for (id, shard) in &wanted {
+                    if self.get(*id).is_none() {
+                        self.open_or_say_why(*id, shard, birth).await;
+                    }
+                }
+                let gone: Vec<_> =
+                    self.all().into_iter().filter(|replica| !wanted.contains_key(&replica.shard)).collect();
+                for replica in gone {
+                    self.close(replica).await;
+                }
+            }
+            if states.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn open_or_say_why(&self, id: ShardId, shard: &Shard, birth: Birth) {
+        match self.open(id, shard, birth).await {
+            Ok(()) => {}
+            // The next change of the map tries again; until then the shard lives from its other replicas.
+            Err(error) => tracing::error!(shard = %id, error = %telemetry_chain(&error), "a replica can't be opened"),
+        }
+    }
+
+    async fn open(&self, id: ShardId, shard: &Shard, birth: Birth) -> Result<(), GroupError> {
+        let env = &self.env;
+        let tasks = env.group.tasks.child();
+        let folder = env.folder.join(id.to_string());
+        let machine = ShardMachine::new(limits_of(birth));
+        let group = Group::open(id, machine, folder, env.group.clone()).await?;
+        env.groups.insert(&group);
+        if shard.born_on.contains(&self.node()) {
+            group.initialize(shard.born_on.iter().copied()).await?;
+        }
+        let clock = env.group.clock.clone();
+        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), clock.clone(), &tasks);
+        let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
+        tasks.spawn_until_stopped(
+            "shard-snapshots",
+            take_snapshots(replica.clone(), env.snapshot_bytes, env.metrics.clone()),
+        );
+        tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
+        tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));
+        self.open.write().insert(id, replica);
+        tracing::info!(shard = %id, "replica opened");
+        Ok(())
+    }
+
+    /// Lets a shard go that the map no longer puts here: its data are on the nodes that took it over.
+    async fn close(&self, replica: Arc<Replica>) {
+        let id = replica.shard;
+        self.clock().sleep(LINGER).await;
+        self.open.write().remove(&id);
+        self.env.groups.remove(id);
+        replica.tasks.stop();
+        replica.tasks.wait().await;
+        replica.group.shutdown().await;
+        let (done, removed) = tokio::sync::oneshot::channel();
+        let write = Write::Remove { group: id.0 };
+        self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
+        let outcome = match removed.await {
+            Ok(Ok(())) => {
+                let group = replica.group.clone();
+                self.env.group.saving.run(move || group.remove_files()).await
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => return,
+        };
+        match outcome {
+            Ok(()) => tracing::info!(shard = %id, "replica closed and removed"),
+            Err(error) => tracing::error!(shard = %id, %error, "the files of a replica can't be removed"),
+        }
+    }
+
+    /// Hands every shard that this node leads to somebody else, as far as there is somebody. Returns when that is done, or
+    /// after `limit`.
+    pub(crate) async fn hand_over_all(&self, limit: Duration) {
+        let handing = futures::future::join_all(self.all().into_iter().map(|replica| async move {
+            let Some(heir) = heir(&replica, self.node()) else { return };
+            if replica.group.transfer_leader(heir).await.is_ok() {
+                replica.group.wait_for(|status| status.standing != Standing::Leader).await;
+            }
+        }));
+        if self.clock().timeout(limit, handing).await.is_none() {
+            tracing::warn!(?limit, "not every shard was handed over in time");
+        }
+    }
+
+    /// Stops all shards. What is committed stays committed.
+    pub(crate) async fn shutdown(&self) {
+        for replica in self.all() {
+            replica.tasks.stop();
+            replica.tasks.wait().await;
+            replica.group.shutdown().await;
+        }
+    }
+}
+
+/// The voter that is nearest to having everything, other than this node; `None` if this node does not lead or is alone.
+fn heir(replica: &Replica, own: NodeId) -> Option<NodeId> {
+    let status = replica.group.status();
+    let candidates = status.replicated_count.iter().filter(|(node, _)| *node != own && status.voters.contains(node));
+    let heir = candidates.max_by_key(|(_, count)| *count).map(|(node, _)| *node);
+    heir.filter(|_| status.standing == Standing::Leader)
+}
+
+pub(crate) fn limits_of(birth: Birth) -> HeadLimits {
+    let window_ms = birth.block_window_ms;
+    let tick_window_ms = (window_ms / TICK_WINDOW_PART).clamp(*TICK_WINDOW_MS.start(), *TICK_WINDOW_MS.end());
+    HeadLimits { window_ms, tick_window_ms, ..HeadLimits::default() }
+}
+
+/// Takes a snapshot whenever enough was applied, so that the log stays short and a restart quick.
+async fn take_snapshots(replica: Arc<Replica>, every_bytes: u64, metrics: Metrics) {
+    let mut applied = replica.group.watch_applied();
+    let mut saved_bytes = 0;
+    while applied.changed().await.is_ok() {
+        let bytes = replica.group.view().await.1.applied_bytes();
+        if bytes.saturating_sub(saved_bytes) >= every_bytes {
+            saved_bytes = bytes;
+            metrics.snapshots.inc();
+            if replica.group.snapshot().await.is_err() {
+                return;
+            }
+        }
+        replica.clock().sleep(SNAPSHOT_LOOK).await;
+    }
+}
+
+/// Hands leadership to the replica that the map prefers, so that leaders are spread as placement means them to be.
+async fn hand_over(replica: Arc<Replica>, client: Client, own: NodeId) {
+    loop {
+        let Some(led) = replica.group.wait_for(|status| status.standing == Standing::Leader).await else { return };
+        let left = replica.group.wait_for(|status| status.standing != Standing::Leader || status.term != led.term);
+        if replica.clock().timeout(SETTLED, left).await.is_some() {
+            continue;
+        }
+        let preferred = client.state().shard_map.as_ref().and_then(|map| map.replicas(replica.shard).first().copied());
+        let up: BTreeSet<NodeId> = client.state().nodes_up().map(|(node, _)| node).collect();
+        let status = replica.group.status();
+        let has = |node: NodeId| {
+            status.replicated_count.iter().any(|(id, count)| *id == node && *count + 8 >= status.log_count)
+        };
+        if let Some(heir) = preferred.filter(|node| *node != own && up.contains(node) && has(*node)) {
+            tracing::info!(shard = %replica.shard, %heir, "handing over to the preferred leader");
+            if replica.group.transfer_leader(heir).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// An error with what caused it.
+fn telemetry_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,307 @@
+//! The gRPC service that queriers read from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use futures::future::join_all;
+use head::{SegmentError, Selected};
+use model::{MatchOp, Matcher, ShardId, TenantId, TimeRange, Timestamp};
+use proto::select;
+use proto::select::select_frame::Frame;
+use proto::select::select_server::Select;
+use proto::select::shard_error::Kind;
+use shard::ShardView;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use transport::{ErrorKind, RpcError};
+
+use crate::replica::Consistency;
+use crate::replicas::Replicas;
+
+/// How old a bounded answer may be.
+const BOUND: Duration = Duration::from_millis(250);
+/// Frames that wait for the connection.
+const FRAMES: usize = 16;
+/// A frame has no more series than this, ...
+const FRAME_SERIES: usize = 512;
+/// ... and is sent when it has so many bytes.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SelectService(pub(crate) Arc<Replicas>);
+
+type Frames = mpsc::Sender<Result<select::SelectFrame, Status>>;
+
+/// A question, understood.
+struct Question {
+    tenant: TenantId,
+    matchers: Vec<Matcher>,
+    range: TimeRange,
+    consistency: Consistency,
+}
+
+#[tonic::async_trait]
+impl Select for SelectService {
+    type SelectStream = Pin<Box<dyn Stream<Item = Result<select::SelectFrame, Status>> + Send>>;
+
+    async fn select(&self, request: Request<select::SelectRequest>) -> Result<Response<Self::SelectStream>, Status> {
+        let request = request.into_inner();
+        let consistency = consistency_of(request.consistency());
+        let question = question(&request.tenant, &request.matchers, request.start_ms, request.end_ms, consistency)?;
+        let (sender, frames) = mpsc::channel(FRAMES);
+        let selecting = select(self.0.clone(), request, Arc::new(question), sender);
+        self.0.tasks().spawn_until_stopped("select", selecting);
+        Ok(Response::new(Box::pin(ReceiverStream::new(frames))))
+    }
+
+    async fn label_names(
+        &self,
+        request: Request<select::LabelsRequest>,
+    ) -> Result<Response<select::LabelsReply>, Status> {
+        self.labels(request.into_inner(), |view, question, _| {
+            view.label_names(&question.tenant, &question.matchers, question.range)
+        })
+        .await
+    }
+
+    async fn label_values(
+        &self,
+        request: Request<select::LabelsRequest>,
+    ) -> Result<Response<select::LabelsReply>, Status> {
+        self.labels(request.into_inner(), |view, question, name| {
+            view.label_values(&question.tenant, name, &question.matchers, question.range)
+        })
+        .await
+    }
+
+    async fn metadata(
+        &self,
+        request: Request<select::MetadataRequest>,
+    ) -> Result<Response<select::MetadataReply>, Status> {
+        let request = request.into_inner();
+        let tenant = tenant(&request.tenant)?;
+        let metric = (!request.metric.is_empty()).then_some(request.metric.as_str());
+        let mut said: BTreeMap<Box<str>, BTreeSet<model::Metadata>> = BTreeMap::new();
+        for shard in request.shards {
+            let (_, view) = self.0.require(ShardId(shard))?.view(Consistency::StaleOk).await?;
+            for (name, metadata) in view.metadata(&tenant, metric) {
+                said.entry(name).or_default().extend(metadata);
+            }
+        }
+        let families = said.into_iter().flat_map(|(name, all)| {
+            all.into_iter().map(move |metadata| select::FamilyMetadata {
+                name: name.to_string(),
+                metric_type: metadata.metric_type.as_str().to_owned(),
+                help: metadata.help.to_string(),
+                unit: metadata.unit.to_string(),
+            })
+        });
+        Ok(Response::new(select::MetadataReply { families: families.collect() }))
+    }
+}
+
+impl SelectService {
+    async fn labels(
+        &self,
+        request: select::LabelsRequest,
+        read: impl Fn(&ShardView, &Question, &str) -> Vec<Arc<str>> + Clone + Send + 'static,
+    ) -> Result<Response<select::LabelsReply>, Status> {
+        let consistency = consistency_of(request.consistency());
+        let question = question(&request.tenant, &request.matchers, request.start_ms, request.end_ms, consistency)?;
+        let question = Arc::new(question);
+        let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+        let shards = request.shards.iter().map(|shard| {
+            let (question, read, name) = (question.clone(), read.clone(), request.name.clone());
+            async move {
+                let viewed = self.view(ShardId(*shard), question.consistency).await;
+                let (count, view) = match viewed {
+                    Ok(viewed) => viewed,
+                    Err(error) => {
+                        return select::ShardLabels {
+                            shard: *shard,
+                            error: Some(shard_error(&error)),
+                            ..Default::default()
+                        };
+                    }
+                };
+                let header = header(count, &view);
+                let mut texts = self.0.reading().run(move || read(&view, &question, &name)).await;
+                let truncated = texts.len() > limit;
+                texts.truncate(limit);
+                let texts = texts.iter().map(|text| text.to_string()).collect();
+                select::ShardLabels { shard: *shard, header: Some(header), texts, error: None, truncated }
+            }
+        });
+        Ok(Response::new(select::LabelsReply { shards: join_all(shards).await }))
+    }
+
+    async fn view(&self, shard: ShardId, consistency: Consistency) -> Result<(u64, ShardView), RpcError> {
+        self.0.require(shard)?.view(consistency).await
+    }
+}
+
+fn tenant(name: &str) -> Result<TenantId, Status> {
+    let refused = || RpcError::new(ErrorKind::Rejected, format!("{name:?} is no name of a tenant"));
+    Ok(TenantId::new(name).ok_or_else(refused)?)
+}
+
+fn question(
+    tenant_name: &str,
+    matchers: &[select::Matcher],
+    start_ms: i64,
+    end_ms: i64,
+    consistency: Consistency,
+) -> Result<Question, Status> {
+    let matchers = matchers.iter().map(|matcher| {
+        let op = match matcher.op() {
+            select::matcher::Op::Equal => MatchOp::Equal,
+            select::matcher::Op::NotEqual => MatchOp::NotEqual,
+            select::matcher::Op::Regex => MatchOp::Regex,
+            select::matcher::Op::NotRegex => MatchOp::NotRegex,
+        };
+        let refused = |error| RpcError::new(ErrorKind::Rejected, format!("the matcher of {}: {error}", matcher.name));
+        Matcher::new(op, &matcher.name, &matcher.value).map_err(refused)
+    });
+    Ok(Question {
+        tenant: tenant(tenant_name)?,
+        matchers: matchers.collect::<Result<_, _>>()?,
+        range: TimeRange::new(Timestamp(start_ms), Timestamp(end_ms.max(start_ms))),
+        consistency,
+    })
+}
+
+fn consistency_of(consistency: select::Consistency) -> Consistency {
+    match consistency {
+        select::Consistency::Bounded => Consistency::Bounded(BOUND),
+        select::Consistency::Strong => Consistency::Strong,
+        select::Consistency::StaleOk => Consistency::StaleOk,
+    }
+}
+
+fn header(applied_count: u64, view: &ShardView) -> select::Header {
+    let (held_from_ms, catalog_version) = view.held_from();
+    select::Header { applied_count, held_from_ms, catalog_version }
+}
+
+fn shard_error(error: &RpcError) -> select::ShardError {
+    let kind = match error.kind {
+        ErrorKind::Rejected => Kind::Invalid,
+        ErrorKind::Corrupt => Kind::Corrupt,
+        ErrorKind::Unavailable | ErrorKind::NotLeader(_) | ErrorKind::Unknown | ErrorKind::Bug => Kind::Unavailable,
+    };
+    select::ShardError { kind: kind.into(), message: error.message.clone() }
+}
+
+/// Answers for all shards at once; their frames interleave.
+async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, question: Arc<Question>, frames: Frames) {
+    let limit = usize::try_from(request.limit_bytes).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    let shards = request.shards.iter().map(|shard| {
+        let (replicas, question, frames) = (replicas.clone(), question.clone(), frames.clone());
+        async move {
+            let selected =
+                select_shard(&replicas, ShardId(*shard), &question, request.labels_only, limit, &frames).await;
+            let last = match selected {
+                Ok(()) => Frame::End(select::End {}),
+                Err(error) => Frame::Error(error),
+            };
+            send(&frames, *shard, last).await;
+        }
+    });
+    join_all(shards).await;
+}
+
+async fn send(frames: &Frames, shard: u32, frame: Frame) -> bool {
+    frames.send(Ok(select::SelectFrame { shard, frame: Some(frame) })).await.is_ok()
+}
+
+async fn select_shard(
+    replicas: &Arc<Replicas>,
+    shard: ShardId,
+    question: &Arc<Question>,
+    labels_only: bool,
+    limit: usize,
+    frames: &Frames,
+) -> Result<(), select::ShardError> {
+    let started = replicas.clock().now();
+    let replica = replicas.require(shard).map_err(|error| shard_error(&error))?;
+    let (count, view) = replica.view(question.consistency).await.map_err(|error| shard_error(&error))?;
+    if !send(frames, shard.0, Frame::Header(header(count, &view))).await {
+        return Ok(());
+    }
+    let question = question.clone();
+    let selected = replicas.reading().run(move || read(&view, &question, labels_only)).await;
+    let selected = selected.map_err(|error| corrupt(shard, &error))?;
+    replicas.metrics().select_seconds.observe((replicas.clock().now() - started).as_secs_f64());
+    let mut batches = Batches::new(selected, limit);
+    while let Some(batch) = batches.next() {
+        let batch = batch.map_err(|message| select::ShardError { kind: Kind::TooLarge.into(), message })?;
+        if !send(frames, shard.0, Frame::Series(batch)).await {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn corrupt(shard: ShardId, error: &SegmentError) -> select::ShardError {
+    select::ShardError { kind: Kind::Corrupt.into(), message: format!("shard {shard}: {error}") }
+}
+
+fn read(view: &ShardView, question: &Question, labels_only: bool) -> Result<Vec<Selected>, SegmentError> {
+    let Question { tenant, matchers, range, .. } = question;
+    if labels_only {
+        let labels = view.select_labels(tenant, matchers, *range);
+        return Ok(labels.into_iter().map(|labels| Selected { labels, chunks: Vec::new() }).collect());
+    }
+    view.select(tenant, matchers, *range)
+}
+
+/// Series, in messages of a moderate size.
+struct Batches {
+    series: std::vec::IntoIter<Selected>,
+    /// Where each column of times stands in the numbering of the whole answer.
+    times: BTreeMap<u64, u32>,
+    left: usize,
+}
+
+impl Batches {
+    fn new(series: Vec<Selected>, limit: usize) -> Self {
+        Self { series: series.into_iter(), times: BTreeMap::new(), left: limit }
+    }
+
+    fn next(&mut self) -> Option<Result<select::SeriesBatch, String>> {
+        let mut batch = select::SeriesBatch::default();
+        let mut bytes = 0;
+        while batch.series.len() < FRAME_SERIES && bytes < FRAME_BYTES {
+            let Some(series) = self.series.next() else { break };
+            let labels = Bytes::copy_from_slice(series.labels.canonical_bytes());
+            bytes += labels.len() + series.chunks.iter().map(|chunk| chunk.chunk.len() + 8).sum::<usize>();
+            let mut chunks = Vec::with_capacity(series.chunks.len());
+            for chunk in series.chunks {
+                let next = self.times.len() as u32;
+                let times = *self.times.entry(chunk.times_id).or_insert_with(|| {
+                    bytes += chunk.times.len();
+                    batch.times.push(chunk.times);
+                    next
+                });
+                chunks.push(select::Chunk { times, chunk: chunk.chunk });
+            }
+            batch.series.push(select::Series { labels, chunks });
+        }
+        if batch.series.is_empty() {
+            return None;
+        }
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Some(Ok(batch))
+            }
+            None => Some(Err("the answer is larger than it may be".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Label names and values over all shards and blocks.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use model::{ShardId, TenantId};
+use proto::select as wire;
+use proto::select::select_client::SelectClient;
+use series::{LabelQuery, QueryError, Queryable, Texts};
+
+use crate::shard_stream::{Held, held_of, matcher_to_wire};
+use crate::shards::{Consistency, Refused, Shards};
+use crate::storage::{Querier, data_shards};
+
+/// The names of labels, or the values of one.
+pub(crate) async fn texts(querier: &Querier, asked: Asked<'_>, query: LabelQuery) -> Result<Texts, QueryError> {
+    let shards = data_shards(&*querier.state()?);
+    let answers = try_join_all(shards.into_iter().map(|shard| asked.one(shard, &query))).await?;
+    let (mut texts, held): (Vec<Texts>, Vec<(ShardId, Held)>) = answers.into_iter().unzip();
+    let blocks = querier.open_blocks(asked.tenant, query.range, &held).await?;
+    let from_blocks = blocks.iter().map(|block| match asked.name {
+        Some(name) => block.label_values(name, query.clone()),
+        None => block.label_names(query.clone()),
+    });
+    texts.extend(try_join_all(from_blocks).await?);
+    Ok(union(texts, query.limit))
+}
+
+/// What each shard is asked.
+pub(crate) struct Asked<'a> {
+    pub(crate) shards: &'a Shards,
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) consistency: Consistency,
+    /// The label whose values are wanted; `None`: names are.
+    pub(crate) name: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    async fn one(&self, shard: ShardId, query: &LabelQuery) -> Result<(Texts, (ShardId, Held)), QueryError> {
+        let request = wire::LabelsRequest {
+            shards: vec![shard.0],
+            tenant: self.tenant.as_str().to_owned(),
+            matchers: query.matchers.iter().map(matcher_to_wire).collect(),
+            start_ms: query.range.start().as_ms(),
+            end_ms: query.range.end().as_ms(),
+            consistency: self.consistency.to_wire().into(),
+            name: self.name.unwrap_or_default().to_owned(),
+            limit: query.limit as u64,
+        };
+        let wants_values = self.name.is_some();
+        self.shards
+            .ask(shard, self.consistency, |_, connection| {
+                let request = request.clone();
+                async move {
+                    let mut client = SelectClient::new(connection);
+                    let reply = match wants_values {
+                        true => client.label_values(request).await?,
+                        false => client.label_names(request).await?,
+                    };
+                    let broken = || Refused::Replica("its answer makes no sense".to_owned());
+                    let answer = reply.into_inner().shards.pop().ok_or_else(broken)?;
+                    if let Some(error) = &answer.error {
+                        return Err(Refused::of_shard(error, 0, || "labels".to_owned()));
+                    }
+                    let held = held_of(&answer.header.ok_or_else(broken)?);
+                    Ok((Texts { texts: answer.texts, truncated: answer.truncated }, (shard, held)))
+                }
+            })
+            .await
+    }
+}
+
+/// All texts, sorted, up to a limit (0: all).
+fn union(all: Vec<Texts>, limit: usize) -> Texts {
+    let mut truncated = false;
+    let mut texts = BTreeSet::new();
+    for one in all {
+        truncated |= one.truncated;
+        texts.extend(one.texts);
+    }
+    let mut texts: Vec<String> = texts.into_iter().collect();
+    if limit > 0 && texts.len() > limit {
+        texts.truncate(limit);
+        truncated = true;
+    }
+    Texts { texts, truncated }
+}

@@ -1,0 +1,207 @@
+//! The series of one shard, from whichever replica answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use model::{Labels, Matcher, ShardId, TenantId, TimeRange};
+use proto::select as wire;
+use proto::select::select_client::SelectClient;
+use proto::select::select_frame::Frame;
+use series::{Budget, Chunk, QueryError, Series, SeriesStream, Times};
+use tonic::Streaming;
+
+use crate::shards::{Consistency, Refused, Shards};
+
+/// A replica that is silent for longer in the middle of an answer is given up.
+const SILENCE: Duration = Duration::from_secs(10);
+/// The largest frame that is read.
+const FRAME_BYTES: usize = 64 << 20;
+
+/// What a shard is asked.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) shard: ShardId,
+    pub(crate) tenant: TenantId,
+    pub(crate) matchers: Arc<[Matcher]>,
+    pub(crate) range: TimeRange,
+    pub(crate) labels_only: bool,
+    pub(crate) consistency: Consistency,
+    pub(crate) budget: Budget,
+}
+
+/// How far back a replica holds everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Earlier samples may be in blocks only, in ms.
+    pub(crate) from_ms: i64,
+    /// The catalog has these blocks from this version on.
+    pub(crate) catalog_version: u64,
+}
+
+/// An answer that has begun.
+pub(crate) struct ShardStream {
+    shards: Shards,
+    question: Question,
+    held: Held,
+    frames: Streaming<wire::SelectFrame>,
+    /// The columns of times that came, by number.
+    times: Vec<Arc<Times>>,
+    /// The last series that was handed on: after a failure, the next replica's answer is taken up behind it.
+    last: Option<Labels>,
+}
+
+/// What a message in the middle of an answer came to.
+enum Next {
+    Batch(Vec<Series>, u64),
+    End,
+}
+
+impl ShardStream {
+    /// Asks until a replica begins to answer, and says how far back it holds everything.
+    pub(crate) async fn open(shards: Shards, question: Question) -> Result<(Held, Self), QueryError> {
+        let started = shards.clock.now();
+        let (held, frames) = begin(&shards, &question).await?;
+        shards.metrics.header_seconds.observe((shards.clock.now() - started).as_secs_f64());
+        Ok((held, Self { shards, question, held, frames, times: Vec::new(), last: None }))
+    }
+
+    /// The series, sorted by labels.
+    pub(crate) fn into_series(self) -> SeriesStream {
+        futures::stream::try_unfold((self, None), |(mut stream, charge)| async move {
+            // What is held for a batch is given back when the next one is asked for.
+            drop(charge);
+            let Some((batch, bytes)) = stream.next().await? else { return Ok(None) };
+            let charge = stream.question.budget.charge(bytes, || stream.question.to_string())?;
+            Ok(Some((batch, (stream, Some(charge)))))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Result<Option<(Vec<Series>, u64)>, QueryError> {
+        loop {
+            match self.read().await {
+                Ok(Next::End) => return Ok(None),
+                Ok(Next::Batch(mut batch, bytes)) => {
+                    if let Some(last) = &self.last {
+                        batch.retain(|series| series.labels > *last);
+                    }
+                    if let Some(series) = batch.last() {
+                        self.last = Some(series.labels.clone());
+                        return Ok(Some((batch, bytes)));
+                    }
+                }
+                Err(Refused::Question(error)) => return Err(error),
+                Err(Refused::Replica(why)) => self.fail_over(&why).await?,
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<Next, Refused> {
+        let message = self.shards.clock.timeout(SILENCE, self.frames.message()).await;
+        let message = message.ok_or_else(|| Refused::Replica("it fell silent".to_owned()))??;
+        let frame = message.and_then(|message| message.frame);
+        match frame.ok_or_else(|| Refused::Replica("its answer broke off".to_owned()))? {
+            Frame::Series(batch) => {
+                let bytes = batch_bytes(&batch);
+                Ok(Next::Batch(self.decode(batch)?, bytes))
+            }
+            Frame::End(_) => Ok(Next::End),
+            Frame::Error(error) => {
+                Err(Refused::of_shard(&error, self.question.budget.limit(), || self.question.to_string()))
+            }
+            Frame::Header(_) => Err(Refused::Replica("it said its header twice".to_owned())),
+        }
+    }
+
+    fn decode(&mut self, batch: wire::SeriesBatch) -> Result<Vec<Series>, Refused> {
+        let malformed = || Refused::Replica("its answer makes no sense".to_owned());
+        self.times.extend(batch.times.into_iter().map(|times| Arc::new(Times::new(times))));
+        let series = batch.series.into_iter().map(|series| {
+            let labels = Labels::from_canonical_bytes(&series.labels).ok_or_else(malformed)?;
+            let chunks = series.chunks.into_iter().map(|chunk| {
+                let times = self.times.get(chunk.times as usize).ok_or_else(malformed)?.clone();
+                Ok(Chunk::Encoded { times, bytes: chunk.chunk })
+            });
+            Ok(Series { labels, chunks: chunks.collect::<Result<_, Refused>>()? })
+        });
+        series.collect()
+    }
+
+    /// Goes on with another replica, or the same one again.
+    async fn fail_over(&mut self, why: &str) -> Result<(), QueryError> {
+        tracing::info!(shard = %self.question.shard, why, "a replica failed in the middle of an answer");
+        self.shards.metrics.failovers.inc();
+        let (held, frames) = begin(&self.shards, &self.question).await?;
+        if held.from_ms > self.held.from_ms && held.from_ms > self.question.range.start().as_ms() {
+            let shard = self.question.shard;
+            let message = format!("shard {shard} let data go while it was read: the query must be asked again");
+            return Err(QueryError::Unavailable(message));
+        }
+        self.frames = frames;
+        self.times.clear();
+        Ok(())
+    }
+}
+
+async fn begin(shards: &Shards, question: &Question) -> Result<(Held, Streaming<wire::SelectFrame>), QueryError> {
+    let limit_bytes = question.budget.limit().saturating_sub(question.budget.used());
+    let request = wire::SelectRequest {
+        shards: vec![question.shard.0],
+        tenant: question.tenant.as_str().to_owned(),
+        matchers: question.matchers.iter().map(matcher_to_wire).collect(),
+        start_ms: question.range.start().as_ms(),
+        end_ms: question.range.end().as_ms(),
+        consistency: question.consistency.to_wire().into(),
+        labels_only: question.labels_only,
+        limit_bytes,
+    };
+    shards
+        .ask(question.shard, question.consistency, |_, connection| {
+            let (request, question) = (request.clone(), question.clone());
+            async move {
+                let mut client = SelectClient::new(connection).max_decoding_message_size(FRAME_BYTES);
+                let mut frames = client.select(request).await?.into_inner();
+                match frames.message().await?.and_then(|message| message.frame) {
+                    Some(Frame::Header(header)) => Ok((held_of(&header), frames)),
+                    Some(Frame::Error(error)) => Err(Refused::of_shard(&error, limit_bytes, || question.to_string())),
+                    _ => Err(Refused::Replica("its answer broke off".to_owned())),
+                }
+            }
+        })
+        .await
+}
+
+pub(crate) fn held_of(header: &wire::Header) -> Held {
+    Held { from_ms: header.held_from_ms, catalog_version: header.catalog_version }
+}
+
+pub(crate) fn matcher_to_wire(matcher: &Matcher) -> wire::Matcher {
+    use model::MatchOp;
+    let op = match matcher.op() {
+        MatchOp::Equal => wire::matcher::Op::Equal,
+        MatchOp::NotEqual => wire::matcher::Op::NotEqual,
+        MatchOp::Regex => wire::matcher::Op::Regex,
+        MatchOp::NotRegex => wire::matcher::Op::NotRegex,
+    };
+    wire::Matcher { op: op.into(), name: matcher.name().to_owned(), value: matcher.value().to_owned() }
+}
+
+fn batch_bytes(batch: &wire::SeriesBatch) -> u64 {
+    let times: usize = batch.times.iter().map(bytes::Bytes::len).sum();
+    let series = batch.series.iter().map(|series| {
+        series.labels.len() + 64 + series.chunks.iter().map(|chunk| chunk.chunk.len() + 48).sum::<usize>()
+    });
+    (times + series.sum::<usize>()) as u64
+}
+
+/// The selector, as it is written in PromQL.
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("{")?;
+        for (at, matcher) in self.matchers.iter().enumerate() {
+            write!(f, "{}{matcher}", if at == 0 { "" } else { "," })?;
+        }
+        f.write_str("}")
+    }
+}

@@ -1,0 +1,266 @@
+//! Which targets are ours: a place on the ring of scrapers, as long as the lease on it lasts.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use meta::ClusterState;
+use model::TargetId;
+use proto::meta::{LeaseReply, LeaseRequest, LeaveRequest};
+use ring::ScraperRing;
+use stdx::Clock;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use transport::RpcError;
+
+use crate::metrics::Metrics;
+
+/// How often the lease is renewed.
+const RENEWAL: Duration = Duration::from_millis(500);
+/// How long one renewal may take.
+const RENEWAL_LIMIT: Duration = Duration::from_secs(1);
+/// A clock that is off by more is reported.
+const SUSPICIOUS_SKEW_MS: i64 = 2_000;
+/// A clock that is off by more would poison targets: nothing is scraped by it.
+const UNBEARABLE_SKEW_MS: i64 = 30_000;
+
+/// What a scraper needs of meta.
+pub trait Cluster: Send + Sync + 'static {
+    /// Takes or renews a scraper's lease.
+    fn lease(&self, request: LeaseRequest, limit: Duration) -> BoxFuture<'_, Result<LeaseReply, RpcError>>;
+
+    /// Gives a scraper's lease back.
+    fn leave(&self, request: LeaveRequest, limit: Duration) -> BoxFuture<'_, Result<(), RpcError>>;
+
+    /// The state of the cluster, to be watched.
+    fn watch(&self) -> watch::Receiver<Arc<ClusterState>>;
+}
+
+impl Cluster for meta::Client {
+    fn lease(&self, request: LeaseRequest, limit: Duration) -> BoxFuture<'_, Result<LeaseReply, RpcError>> {
+        meta::Client::lease(self, request, limit).boxed()
+    }
+
+    fn leave(&self, request: LeaveRequest, limit: Duration) -> BoxFuture<'_, Result<(), RpcError>> {
+        meta::Client::leave(self, request, limit).boxed()
+    }
+
+    fn watch(&self) -> watch::Receiver<Arc<ClusterState>> {
+        meta::Client::watch(self)
+    }
+}
+
+/// Who this scraper is.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) incarnation: u64,
+    pub(crate) address: String,
+}
+
+/// What this scraper owns.
+#[derive(Clone)]
+pub(crate) struct Standing {
+    me: Arc<str>,
+    /// `None`: nothing, for this scraper holds no lease.
+    ring: Option<ScraperRing>,
+    /// The ring before that one.
+    before: ScraperRing,
+}
+
+impl Standing {
+    pub(crate) fn nothing(me: &str) -> Self {
+        Self { me: me.into(), ring: None, before: ScraperRing::new(0, []) }
+    }
+
+    /// The version of the membership by which this scraper owns what it owns.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.ring.as_ref().map_or(0, ScraperRing::epoch)
+    }
+
+    /// Whether this scraper takes part at all.
+    pub(crate) fn is_member(&self) -> bool {
+        self.ring.is_some()
+    }
+
+    pub(crate) fn owns(&self, target: TargetId) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.owner(target) == Some(&*self.me))
+    }
+
+    /// Whether a target has just been taken over from a scraper that lives and may still scrape it.
+    pub(crate) fn has_live_predecessor(&self, target: TargetId) -> bool {
+        let Some(ring) = &self.ring else { return false };
+        let before = self.before.owner(target).filter(|owner| *owner != &*self.me);
+        before.is_some_and(|owner| ring.members().any(|member| member == owner))
+    }
+}
+
+/// Keeps the lease, and says what it is good for.
+pub(crate) struct Membership {
+    cluster: Arc<dyn Cluster>,
+    member: Member,
+    clock: Clock,
+    metrics: Metrics,
+    /// How many targets this scraper owns.
+    targets: Arc<AtomicU32>,
+    state: watch::Receiver<Arc<ClusterState>>,
+    standing: watch::Sender<Standing>,
+    lease: Option<Lease>,
+    skew: Skew,
+}
+
+/// The right to take part, for a while.
+#[derive(Clone, Copy)]
+struct Lease {
+    until: Instant,
+    epoch: u64,
+}
+
+/// How wrong this node's clock is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Skew {
+    Fine,
+    Suspicious,
+    Unbearable,
+}
+
+impl Membership {
+    pub(crate) fn new(
+        cluster: Arc<dyn Cluster>,
+        member: Member,
+        clock: Clock,
+        metrics: Metrics,
+        targets: Arc<AtomicU32>,
+    ) -> (Self, watch::Receiver<Standing>) {
+        let (standing, watched) = watch::channel(Standing::nothing(&member.name));
+        let state = cluster.watch();
+        let membership =
+            Self { cluster, member, clock, metrics, targets, state, standing, lease: None, skew: Skew::Fine };
+        (membership, watched)
+    }
+
+    /// Keeps the lease until `stopped`, and gives it back then.
+    pub(crate) async fn run(mut self, stopped: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.renew() => {}
+            () = stopped => {}
+        }
+        let Member { name, incarnation, .. } = self.member;
+        let me = name.clone();
+        if let Err(error) = self.cluster.leave(LeaveRequest { name, incarnation }, RENEWAL_LIMIT).await {
+            tracing::info!(%error, "could not leave: the lease will run out");
+        }
+        self.metrics.is_member.set(0);
+        // Everything belongs to others now. What loops do about that is theirs.
+        self.standing.send_modify(|standing| standing.ring = standing.ring.as_ref().map(|ring| without(ring, &me)));
+    }
+
+    async fn renew(&mut self) {
+        loop {
+            let asked_ms = self.clock.wall_ms();
+            let Member { name, incarnation, address } = self.member.clone();
+            let request = LeaseRequest { name, incarnation, address, targets: self.targets.load(Ordering::Relaxed) };
+            let cluster = self.cluster.clone();
+            let reply = self.meanwhile(async move { cluster.lease(request, RENEWAL_LIMIT).await }).await;
+            match reply {
+                Ok(reply) => {
+                    self.metrics.count_renewal("renewed");
+                    self.take(&reply, asked_ms);
+                }
+                Err(error) => {
+                    self.metrics.count_renewal("failed");
+                    tracing::debug!(%error, "could not renew the lease");
+                }
+            }
+            let pause = self.clock.clone();
+            self.meanwhile(async move { pause.sleep(RENEWAL).await }).await;
+        }
+    }
+
+    /// Does something, and acts upon other members and upon the end of the lease meanwhile.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let clock = self.clock.clone();
+        loop {
+            let until = self.lease.map(|lease| lease.until);
+            let end = async {
+                match until {
+                    Some(until) => clock.sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                done = &mut work => return done,
+                () = end => {
+                    tracing::warn!("the lease was not renewed in time: this scraper stops");
+                    self.lease = None;
+                }
+                Ok(()) = self.state.changed() => {}
+            }
+            self.publish();
+        }
+    }
+
+    fn take(&mut self, reply: &LeaseReply, asked_ms: i64) {
+        let now_ms = self.clock.wall_ms();
+        // The reply is half a round trip old.
+        let skew_ms = reply.wall_ms - (asked_ms + (now_ms - asked_ms) / 2);
+        self.judge_skew(skew_ms);
+        let until = self.clock.now() + Duration::from_millis(reply.lease_ms.unsigned_abs());
+        self.lease = Some(Lease { until, epoch: reply.epoch });
+        self.publish();
+    }
+
+    fn judge_skew(&mut self, skew_ms: i64) {
+        self.metrics.clock_skew_seconds.set(skew_ms as f64 / 1000.0);
+        let skew = match skew_ms.abs() {
+            size if size > UNBEARABLE_SKEW_MS => Skew::Unbearable,
+            size if size > SUSPICIOUS_SKEW_MS => Skew::Suspicious,
+            _ => Skew::Fine,
+        };
+        if skew == self.skew {
+            return;
+        }
+        self.skew = skew;
+        match skew {
+            Skew::Fine => tracing::info!(skew_ms, "this clock agrees with the cluster's again"),
+            Skew::Suspicious => tracing::warn!(skew_ms, "this clock is not the cluster's"),
+            Skew::Unbearable => tracing::error!(skew_ms, "this clock is far from the cluster's: nothing is scraped"),
+        }
+    }
+
+    /// Says what this scraper owns now, if that is different from before.
+    fn publish(&mut self) {
+        let state = self.state.borrow_and_update().clone();
+        let is_listed =
+            state.scrapers.get(&self.member.name).is_some_and(|listed| listed.incarnation == self.member.incarnation);
+        let lease = self.lease.filter(|lease| is_listed && state.scraper_epoch >= lease.epoch);
+        let may_scrape = lease.is_some() && self.skew != Skew::Unbearable;
+        self.metrics.is_member.set(i64::from(may_scrape));
+        self.metrics.membership_epoch.set(state.scraper_epoch as i64);
+        self.standing.send_if_modified(|standing| {
+            if !may_scrape {
+                return standing.ring.take().is_some();
+            }
+            if standing.ring.as_ref().is_some_and(|ring| ring.epoch() == state.scraper_epoch) {
+                return false;
+            }
+            let ring = state.scraper_ring();
+            // Whoever was away for a while takes its targets from those who have had them meanwhile.
+            standing.before = standing.ring.take().unwrap_or_else(|| without(&ring, &standing.me));
+            standing.ring = Some(ring);
+            true
+        });
+    }
+}
+
+/// The ring before a member came.
+fn without(ring: &ScraperRing, name: &str) -> ScraperRing {
+    ScraperRing::new(ring.epoch(), ring.members().filter(|member| *member != name).map(Box::from))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! What was acknowledged can be read, whoever dies.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use meta::Birth;
+use model::{Matcher, TimeRange};
+use proto::entry::Outcome;
+use series::{Budget, Hints, Samples, Select};
+use simulation::{FakeTarget, Outsider, World, virtual_clock};
+
+/// When the tests begin: some time in 2026.
+const START_MS: i64 = 1_790_000_000_000;
+
+/// (series, time) → value.
+type Readable = BTreeMap<(String, i64), f64>;
+
+async fn read_all(outsider: &Outsider) -> Readable {
+    let select =
+        Select { matchers: Arc::new([Matcher::equal("job", "fake")]), range: TimeRange::ALL, hints: Hints::default() };
+    let storage = outsider.storage();
+    let stream = storage.select(select, &Budget::unlimited()).await.unwrap();
+    let batches: Vec<_> = stream.try_collect().await.unwrap();
+    let mut readable = Readable::new();
+    for series in batches.into_iter().flatten() {
+        let mut samples = Samples::default();
+        series.read(TimeRange::ALL, &mut samples).unwrap();
+        for (time, value) in samples.float_times.iter().zip(&samples.floats) {
+            let before = readable.insert((series.labels.to_string(), *time), *value);
+            assert_eq!(before, None, "{} has two samples at {time}", series.labels);
+        }
+    }
+    readable
+}
+
+/// Scrapes all targets at a tick; values say which target and tick they are of.
+async fn scrape_all(outsider: &Outsider, targets: &[FakeTarget], tick: i64, acked: &mut Readable) {
+    for (number, target) in targets.iter().enumerate() {
+        let value = |series: usize| (tick * 100 + number as i64 * 10 + series as i64) as f64;
+        let answer = outsider.append(target.slot(), &target.scrape(tick, &[value(0), value(1), value(2)])).await;
+        assert!(matches!(answer.outcome(), Outcome::Stored | Outcome::Duplicate), "{answer:?}");
+        for series in 0..3 {
+            let labels = format!("m{series}{{instance=\"{number}\", job=\"fake\"}}");
+            acked.insert((labels, tick), value(series));
+        }
+    }
+}
+
+fn assert_same(readable: &Readable, acked: &Readable) {
+    let missing = acked.iter().filter(|(key, value)| readable.get(*key) != Some(*value)).count();
+    let example = (acked.iter().find(|(key, value)| readable.get(*key) != Some(*value)), readable.first_key_value());
+    assert_eq!(missing, 0, "of {} acknowledged samples, such as {example:?}", acked.len());
+    assert_eq!(readable.len(), acked.len());
+}
+
+fn birth(window_ms: i64) -> Birth {
+    Birth { shards: 3, replication: 3, block_window_ms: window_ms }
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledged_samples_survive_every_single_death_and_a_restart_of_all() {
+    let world = World::new(&["a", "b", "c"], birth(7_200_000), virtual_clock(START_MS));
+    let mut nodes = world.start_all().await;
+    let outsider = world.outsider();
+    let targets: Vec<_> = (0..5).map(|number| FakeTarget::new(number, 3)).collect();
+    let (mut acked, mut tick) = (Readable::new(), START_MS - 100_000);
+    for _ in 0..nodes.len() {
+        for _ in 0..10 {
+            scrape_all(&outsider, &targets, tick, &mut acked).await;
+            tick += 1000;
+        }
+        let node = nodes.remove(0);
+        let name = node.name.clone();
+        node.die().await;
+        scrape_all(&outsider, &targets, tick, &mut acked).await;
+        tick += 1000;
+        assert_same(&read_all(&outsider).await, &acked);
+        nodes.push(world.start(&name).await);
+    }
+    for node in nodes {
+        node.die().await;
+    }
+    let again = world.start_all().await;
+    assert_same(&read_all(&outsider).await, &acked);
+    for node in again {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_are_cut_shipped_and_dropped_and_the_answer_stays_the_same() {
+    let window_ms = 60_000;
+    let clock = virtual_clock(START_MS);
+    let world = World::new(&["a"], birth(window_ms), clock.clone());
+    let nodes = world.start_all().await;
+    let outsider = world.outsider();
+    let targets: Vec<_> = (0..5).map(|number| FakeTarget::new(number, 3)).collect();
+    let mut acked = Readable::new();
+    world.outage.set(true);
+    for _ in 0..50 {
+        scrape_all(&outsider, &targets, clock.wall_ms(), &mut acked).await;
+        clock.sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(outsider.client.state().blocks.len(), 0);
+    assert_same(&read_all(&outsider).await, &acked);
+    world.outage.set(false);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let cataloged: Vec<String> = outsider.client.state().blocks.values().map(|block| block.key.clone()).collect();
+    assert!(cataloged.len() >= 3 * 3, "{cataloged:?}");
+    assert_same(&read_all(&outsider).await, &acked);
+    let stored = world.bucket.list("").await.unwrap();
+    let stored: Vec<String> = stored.into_iter().map(|object| object.key).filter(|key| key.ends_with(".rwb")).collect();
+    assert_eq!(stored.len(), cataloged.len(), "the catalog has every block, and no other");
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
