@@ -41,7 +41,9 @@ impl Json {
 
     /// Gives away what has been written, leaving an empty buffer to go on in.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        // As much will follow, most likely.
+        let next = Vec::with_capacity(self.bytes.len());
+        std::mem::replace(&mut self.bytes, next)
     }
 
     pub(crate) fn open_object(&mut self) {

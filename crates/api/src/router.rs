@@ -63,7 +63,7 @@ pub fn router(
     let all = below(&prefix, pages(&app).nest("/api/v1", api))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        // Numbers in JSON shrink to a tenth even so; more effort would take longer than it saves.
+        // JSON shrinks well even so, and the effort is made while other requests wait.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(app.clone(), count));
     Ok(all.with_state(app))
