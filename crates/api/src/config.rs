@@ -33,7 +33,7 @@ pub struct ApiConfig {
 pub struct ServeConfig {
     /// How many connections may be open. Others wait to be taken in.
     pub max_connections: usize,
-    /// How long a client may take to send the head of a request.
+    /// How long a client may take to send the head of a request, and then to send more of its body.
     pub read_timeout: Duration,
     /// How long requests may go on when the server stops.
     pub grace: Duration,

@@ -10,6 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use stdx::{Clock, Tasks};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::ServeConfig;
 
@@ -28,6 +29,7 @@ pub fn serve<C>(
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let router = router.layer(RequestBodyTimeoutLayer::new(config.read_timeout));
     let server = Server { router, config, clock: clock.clone(), tasks: tasks.clone() };
     tasks.spawn_until_stopped("http-server", server.take_in(connections));
 }
