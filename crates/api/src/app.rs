@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::Engine;
 use model::Timestamp;
 use series::QueryError;
-use stdx::Clock;
+use stdx::{Clock, CpuPool};
 
 use crate::backend::Backend;
 use crate::config::ApiConfig;
@@ -18,6 +18,8 @@ pub(crate) struct App {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
+    /// For what would keep other requests waiting.
+    pub(crate) pool: CpuPool,
     pub(crate) gate: Gate,
     pub(crate) metrics: Metrics,
 }

@@ -18,7 +18,7 @@ pub struct ApiConfig {
     pub max_concurrent_queries: usize,
     /// How much memory one query may take.
     pub query_memory: ByteSize,
-    /// Whether `/-/reload` and `/-/quit` do anything.
+    /// Whether `/-/reload` does anything.
     pub lifecycle_is_enabled: bool,
     /// Whether per-step statistics are shown when they are asked for: `promql-per-step-stats`.
     pub per_step_stats: bool,
@@ -33,7 +33,7 @@ pub struct ApiConfig {
 pub struct ServeConfig {
     /// How many connections may be open. Others wait to be taken in.
     pub max_connections: usize,
-    /// How long a client may take to send the head of a request.
+    /// How long a client may take to send the head of a request, and then to send more of its body.
     pub read_timeout: Duration,
     /// How long requests may go on when the server stops.
     pub grace: Duration,
@@ -45,7 +45,7 @@ impl Default for ApiConfig {
             route_prefix: String::new(),
             cors_origin: ".*".to_owned(),
             max_concurrent_queries: 20,
-            // Some hundred times what a large dashboard's largest panel takes, and twenty of it fit a large machine.
+            // A matrix of thirty million values; twenty such queries at a time take ten gigabytes.
             query_memory: ByteSize::mib(512),
             lifecycle_is_enabled: false,
             per_step_stats: false,

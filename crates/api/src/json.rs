@@ -21,6 +21,9 @@ pub(crate) trait ToJson {
     fn write(&self, json: &mut Json);
 }
 
+/// A text that is JSON already.
+pub(crate) struct Raw<'a>(pub(crate) &'a str);
+
 impl Json {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -38,7 +41,9 @@ impl Json {
 
     /// Gives away what has been written, leaving an empty buffer to go on in.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        // As much will follow, most likely.
+        let next = Vec::with_capacity(self.bytes.len());
+        std::mem::replace(&mut self.bytes, next)
     }
 
     pub(crate) fn open_object(&mut self) {
@@ -186,6 +191,12 @@ pub(crate) fn to_bytes(value: impl ToJson) -> Vec<u8> {
 impl<T: ToJson + ?Sized> ToJson for &T {
     fn write(&self, json: &mut Json) {
         (**self).write(json);
+    }
+}
+
+impl ToJson for Raw<'_> {
+    fn write(&self, json: &mut Json) {
+        json.raw(self.0);
     }
 }
 

@@ -8,8 +8,9 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use engine::Engine;
-use stdx::Clock;
+use stdx::{Clock, CpuPool};
 use telemetry::Registry;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
@@ -22,7 +23,8 @@ use crate::metrics::Metrics;
 use crate::query::Gate;
 use crate::ready::when_ready;
 use crate::{
-    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, rules, status, targets,
+    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, remote_read, rules, status,
+    targets,
 };
 
 /// Why a configuration makes no API.
@@ -38,6 +40,8 @@ pub enum InvalidApiConfig {
 
 /// Makes the API of a process.
 ///
+/// What takes longer than a moment, beside the evaluation of queries, is done in `pool`.
+///
 /// # Errors
 /// If the configuration makes no sense.
 pub fn router(
@@ -45,6 +49,7 @@ pub fn router(
     backend: Arc<dyn Backend>,
     engine: Engine,
     clock: Clock,
+    pool: CpuPool,
     registry: &Registry,
 ) -> Result<Router, InvalidApiConfig> {
     let origins = AllowedOrigins::new(&config.cors_origin)?;
@@ -53,12 +58,13 @@ pub fn router(
     if !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)) || prefix.contains("//") {
         return Err(InvalidApiConfig::RoutePrefix(config.route_prefix));
     }
-    let app = Arc::new(App { config, backend, engine, clock, gate, metrics: Metrics::register(registry) });
+    let app = Arc::new(App { config, backend, engine, clock, pool, gate, metrics: Metrics::register(registry) });
     let api = api(&app).layer(from_fn_with_state(origins, cors));
     let all = below(&prefix, pages(&app).nest("/api/v1", api))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(CompressionLayer::new())
+        // JSON shrinks well even so, and the effort is made while other requests wait.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(app.clone(), count));
     Ok(all.with_state(app))
 }
@@ -90,6 +96,7 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/targets/metadata", get(metadata::of_targets))
         .route("/scrape_pools", get(targets::pools))
         .route("/scrape_pools/config", get(targets::pool_config))
+        .route("/read", post(remote_read::read))
         .route("/rules", get(rules::groups))
         .route("/alerts", get(rules::alerts))
         .route("/alertmanagers", get(rules::alertmanagers))

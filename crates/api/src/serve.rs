@@ -10,8 +10,12 @@ use hyper_util::service::TowerToHyperService;
 use stdx::{Clock, Tasks};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::ServeConfig;
+
+/// The largest head of a request. Dashboards put long expressions into URLs.
+const MAX_HEAD_BYTES: u32 = 1 << 20;
 
 /// Serves `router` on all connections, in HTTP/1.1 or HTTP/2 as clients like, until the owner of the tasks is told to stop.
 ///
@@ -25,6 +29,7 @@ pub fn serve<C>(
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let router = router.layer(RequestBodyTimeoutLayer::new(config.read_timeout));
     let server = Server { router, config, clock: clock.clone(), tasks: tasks.clone() };
     tasks.spawn_until_stopped("http-server", server.take_in(connections));
 }
@@ -61,7 +66,8 @@ impl Server {
     {
         let mut builder = auto::Builder::new(InTasks(self.tasks.clone()));
         builder.http1().timer(TokioTimer::new()).header_read_timeout(self.config.read_timeout);
-        builder.http2().timer(TokioTimer::new());
+        builder.http1().max_buf_size(MAX_HEAD_BYTES as usize);
+        builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES);
         let service = TowerToHyperService::new(self.router);
         let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(connection), service));
         let ended = tokio::select! {

@@ -10,7 +10,7 @@ use crate::answer::success;
 use crate::app::App;
 use crate::backend::{BuildInfo, RuntimeInfo};
 use crate::error::{ApiError, ErrorKind};
-use crate::json::{Json, ToJson, to_bytes};
+use crate::json::{Json, Raw, ToJson, to_bytes};
 use crate::params::rfc3339;
 use crate::targets::Yaml;
 
@@ -69,15 +69,6 @@ pub(crate) async fn live_notifications() -> Response {
 /// Administration, which is off.
 pub(crate) async fn admin() -> ApiError {
     ApiError::new(ErrorKind::Unavailable, "admin APIs disabled")
-}
-
-/// Data that are JSON already.
-struct Raw<'a>(&'a str);
-
-impl ToJson for Raw<'_> {
-    fn write(&self, json: &mut Json) {
-        json.raw(self.0);
-    }
 }
 
 /// An object of texts.

@@ -136,7 +136,8 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         external_labels: settings.current().config.global.external_labels(),
         build: BuildInfo::default(),
     };
-    let router = api::router(config, Arc::new(parts), engine, process.clock.clone(), &process.registry);
+    let (clock, working) = (process.clock.clone(), process.working.clone());
+    let router = api::router(config, Arc::new(parts), engine, clock, working, &process.registry);
     let router = router.map_err(|error| error.to_string())?;
     let serving = ServeConfig { max_connections: flags.web_max_connections, ..ServeConfig::default() };
     api::serve(connections(http), router, serving, &process.clock, &process.tasks);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 ///
 /// `NaN`, `+Inf` and `-Inf` for what is no number.
 pub fn format_float(value: f64) -> String {
-    special(value).map_or_else(|| value.to_string(), str::to_owned)
+    special(value).map_or_else(|| without_exponent(value), str::to_owned)
 }
 
 /// [`format_float`], with an exponent of at least two digits below 1e-6 and from 1e21: a sample value in JSON.
@@ -23,7 +23,7 @@ pub fn format_float_g(value: f64) -> String {
     if let Some(text) = special(value) {
         return text.to_owned();
     }
-    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) { value.to_string() } else { with_exponent(value) }
+    if value == 0.0 || (1e-4..1e6).contains(&value.abs()) { without_exponent(value) } else { with_exponent(value) }
 }
 
 /// The canonical form of a bucket's bound or a quantile in a label: shortest, with at least one decimal or an exponent.
@@ -49,7 +49,8 @@ pub fn format_float_digits(value: f64, digits: usize) -> String {
     let digits = digits.max(1);
     let rounded: f64 = format!("{value:.*e}", digits - 1).parse().expect("what is written is a number");
     let limit = 10f64.powi(digits as i32);
-    if rounded == 0.0 || (1e-4..limit).contains(&rounded.abs()) { rounded.to_string() } else { with_exponent(rounded) }
+    let is_plain = rounded == 0.0 || (1e-4..limit).contains(&rounded.abs());
+    if is_plain { without_exponent(rounded) } else { with_exponent(rounded) }
 }
 
 /// A text in double quotes with Go's escapes: `strconv.Quote`.
@@ -118,16 +119,47 @@ fn special(value: f64) -> Option<&'static str> {
 
 /// Shortest digits with an exponent of a sign and at least two digits: `1e-07`.
 fn with_exponent(value: f64) -> String {
-    let text = format!("{value:e}");
-    let Some((digits, exponent)) = text.split_once('e') else {
-        return text;
-    };
-    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-    format!("{digits}e{sign}{exponent:0>2}")
+    let (digits, point) = shortest(value);
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let (first, rest) = digits.split_at(1.min(digits.len()));
+    let dot = if rest.is_empty() { "" } else { "." };
+    let exponent = point - 1;
+    let exponent_sign = if exponent < 0 { '-' } else { '+' };
+    format!("{sign}{first}{dot}{rest}e{exponent_sign}{:02}", exponent.abs())
+}
+
+/// Shortest digits: `0.0000001`.
+fn without_exponent(value: f64) -> String {
+    let (digits, point) = shortest(value);
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let zeros = |count: usize| "0".repeat(count);
+    match usize::try_from(point) {
+        Ok(point @ 1..) if point < digits.len() => format!("{sign}{}.{}", &digits[..point], &digits[point..]),
+        Ok(point @ 1..) => format!("{sign}{digits}{}", zeros(point - digits.len())),
+        _ if digits.is_empty() => format!("{sign}0"),
+        _ => format!("{sign}0.{}{digits}", zeros(point.unsigned_abs() as usize)),
+    }
+}
+
+/// The fewest digits that read back as a number, and how many of them stand before the point. No digits for zero.
+///
+/// Of two that are equally near it is the even one, as in Go; the standard library takes the greater.
+fn shortest(value: f64) -> (String, i32) {
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i32 = exponent.parse().expect("what is written is a number");
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0');
+    let point = whole.len() as i32 + exponent - (digits.len() - significant.len()) as i32;
+    (significant.trim_end_matches('0').to_owned(), point)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -144,6 +176,15 @@ mod tests {
             (0.0001, "0.0001", "0.0001", "0.0001", "0.0001"),
             (123456789.0, "123456789", "123456789", "1.23456789e+08", "1.23456789e+08"),
             (1e21, "1000000000000000000000", "1e+21", "1e+21", "1e+21"),
+            // Halfway between two shortest decimals.
+            (
+                692_269_064_342_534.25,
+                "692269064342534.2",
+                "692269064342534.2",
+                "6.922690643425342e+14",
+                "6.922690643425342e+14",
+            ),
+            (-5e-324, &format!("-0.{}5", "0".repeat(323)), "-5e-324", "-5e-324", "-5e-324"),
             (f64::NAN, "NaN", "NaN", "NaN", "NaN"),
             (f64::INFINITY, "+Inf", "+Inf", "+Inf", "+Inf"),
             (f64::NEG_INFINITY, "-Inf", "-Inf", "-Inf", "-Inf"),
@@ -152,6 +193,17 @@ mod tests {
             assert_eq!(format_float_json(value), json);
             assert_eq!(format_float_label(value), label);
             assert_eq!(format_float_g(value), g);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn floats_read_back_as_what_they_were(bits: u64) {
+            let value = f64::from_bits(bits);
+            for text in [format_float(value), format_float_json(value), format_float_g(value)] {
+                let read: f64 = text.parse().unwrap();
+                prop_assert!(read == value || (read.is_nan() && value.is_nan()), "{value:e} became {text}");
+            }
         }
     }
 

@@ -6,9 +6,8 @@ use http::{Method, Request, StatusCode};
 use crate::server::{Server, block_on};
 
 /// What is described and not offered yet.
-const MISSING: [&str; 9] = [
+const MISSING: [&str; 8] = [
     "/otlp/v1/metrics",
-    "/read",
     "/search/label_names",
     "/search/label_values",
     "/search/metric_names",

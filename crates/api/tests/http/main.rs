@@ -7,6 +7,7 @@ mod federation;
 mod labels;
 mod protocol;
 mod queries;
+mod remote_read;
 mod scripts;
 mod server;
 mod status;

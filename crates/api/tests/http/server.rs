@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::{ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, RuntimeInfo, TargetStates, Targets};
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use engine::{Engine, EngineOptions};
 use futures::future::BoxFuture;
 use http::{Request, StatusCode, header};
@@ -100,13 +101,20 @@ impl Server {
     /// A server of a process with an engine of its own.
     pub(crate) fn with_engine(process: Process, config: ApiConfig, engine: Engine) -> Self {
         let registry = Registry::new();
-        let router = api::router(config, Arc::new(process), engine, Clock::new(FixedTime), &registry).unwrap();
+        let router =
+            api::router(config, Arc::new(process), engine, Clock::new(FixedTime), CpuPool::inline(), &registry)
+                .unwrap();
         Self { router, registry }
+    }
+
+    /// Sends a request, and leaves the body of the answer unread.
+    pub(crate) async fn response(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Sends a request.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.response(request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();

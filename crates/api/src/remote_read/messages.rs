@@ -1,0 +1,166 @@
+//! The messages of remote read: `prompb/remote.proto` and `prompb/types.proto` of Prometheus, as far as they are used.
+
+use std::sync::Arc;
+
+use model::{CounterReset, Histogram, Labels};
+use prost::{Message, Oneof};
+use series::Samples;
+
+/// Samples as they are, all in one answer: what a client gets that names no response type.
+const SAMPLES: i32 = 0;
+
+/// What a client wants.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ReadRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) queries: Vec<ReadQuery>,
+    /// The kinds of answers it understands.
+    #[prost(int32, repeated, tag = "2")]
+    accepted_response_types: Vec<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ReadQuery {
+    #[prost(int64, tag = "1")]
+    pub(crate) start_timestamp_ms: i64,
+    /// Included.
+    #[prost(int64, tag = "2")]
+    pub(crate) end_timestamp_ms: i64,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) matchers: Vec<LabelMatcher>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct LabelMatcher {
+    /// `=`, `!=`, `=~`, `!~`, counted from 0.
+    #[prost(int32, tag = "1")]
+    pub(crate) op: i32,
+    #[prost(string, tag = "2")]
+    pub(crate) name: String,
+    #[prost(string, tag = "3")]
+    pub(crate) value: String,
+}
+
+/// A series with all samples that were asked for.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TimeSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<LabelPair>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<FloatSample>,
+    #[prost(message, repeated, tag = "4")]
+    histograms: Vec<HistogramSample>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LabelPair {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct FloatSample {
+    #[prost(double, tag = "1")]
+    value: f64,
+    #[prost(int64, tag = "2")]
+    timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct HistogramSample {
+    #[prost(oneof = "Count", tags = "2")]
+    count: Option<Count>,
+    #[prost(double, tag = "3")]
+    sum: f64,
+    #[prost(sint32, tag = "4")]
+    schema: i32,
+    #[prost(double, tag = "5")]
+    zero_threshold: f64,
+    #[prost(oneof = "ZeroCount", tags = "7")]
+    zero_count: Option<ZeroCount>,
+    #[prost(message, repeated, tag = "8")]
+    negative_spans: Vec<BucketSpan>,
+    #[prost(double, repeated, tag = "10")]
+    negative_counts: Vec<f64>,
+    #[prost(message, repeated, tag = "11")]
+    positive_spans: Vec<BucketSpan>,
+    #[prost(double, repeated, tag = "13")]
+    positive_counts: Vec<f64>,
+    #[prost(int32, tag = "14")]
+    reset_hint: i32,
+    #[prost(int64, tag = "15")]
+    timestamp: i64,
+    #[prost(double, repeated, tag = "16")]
+    custom_values: Vec<f64>,
+}
+
+/// Histograms are float ones here. It is written even if it is 0, or the client would take it for an integer one.
+#[derive(Clone, Copy, PartialEq, Oneof)]
+enum Count {
+    #[prost(double, tag = "2")]
+    Float(f64),
+}
+
+#[derive(Clone, Copy, PartialEq, Oneof)]
+enum ZeroCount {
+    #[prost(double, tag = "7")]
+    Float(f64),
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct BucketSpan {
+    #[prost(sint32, tag = "1")]
+    offset: i32,
+    #[prost(uint32, tag = "2")]
+    length: u32,
+}
+
+impl ReadRequest {
+    /// Whether the client understands samples.
+    pub(crate) fn accepts_samples(&self) -> bool {
+        self.accepted_response_types.is_empty() || self.accepted_response_types.contains(&SAMPLES)
+    }
+}
+
+impl TimeSeries {
+    pub(crate) fn new(labels: &Labels, samples: &Samples) -> Self {
+        let labels = labels.iter().map(|(name, value)| LabelPair { name: name.to_owned(), value: value.to_owned() });
+        let floats = samples.float_times.iter().zip(&samples.floats);
+        let histograms = samples.histogram_times.iter().zip(&samples.histograms);
+        Self {
+            labels: labels.collect(),
+            samples: floats.map(|(time, value)| FloatSample { value: *value, timestamp: *time }).collect(),
+            histograms: histograms.map(|(time, histogram)| HistogramSample::new(*time, histogram)).collect(),
+        }
+    }
+}
+
+impl HistogramSample {
+    fn new(timestamp: i64, histogram: &Arc<Histogram>) -> Self {
+        Self {
+            count: Some(Count::Float(histogram.count)),
+            sum: histogram.sum,
+            schema: i32::from(histogram.schema),
+            zero_threshold: histogram.zero_threshold,
+            zero_count: Some(ZeroCount::Float(histogram.zero_count)),
+            negative_spans: spans(&histogram.negative_spans),
+            negative_counts: histogram.negative_buckets.clone(),
+            positive_spans: spans(&histogram.positive_spans),
+            positive_counts: histogram.positive_buckets.clone(),
+            reset_hint: match histogram.counter_reset {
+                CounterReset::Unknown => 0,
+                CounterReset::Reset => 1,
+                CounterReset::NotReset => 2,
+                CounterReset::Gauge => 3,
+            },
+            timestamp,
+            custom_values: histogram.custom_values.clone(),
+        }
+    }
+}
+
+fn spans(spans: &[model::Span]) -> Vec<BucketSpan> {
+    spans.iter().map(|span| BucketSpan { offset: span.offset, length: span.length }).collect()
+}
