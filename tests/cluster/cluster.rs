@@ -64,13 +64,8 @@ impl Cluster {
         let ports = free_ports(10);
         let peers: Vec<String> = ports[..3].iter().map(|port| format!("127.0.0.1:{port}")).collect();
         write_config(folder.path(), fleet);
-        let mut cluster = Self {
-            folder,
-            options,
-            processes: BTreeMap::new(),
-            peers: peers.join(","),
-            querier_port: ports[9],
-        };
+        let mut cluster =
+            Self { folder, options, processes: BTreeMap::new(), peers: peers.join(","), querier_port: ports[9] };
         for (at, zone) in ["a", "b", "c"].into_iter().enumerate() {
             let flags = vec![
                 "--role=ingester".to_owned(),

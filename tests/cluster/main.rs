@@ -4,6 +4,7 @@
 //! target and which scrape they are of, so values are compared, not counts.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+#![expect(clippy::print_stderr, reason = "whoever reads a failure wants the logs")]
 
 mod cluster;
 mod fleet;

@@ -2,6 +2,8 @@
 //!
 //! Reads flags and becomes a server of some roles, or one of the tools for operators and scripts.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to whoever called it")]
+
 mod backend;
 mod check;
 mod ctl;
