@@ -7,10 +7,25 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages lint unit
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+build-packages:
+	@xtask/toolchain/packages build
+
+release: build-packages
+	cargo build --release --package ringwood-cli
+
+run: release ## Build and run a whole cluster in one process: http://localhost:9090.
+	exec $${CARGO_TARGET_DIR:-target}/release/ringwood --storage.path=data
+
+cluster: release ## Start three ingesters, two scrapers and a querier on this machine.
+	deploy/cluster up
+
+cluster-down: ## End what `make cluster` started.
+	deploy/cluster down
 
 packages:
 	@xtask/toolchain/packages test

@@ -26,6 +26,9 @@ pub enum Dropped {
     /// The buffer was full, and this was the oldest record.
     #[error("the buffer was full")]
     BufferFull,
+    /// The record is larger than any shard takes.
+    #[error("the record is too large")]
+    TooLarge,
     /// Nobody has said yet which shard owns what.
     #[error("no shard map is known")]
     NoShardMap,
@@ -39,17 +42,22 @@ impl Dropped {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::BufferFull => "buffer_full",
+            Self::TooLarge => "too_large",
             Self::NoShardMap => "no_shard_map",
             Self::Stopped => "stopped",
         }
     }
 }
 
+/// What a record takes in memory beside its contents, here and with whoever waits for its answer.
+const RECORD_OVERHEAD: usize = 1 << 10;
+
 /// A record that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) record: Record,
     pub(crate) samples: u32,
+    /// As it is sent.
     pub(crate) bytes: usize,
     /// When it came.
     pub(crate) since: Instant,
@@ -63,6 +71,11 @@ impl Waiting {
         (Self { record, samples, bytes, since, answer }, delivery)
     }
 
+    /// What it takes in memory, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes + RECORD_OVERHEAD
+    }
+
     /// Tells whoever sent the record what became of it. Nobody may be listening any more.
     pub(crate) fn finish(self, delivery: Delivery) {
         let _ = self.answer.send(delivery);
@@ -73,6 +86,7 @@ impl Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Waiting>,
+    /// As they are sent.
     pub(crate) bytes: usize,
 }
 
@@ -80,6 +94,10 @@ impl Batch {
     pub(crate) fn push(&mut self, waiting: Waiting) {
         self.bytes += waiting.bytes;
         self.records.push(waiting);
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.records.iter().map(Waiting::held_bytes).sum()
     }
 
     /// The records as they are sent. Their payloads are shared, not copied.

@@ -13,6 +13,9 @@ use crate::batch::{Batch, Dropped, Waiting};
 use crate::config::Config;
 use crate::metrics::Metrics;
 
+/// Half of what an ingester takes in one message. A larger record would break every stream that it is sent on.
+const MAX_RECORD_BYTES: usize = 32 << 20;
+
 /// One of the two lanes of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
@@ -37,7 +40,7 @@ pub(crate) struct Buffer {
 struct State {
     shards: BTreeMap<ShardId, Shard>,
     /// Of all records, those on their way included.
-    bytes: usize,
+    held_bytes: usize,
     records: usize,
     stopped: bool,
 }
@@ -72,11 +75,15 @@ impl Buffer {
             self.give_up(waiting, Dropped::Stopped);
             return false;
         }
+        if waiting.bytes > MAX_RECORD_BYTES {
+            self.give_up(waiting, Dropped::TooLarge);
+            return false;
+        }
         let capacity = self.config.buffer.bytes() as usize;
-        while state.bytes + waiting.bytes > capacity {
+        while state.held_bytes + waiting.held_bytes() > capacity {
             match state.remove_oldest() {
                 Some(oldest) => {
-                    self.metrics.count_out(oldest.bytes, 1);
+                    self.metrics.count_out(oldest.held_bytes(), 1);
                     self.give_up(oldest, Dropped::BufferFull);
                 }
                 // All that is left is on its way.
@@ -86,7 +93,7 @@ impl Buffer {
                 }
             }
         }
-        state.bytes += waiting.bytes;
+        state.held_bytes += waiting.held_bytes();
         state.records += 1;
         self.metrics.count_in(&waiting);
         let is_new = !state.shards.contains_key(&shard);
@@ -134,7 +141,7 @@ impl Buffer {
     pub(crate) fn finish(&self, batch: Batch, answers: Vec<proto::entry::RecordAnswer>) {
         {
             let mut state = self.state.lock();
-            state.bytes -= batch.bytes;
+            state.held_bytes -= batch.held_bytes();
             state.records -= batch.records.len();
         }
         self.metrics.count_batch_out(&batch);
@@ -167,7 +174,7 @@ impl Buffer {
         let mut state = self.state.lock();
         state.stopped = true;
         while let Some(waiting) = state.remove_oldest() {
-            self.metrics.count_out(waiting.bytes, 1);
+            self.metrics.count_out(waiting.held_bytes(), 1);
             self.give_up(waiting, Dropped::Stopped);
         }
     }
@@ -187,7 +194,7 @@ impl State {
                 waiting
             }
         };
-        self.bytes -= waiting.bytes;
+        self.held_bytes -= waiting.held_bytes();
         self.records -= 1;
         Some(waiting)
     }

@@ -7,7 +7,7 @@ use stdx::ByteSize;
 /// What a distributor is bound by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How much may be held in all, waiting or on its way.
+    /// How much memory records may take in all, waiting or on their way.
     pub buffer: ByteSize,
     /// How large a batch may become. A larger record travels alone.
     pub batch: ByteSize,
@@ -20,7 +20,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// About a quarter of an hour of 100,000 samples a second, at 3 bytes each.
+    /// About ten minutes of 100,000 samples a second, at 3 bytes each in records of 800.
     pub const BUFFER: ByteSize = ByteSize::mib(256);
     /// What a leader makes an entry of.
     pub const BATCH: ByteSize = ByteSize::kib(256);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::ShardId;
+use model::{NodeId, ShardId};
 use proto::entry::RecordAnswer;
 use stdx::{Backoff, Clock, Rng, Tasks};
 
@@ -72,7 +72,9 @@ impl Sender {
                 Ok(answers) => {
                     self.backoff.reset();
                     self.round.restart();
-                    shared.routes.set_leader_hint(self.shard, Some(node));
+                    if shared.routes.leader_hint(self.shard) != Some(node) {
+                        shared.routes.set_leader_hint(self.shard, Some(node));
+                    }
                     shared.metrics.append_duration.observe(shared.clock.now().duration_since(start).as_secs_f64());
                     return answers;
                 }
@@ -85,7 +87,7 @@ impl Sender {
 
     /// Decides where the next try goes, and pauses where that is due. A node that points elsewhere costs no pause: the
     /// round ends when everyone has.
-    async fn prepare_retry(&mut self, node: model::NodeId, failure: Failure) {
+    async fn prepare_retry(&mut self, node: NodeId, failure: Failure) {
         let Shared { routes, metrics, clock, .. } = &*self.shared;
         let is_hint = routes.leader_hint(self.shard) == Some(node);
         match failure {

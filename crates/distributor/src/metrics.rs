@@ -54,7 +54,7 @@ impl Metrics {
             ),
             buffer_bytes: registry.register(
                 "distributor_buffer_bytes",
-                "Bytes of records that are waiting or on their way",
+                "What records that are waiting or on their way take in memory, about",
                 Gauge::default(),
             ),
             buffer_records: registry.register(
@@ -96,7 +96,7 @@ impl Metrics {
     }
 
     pub(crate) fn count_in(&self, waiting: &Waiting) {
-        self.buffer_bytes.inc_by(waiting.bytes as i64);
+        self.buffer_bytes.inc_by(waiting.held_bytes() as i64);
         self.buffer_records.inc();
     }
 
@@ -106,6 +106,6 @@ impl Metrics {
     }
 
     pub(crate) fn count_batch_out(&self, batch: &Batch) {
-        self.count_out(batch.bytes, batch.records.len());
+        self.count_out(batch.held_bytes(), batch.records.len());
     }
 }

@@ -121,8 +121,8 @@ pub(crate) enum Source {
     Join { left: StageId, right: StageId, join: Join },
     /// A scalar as a series without labels.
     Vector(ScalarExpr),
-    /// The table of a stage, with labels of info metrics.
-    Info { base: StageId, info: Arc<Info> },
+    /// The table of a stage, with labels of info metrics, whose samples the node counts.
+    Info { base: StageId, info: Arc<Info>, node: NodeId },
 }
 
 /// What is made of all series of a stage.

@@ -141,8 +141,9 @@ impl Run {
                     work.push(self.compute(stage, left, Some(right)).boxed());
                 }
                 Source::Vector(_) => work.push(self.compute(stage, Charged::default(), None).boxed()),
-                Source::Info { base, info } => {
-                    work.push(self.compute_info(stage, outputs.take_table(*base), info.clone()).boxed());
+                Source::Info { base, info, node } => {
+                    let base = outputs.take_table(*base);
+                    work.push(self.compute_info(stage, base, info.clone(), *node).boxed());
                 }
             }
         }

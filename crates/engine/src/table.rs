@@ -94,11 +94,6 @@ impl<'a> Row<'a> {
         self.present_floats().map(|(step, _)| step).chain(histograms)
     }
 
-    /// Whether there is a value at a step.
-    pub(crate) fn has(&self, step: usize) -> bool {
-        is_present(self.float(step)) || (!self.histograms.is_empty() && self.histogram(step).is_some())
-    }
-
     /// The last step with a value.
     pub(crate) fn last_step(&self) -> usize {
         let float = self.floats.iter().rposition(|value| is_present(*value)).map(|at| self.first + at);
@@ -337,7 +332,7 @@ mod tests {
         let row = table.row(0);
         assert_eq!((row.first, row.floats.len(), row.first_step(), row.last_step()), (1, 3, 1, 3));
         assert_eq!(row.present_floats().collect::<Vec<_>>(), [(1, 1.0), (3, 3.0)]);
-        assert!(row.has(1) && !row.has(2) && !row.has(4) && !row.has(0));
+        assert_eq!([0, 1, 2, 4].map(|step| is_present(row.float(step))), [false, true, false, false]);
         assert_eq!(table.row(1).float(4), 5.0);
     }
 

@@ -3,8 +3,6 @@
 //! `cargo bench -p ringwood-scraper` prints times, and how many bytes a record takes for a sample. The page is like that of
 //! a node: mostly counters that stand still or grow a little, some gauges.
 
-use std::fmt::Write;
-
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use prost::Message;
@@ -22,26 +20,27 @@ fn main() {
 fn pages() -> Vec<String> {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut values: Vec<f64> = (0..SAMPLES).map(|_| rng.u32(0..5_000_000).into()).collect();
-    let page = |round: usize, rng: &mut fastrand::Rng, values: &mut [f64]| {
-        let mut page = String::new();
-        for (at, value) in values.iter_mut().enumerate() {
-            if at % 16 == 0 {
-                writeln!(page, "# HELP node_metric_{}_total Something that happens.", at / 16).unwrap();
-                writeln!(page, "# TYPE node_metric_{}_total counter", at / 16).unwrap();
-            }
-            // Half stands still, a quarter counts, an eighth counts bytes, the rest goes up and down.
-            match at % 8 {
-                0..4 => {}
-                4 | 5 => *value += f64::from(rng.u32(0..300)),
-                6 => *value += f64::from(rng.u32(0..2_000_000)),
-                _ => *value = f64::from(rng.u32(0..100_000)) / 100.0,
-            }
-            let _ = round;
-            writeln!(page, "node_metric_{}_total{{cpu=\"{}\",mode=\"user\"}} {value}", at / 16, at % 16).unwrap();
+    (0..PAGES).map(|_| next_page(&mut rng, &mut values)).collect()
+}
+
+fn next_page(rng: &mut fastrand::Rng, values: &mut [f64]) -> String {
+    let mut page = String::new();
+    for (at, value) in values.iter_mut().enumerate() {
+        let family = at / 16;
+        if at % 16 == 0 {
+            page += &format!("# HELP node_metric_{family}_total Something that happens.\n");
+            page += &format!("# TYPE node_metric_{family}_total counter\n");
         }
-        page
-    };
-    (0..PAGES).map(|round| page(round, &mut rng, &mut values)).collect()
+        // Half stands still, a quarter counts, an eighth counts bytes, the rest goes up and down.
+        match at % 8 {
+            0..4 => {}
+            4 | 5 => *value += f64::from(rng.u32(0..300)),
+            6 => *value += f64::from(rng.u32(0..2_000_000)),
+            _ => *value = f64::from(rng.u32(0..100_000)) / 100.0,
+        }
+        page += &format!("node_metric_{family}_total{{cpu=\"{}\",mode=\"user\"}} {value}\n", at % 16);
+    }
+    page
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark tells its user")]

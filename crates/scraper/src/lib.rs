@@ -9,6 +9,7 @@
 
 #[doc(hidden)]
 pub mod bench;
+mod fetch;
 mod job;
 mod journal;
 mod membership;

@@ -263,4 +263,24 @@ fn without(ring: &ScraperRing, name: &str) -> ScraperRing {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn ring(epoch: u64, members: &[&str]) -> ScraperRing {
+        ScraperRing::new(epoch, members.iter().map(|name| Box::from(*name)))
+    }
+
+    #[test]
+    fn targets_are_taken_over_from_the_living_and_the_dead() {
+        let before = ring(1, &["a", "c"]);
+        let standing = Standing { me: "b".into(), ring: Some(ring(2, &["a", "b"])), before: before.clone() };
+        let (mut living, mut dead) = (0, 0);
+        for target in (0..1_000).map(|number| TargetId(number << 64 | number)).filter(|target| standing.owns(*target)) {
+            let was_alive = before.owner(target) == Some("a");
+            assert_eq!(standing.has_live_predecessor(target), was_alive);
+            *(if was_alive { &mut living } else { &mut dead }) += 1;
+        }
+        assert!(living > 50 && dead > 50, "{living} {dead}");
+        assert!(!Standing::nothing("b").has_live_predecessor(TargetId(1)));
+    }
+}

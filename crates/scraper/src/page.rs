@@ -21,6 +21,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub(crate) use definition::LayoutChange;
 pub(crate) use part::{Part, PartRow, Settled};
 pub(crate) use report::{Report, Stamp};
+pub(crate) use row::Extras;
 
 use crate::job::Job;
 use crate::status::Health;

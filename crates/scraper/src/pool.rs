@@ -41,7 +41,7 @@ struct State {
     job: Arc<Job>,
     client: HttpClient,
     discovered: watch::Receiver<Groups>,
-    /// The job or what is discovered has changed.
+    /// The job, or who discovers, has changed.
     is_stale: bool,
     /// The job is not configured any more.
     is_removed: bool,
@@ -142,35 +142,30 @@ impl Pool {
     async fn run(self: Arc<Self>) {
         let mut standing = self.around.standing.clone();
         loop {
-            let mut discovered = self.state.lock().discovered.clone();
-            if discovered.has_changed().unwrap_or(false) {
-                self.state.lock().is_stale = true;
-            }
-            let is_over = {
+            let mut discovered = {
                 let mut state = self.state.lock();
-                if std::mem::take(&mut state.is_stale) {
-                    let groups =
-                        if state.is_removed { Groups::default() } else { state.discovered.borrow_and_update().clone() };
+                if state.discovered.has_changed().unwrap_or(false) || std::mem::take(&mut state.is_stale) {
+                    let groups = state.discovered.borrow_and_update().clone();
                     self.sync(&mut state, &groups);
                 }
                 let standing = standing.borrow_and_update().clone();
                 self.give_orders(&mut state, &standing);
-                state.is_removed && state.entries.is_empty()
+                if state.is_removed && state.entries.is_empty() {
+                    return;
+                }
+                state.discovered.clone()
             };
-            if is_over {
-                return;
-            }
-            discovered.mark_unchanged();
             tokio::select! {
                 () = self.changed.notified() => {}
                 Ok(()) = standing.changed() => {}
-                Ok(()) = discovered.changed() => self.state.lock().is_stale = true,
+                Ok(()) = discovered.changed() => {}
             }
         }
     }
 
     /// Compares the targets with what is discovered.
     fn sync(&self, state: &mut State, groups: &[Arc<TargetGroup>]) {
+        let groups = if state.is_removed { &[] } else { groups };
         let Found { targets, dropped, dropped_count, failed } = self.find(&state.job, groups);
         state.dropped = dropped;
         state.dropped_count = dropped_count;

@@ -33,10 +33,14 @@ impl Schedule {
     }
 
     /// The planned time to go for after the scrape planned at `last_ms`, and how many were skipped. One that is late by less
-    /// than an interval is made up for.
+    /// than an interval is made up for. A clock that was set back starts again from what it says now: its ticks may have been
+    /// stored before, which their shard will notice.
     pub(crate) fn next(self, last_ms: i64, now_ms: i64) -> (i64, u64) {
         let next = self.at_or_after(last_ms + 1);
         let late = now_ms - next;
+        if late < -self.interval_ms {
+            return (self.at_or_after(now_ms), 0);
+        }
         if late < self.interval_ms {
             return (next, 0);
         }
@@ -74,6 +78,8 @@ mod tests {
         assert_eq!(schedule.next(20_000, 39_999), (30_000, 0));
         assert_eq!(schedule.next(20_000, 40_000), (40_000, 1));
         assert_eq!(schedule.next(20_000, 75_000), (70_000, 4));
+        // The clock was set back.
+        assert_eq!(schedule.next(3_600_000, 41_000), (50_000, 0));
         // Planned by another interval before.
         assert_eq!(schedule.next(21_234, 21_300), (30_000, 0));
     }

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use exposition::{ContentTypeError, Format, accept_header};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use http_client::{HttpClient, HttpError, Request, Response};
+use http::HeaderValue;
+use http_client::HttpClient;
 use model::TenantId;
 use parking_lot::Mutex;
 use proto::entry::{Outcome, RecordAnswer};
@@ -18,6 +15,7 @@ use stdx::{Clock, CpuPool};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::fetch::{Fetched, ScrapeError, decode, fetch};
 use crate::job::Job;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -27,10 +25,6 @@ use crate::shipment::{Header, Shipment, Shipped, Sink, ship};
 use crate::status::{Health, SharedStatus};
 use crate::target::Target;
 
-/// No page is larger, whatever the job allows.
-const MAX_PAGE_BYTES: u64 = 512 << 20;
-/// How much larger than its content a compressed page may be.
-const COMPRESSION_OVERHEAD: u64 = 1 << 10;
 /// How long the former owner of a target goes on, so that no tick is missed while the new one gets going.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
@@ -96,28 +90,6 @@ pub(crate) struct ScrapeLoop {
     under_way: FuturesUnordered<BoxFuture<'static, Vec<Shipped>>>,
 }
 
-/// A page that was fetched, or why there is none.
-type Fetched = Result<Response, ScrapeError>;
-
-/// Why a scrape failed, in Prometheus' words.
-#[derive(Clone, Debug, thiserror::Error)]
-enum ScrapeError {
-    #[error("{0}")]
-    Forced(Arc<str>),
-    #[error("invalid URL: {0}")]
-    Url(String),
-    #[error("{}", get_message(.0, .1))]
-    Http(String, HttpError),
-    #[error("body size limit exceeded")]
-    BodySize,
-    #[error("server returned HTTP status {0}")]
-    Status(String),
-    #[error(transparent)]
-    ContentType(#[from] ContentTypeError),
-    #[error(transparent)]
-    Page(#[from] PageError),
-}
-
 /// What a scrape came to.
 struct Outcomes {
     pages: Pages,
@@ -172,7 +144,12 @@ impl ScrapeLoop {
                 Work::Stop => true,
             };
             if is_over {
-                if self.finish().await { continue } else { return }
+                if !self.finish().await {
+                    return;
+                }
+                // What passed meanwhile was not for this loop.
+                last_tick = last_tick.max(clock.wall_ms() - 1);
+                continue;
             }
             if !self.wait(wait).await {
                 continue;
@@ -225,7 +202,7 @@ impl ScrapeLoop {
             self.pages.forget_shape();
             self.read_by = Some(settings.clone());
         }
-        let fetched = self.settle_during(fetch(shared.clone(), settings.clone())).await;
+        let fetched = self.settle_during(fetch(settings.clone(), shared.user_agent.clone())).await;
         let pages = std::mem::take(&mut self.pages);
         let outcomes = shared.cpu.run({
             let shared = shared.clone();
@@ -281,16 +258,20 @@ impl ScrapeLoop {
 
     /// Takes note of what became of a scrape.
     fn settle(&mut self, shipped: Vec<Shipped>) {
-        for Shipped { part, stamp, samples, settled, delivery } in shipped {
-            if let Some(part) = self.pages.parts.get_mut(part as usize) {
-                part.settle(&settled);
+        for shipped in shipped {
+            if let Some(part) = self.pages.parts.get_mut(shipped.part as usize) {
+                part.settle(&shipped.settled);
             }
             // What was dropped is counted by whoever dropped it.
-            let Ok(answer) = delivery else { continue };
-            self.shared.count_answer(&answer);
-            let is_kept = matches!(answer.outcome(), Outcome::Stored | Outcome::Duplicate);
-            if let (true, Some(journal), Some(settings)) = (is_kept, &self.shared.journal, &self.read_by) {
-                journal.note(settings.target.id, &settings.target.labels, part, stamp, samples);
+            let Ok(answer) = &shipped.delivery else { continue };
+            self.shared.count_answer(answer);
+            let outcome = match answer.outcome() {
+                Outcome::Stored => "stored",
+                Outcome::Duplicate => "duplicate",
+                _ => continue,
+            };
+            if let (Some(journal), Some(settings)) = (&self.shared.journal, &self.read_by) {
+                journal.note(&settings.target, &shipped, outcome);
             }
         }
     }
@@ -368,65 +349,4 @@ impl Shared {
             tracing::error!(reason = answer.reason, "a shard refused a row as malformed");
         }
     }
-}
-
-/// Fetches the page of a target.
-async fn fetch(shared: Arc<Shared>, settings: Arc<Settings>) -> Fetched {
-    let Settings { job, target, client, forced_error } = &*settings;
-    if let Some(error) = forced_error {
-        return Err(ScrapeError::Forced(error.clone()));
-    }
-    let uri = target.url.parse().map_err(|error: http::uri::InvalidUri| ScrapeError::Url(error.to_string()))?;
-    let mut request = Request::get(uri, target.timeout);
-    request.headers = headers(job, target, &shared.user_agent);
-    request.unix_socket.clone_from(&target.unix_socket);
-    request.max_bytes = max_body(job).saturating_add(COMPRESSION_OVERHEAD);
-    let response = client.send(request).await.map_err(|error| match error {
-        HttpError::TooLarge(_) => ScrapeError::BodySize,
-        error => ScrapeError::Http(target.url.clone(), error),
-    })?;
-    if response.status != http::StatusCode::OK {
-        let reason = response.status.canonical_reason().unwrap_or_default();
-        return Err(ScrapeError::Status(format!("{} {reason}", response.status.as_str()).trim_end().to_owned()));
-    }
-    Ok(response)
-}
-
-fn headers(job: &Job, target: &Target, user_agent: &HeaderValue) -> HeaderMap {
-    let value = |text: &str| HeaderValue::from_str(text).expect("it is made of plain letters and digits");
-    let encoding = if job.enable_compression { "gzip" } else { "identity" };
-    let timeout = target.timeout.as_secs_f64().to_string();
-    HeaderMap::from_iter([
-        (ACCEPT, value(&accept_header(&job.protocols, job.escaping))),
-        (ACCEPT_ENCODING, HeaderValue::from_static(encoding)),
-        (USER_AGENT, user_agent.clone()),
-        (HeaderName::from_static("x-prometheus-scrape-timeout-seconds"), value(&timeout)),
-    ])
-}
-
-/// How many bytes a page may have at the most. One as large as the job's limit is too large.
-fn max_body(job: &Job) -> u64 {
-    match job.limits.body_size {
-        0 => MAX_PAGE_BYTES,
-        limit => (limit - 1).min(MAX_PAGE_BYTES),
-    }
-}
-
-/// The page, and how it is written.
-fn decode(response: &Response, job: &Job) -> Result<(Bytes, Result<Format, ContentTypeError>), ScrapeError> {
-    let body = response.decoded(max_body(job)).map_err(|error| match error {
-        HttpError::TooLarge(_) => ScrapeError::BodySize,
-        error => ScrapeError::Http(String::new(), error),
-    })?;
-    if body.is_empty() {
-        // Nothing is nothing in every format.
-        return Ok((body, Ok(Format::Text)));
-    }
-    let format = Format::of_content_type(response.content_type(), job.fallback_protocol);
-    Ok((body, format.map(|(format, _)| format)))
-}
-
-/// The words of Go's client.
-fn get_message(url: &str, error: &HttpError) -> String {
-    if url.is_empty() { error.message() } else { format!("Get {}: {}", model::quote(url), error.message()) }
 }

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use model::{LayoutHash, TargetId, TenantId};
 use proto::entry::{self, Outcome, Record, ScrapeKind, record};
 
-use crate::page::{LayoutChange, PartRow, Settled, Stamp};
+use crate::page::{Extras, LayoutChange, PartRow, Settled, Stamp};
 
 /// How often a record is repeated with something that its shard lacked: the layout, the reference, once more each.
 const REPAIRS: u32 = 4;
@@ -61,7 +61,7 @@ impl Shipment {
     pub(crate) fn rows(header: &Header, rows: Vec<PartRow>) -> Vec<Self> {
         let parts = rows.len() as u32;
         let rows = (0u32..).zip(rows);
-        rows.map(|(part, row)| {
+        rows.map(|(part, mut row)| {
             let scrape = scrape_of_row(header, part, parts, &row);
             let outgoing = outgoing(header, scrape, row.samples);
             let settled = Settled {
@@ -73,6 +73,8 @@ impl Shipment {
                 starts_hash: Some(row.extras.starts_hash).filter(|hash| *hash != 0),
                 outcome: None,
             };
+            // They are in the record, and may have to wait there for long.
+            row.extras = Extras::default();
             Self { part, outgoing, row: Some(row), settled }
         })
         .collect()

@@ -44,7 +44,9 @@ async fn read(outsider: &Outsider, metric: &str) -> Readable {
 fn acknowledged(journal: &Path) -> Vec<(String, i64)> {
     let text = std::fs::read_to_string(journal).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    // A duplicate may be that of another scraper, with a time of its own.
     lines
+        .filter(|line| line["outcome"] == "stored")
         .map(|line| {
             let instance = line["labels"]["instance"].as_str().unwrap().to_owned();
             (instance, line["timestamp_ms"].as_i64().unwrap())

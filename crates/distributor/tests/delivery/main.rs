@@ -16,6 +16,9 @@ use proto::entry::{Outcome, Record, Scrape, record};
 use stdx::{ByteSize, Clock, Rng, Tasks};
 use telemetry::Registry;
 
+/// What a record takes in memory beside its contents.
+const OVERHEAD: u64 = 1024;
+
 /// A record of one shard, named by its tick, of some hundred bytes.
 fn outgoing(slot: u16, tick_ms: i64) -> Outgoing {
     let scrape = Scrape { tick_ms, row: vec![7; 100].into(), ..Scrape::default() };
@@ -140,7 +143,7 @@ async fn the_window_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_full_buffer_drops_the_oldest_and_counts_them() {
     let size = prost::Message::encoded_len(&outgoing(0, 1000).record) as u64;
-    let config = Config { buffer: ByteSize(10 * size), batch: ByteSize(2 * size), ..Config::default() };
+    let config = Config { buffer: ByteSize(10 * (size + OVERHEAD)), batch: ByteSize(2 * size), ..Config::default() };
     let test = Test::new(1, config, Faults::default(), 1).await;
     test.world.lock().frozen = true;
     let under_way = test.distributor.append((1000..1002).map(|tick| outgoing(0, tick)).collect());
@@ -193,6 +196,17 @@ async fn what_cannot_be_delivered_is_dropped_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_no_shard_takes_is_not_sent() {
+    let test = Test::new(1, Config::default(), Faults::default(), 1).await;
+    let mut large = outgoing(0, 1);
+    if let Some(record::Record::Scrape(scrape)) = &mut large.record.record {
+        scrape.row = vec![0; 33 << 20].into();
+    }
+    assert_eq!(test.distributor.append(vec![large]).await, [Err(Dropped::TooLarge)]);
+    assert!(test.world.lock().asked.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_map_nothing_is_taken() {
     let test = Test::new(1, Config::default(), Faults::default(), 1).await;
     *test.routes.map.lock() = None;
@@ -242,7 +256,7 @@ proptest! {
         seed: u64,
         shares in prop::array::uniform5(0u64..150),
         slowest in 0u64..500,
-        buffer in prop::sample::select(vec![3_000, 20_000, 1 << 20]),
+        buffer in prop::sample::select(vec![20_000, 100_000, 1 << 20]),
     ) {
         let [lose_reply, lose_request, break_stream, unknown, busy] = shares;
         let slowest = Duration::from_millis(slowest);

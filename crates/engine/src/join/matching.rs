@@ -1,6 +1,7 @@
 //! Arithmetic and comparisons between the series of two vectors.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use model::{Labels, LabelsBuilder};
@@ -46,16 +47,22 @@ pub(super) fn combine(
         groups: Groups::new(many, one, &labels, fill.is_some()),
         labels,
         remarks,
-        conflict: None,
+        end: context.grid.len(),
+        has_conflict: false,
         result: Table::new(),
     };
+    // Prometheus goes step by step, and looks for duplicates first: only the steps before the first one matter then.
     let duplicate = matcher.duplicate();
-    matcher.match_all(context.watch)?;
-    // Prometheus goes step by step, and looks for duplicates first.
-    match (duplicate, matcher.conflict) {
-        (Some((step, error)), conflict) if conflict.is_none_or(|conflict| step <= conflict) => Err(error),
-        (_, Some(_)) => Err(several_matches(join.matching.cardinality)),
-        _ => Ok(matcher.result),
+    if let Some((step, _)) = &duplicate {
+        matcher.end = *step;
+    }
+    if matcher.end > 0 {
+        matcher.match_all(context.watch)?;
+    }
+    match (matcher.has_conflict, duplicate) {
+        (true, _) => Err(several_matches(join.matching.cardinality)),
+        (false, Some((_, error))) => Err(error),
+        (false, None) => Ok(matcher.result),
     }
 }
 
@@ -69,8 +76,10 @@ struct Matcher<'a> {
     labels: MatchLabels,
     groups: Groups,
     remarks: &'a mut LastRemarks,
-    /// The first step at which it is not clear which series match.
-    conflict: Option<usize>,
+    /// Steps from here on do not matter.
+    end: usize,
+    /// Whether it is not clear at some step which series match.
+    has_conflict: bool,
     result: Table,
 }
 
@@ -84,6 +93,8 @@ struct Groups {
 #[derive(Clone, Debug, Default)]
 struct Members {
     one: Vec<usize>,
+    /// Which of these is there at each step, once somebody asked.
+    ones_by_step: Option<Arc<[Option<usize>]>>,
     many_count: usize,
     matched: Matched,
 }
@@ -170,10 +181,15 @@ impl Matcher<'_> {
                 self.match_simple(row, group);
                 continue;
             }
-            for one in self.groups.members[group].one.clone() {
-                let one = self.one.row(one);
-                let labels = self.result_identity(row.id, Some(one.id));
-                self.match_pair(group, labels, |step| Some((Element::at(row, step)?, Element::at(one, step)?)));
+            if self.join.matching.include.is_empty() {
+                self.match_with_any(row, group);
+            } else {
+                // Each of the other side makes a series of its own.
+                for one in self.groups.members[group].one.clone() {
+                    let one = self.one.row(one);
+                    let id = self.result_identity(row.id, Some(one.id));
+                    self.match_pair(group, id, |step| Some((Element::at(row, step)?, Element::at(one, step)?)));
+                }
             }
             if let Some(value) = fill.right {
                 self.fill_one_side(row, group, value);
@@ -224,6 +240,29 @@ impl Matcher<'_> {
         row.finish(id);
     }
 
+    /// Matches a series of the "many" side with those of the other side, of which there is at most one at each step.
+    fn match_with_any(&mut self, many: Row<'_>, group: usize) {
+        let id = self.result_identity(many.id, None);
+        let (one, ones) = (self.one, self.ones_by_step(group));
+        self.match_pair(group, id, |step| {
+            let partner = one.row(ones[step]?);
+            Some((Element::at(many, step)?, Element::at(partner, step)?))
+        });
+    }
+
+    /// The "one" side's row of a group at each step.
+    fn ones_by_step(&mut self, group: usize) -> Arc<[Option<usize>]> {
+        let members = &mut self.groups.members[group];
+        let ones = members.ones_by_step.get_or_insert_with(|| {
+            let mut ones = vec![None; self.grid.len()];
+            for at in &members.one {
+                self.one.row(*at).present_steps().for_each(|step| ones[step] = Some(*at));
+            }
+            ones.into()
+        });
+        Arc::clone(ones)
+    }
+
     /// Adds the results of pairs of values, of a series of the "many" side and one of the "one" side. Where there is such a
     /// result already, it is not clear which series match.
     fn match_pair<'b>(
@@ -240,7 +279,7 @@ impl Matcher<'_> {
         if let Some(own_steps) = &mut own_steps {
             own_steps.resize(self.grid.len(), false);
         }
-        for step in 0..self.grid.len() {
+        for step in 0..self.end {
             let Some((many, one)) = pair(step) else { continue };
             let (left, right) = if self.is_swapped { (one, many) } else { (many, one) };
             let combined = evaluate(self.join, left, right, step, self.remarks);
@@ -253,7 +292,7 @@ impl Matcher<'_> {
                 Some(own_steps) => std::mem::replace(&mut own_steps[step], true),
             };
             if is_taken {
-                self.conflict = Some(self.conflict.map_or(step, |conflict| conflict.min(step)));
+                self.has_conflict = true;
                 break;
             }
             write(self.join, combined, step, &mut row);
@@ -263,13 +302,11 @@ impl Matcher<'_> {
 
     /// Matches a series of the "many" side with a value where the other side has none.
     fn fill_one_side(&mut self, many: Row<'_>, group: usize, value: f64) {
-        let ones = self.groups.members[group].one.clone();
-        let one = self.one;
-        let has_one = |step: usize| ones.iter().any(|at| one.row(*at).has(step));
+        let ones = self.ones_by_step(group);
         let id = self.result_identity(many.id, None);
         self.match_pair(group, id, |step| {
             let element = Element::at(many, step)?;
-            (!has_one(step)).then_some((element, Element::Float(value)))
+            ones[step].is_none().then_some((element, Element::Float(value)))
         });
     }
 

@@ -44,7 +44,7 @@ impl Builder {
             "absent" => self.absent(call, scope),
             "timestamp" | "start_timestamp" => self.times_of(call, scope),
             "vector" => {
-                let (value, operand) = self.scalar(self::arg(call, 0)?, scope)?;
+                let (value, operand) = self.scalar(arg(call, 0)?, scope)?;
                 let node = self.node(NodeKind::Vector, vec![operand], scope);
                 Ok(self.scalar_as_vector(value, node, scope))
             }

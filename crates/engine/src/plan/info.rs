@@ -22,9 +22,10 @@ impl Builder {
             call.args.get(1).and_then(|arg| arg.without_parens().selector()).map(|selector| &selector.matchers);
         let reference = self.common_reference(base_expr).unwrap_or(Reference::Offset(0));
         let info = Info::new(matchers.map(Vec::as_slice), reference, self.settings.lookback);
-        let node = self.node(NodeKind::Vector, vec![base.node], scope);
+        let info_node = self.node(NodeKind::Selector, Vec::new(), scope);
+        let node = self.node(NodeKind::Vector, vec![base.node, info_node], scope);
         let base = self.close(base, SinkPlan::Collect, None);
-        let source = Source::Info { base, info: Arc::new(info) };
+        let source = Source::Info { base, info: Arc::new(info), node: info_node };
         Ok(Pipe::new(source, self.grid(scope), node))
     }
 

@@ -12,10 +12,11 @@ use super::stage::{Done, Folding, Piece, ReadyStage};
 use crate::grid::Grid;
 use crate::identity::{Identity, Naming};
 use crate::info::Info;
-use crate::ledger::Record;
+use crate::ledger::{NodeId, Record};
 use crate::plan::Selection;
 use crate::read::{ReadContext, remove_stale, statistics_of};
 use crate::table::Table;
+use crate::tally::Tally;
 use crate::watch::Watch;
 
 /// How many series are worked on at a time: some milliseconds of work.
@@ -75,6 +76,7 @@ impl Run {
         stage: ReadyStage,
         base: Charged,
         info: Arc<Info>,
+        node: NodeId,
     ) -> Result<Vec<Done>, QueryError> {
         let grid = self.plan.stages[stage.id].grid;
         let mut table = Table::new();
@@ -89,7 +91,12 @@ impl Run {
                 charge.resize(table.size_bytes() as u64, || selection.text.clone())?;
             }
         }
-        self.compute(stage, base, Some(Charged { table, _charge: Some(charge) })).await
+        let counted = Record { tally: Tally::of(&table, grid), ..Record::default() };
+        let mut done = self.compute(stage, base, Some(Charged { table, _charge: Some(charge) })).await?;
+        if let Some(done) = done.first_mut() {
+            done.records.push((node, counted));
+        }
+        Ok(done)
     }
 }
 

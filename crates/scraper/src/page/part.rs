@@ -1,5 +1,6 @@
 //! One part of a target: its layout, and its rows.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -62,6 +63,16 @@ pub(super) struct Placing<'a> {
     pub(super) report: Vec<(&'a Labels, ReportSeries)>,
 }
 
+impl<'a> Placing<'a> {
+    /// All series, each once: the page may have one that a report has, too.
+    fn series(&self) -> Vec<&'a Labels> {
+        let mut seen = HashSet::new();
+        let page = self.page.iter().map(|(labels, _)| *labels);
+        let all = page.chain(self.report.iter().map(|(labels, _)| *labels));
+        all.filter(|labels| seen.insert(*labels)).collect()
+    }
+}
+
 /// What became of a row, as far as its part has to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Settled {
@@ -89,36 +100,27 @@ impl Part {
     ) -> u32 {
         let old = self.layout.as_ref().map_or_else(Vec::new, |layout| layout.definition.series());
         let old_places = places(&old);
-        let all = placing.page.iter().map(|(labels, _)| *labels);
-        // A report series that the page has, too, is not new after it.
-        let all: Vec<&Labels> = all.chain(placing.report.iter().map(|(labels, _)| *labels)).collect();
-        let found: Vec<Option<u32>> = all.iter().map(|labels| old_places.get(labels).copied()).collect();
-        let was_there = |slot: &Option<u32>| slot.is_some_and(|slot| self.sources[slot as usize] != ABSENT);
-        let added = found[..placing.page.len()].iter().filter(|slot| !was_there(slot)).count();
+        let was_there = |labels: &Labels| old_places.get(labels).is_some_and(|at| self.sources[*at as usize] != ABSENT);
+        let added = placing.page.iter().filter(|(labels, _)| !was_there(labels)).count();
 
-        let kept: std::collections::BTreeSet<u32> = found.iter().flatten().copied().collect();
-        let mut appended: Vec<&Labels> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (labels, found) in all.iter().zip(&found) {
-            if found.is_none() && seen.insert(*labels) {
-                appended.push(labels);
-            }
-        }
-        let is_similar = kept.len() * 2 >= old.len() && kept.len() * 2 >= all.len();
+        let wanted = placing.series();
+        let kept: BTreeSet<u32> = wanted.iter().filter_map(|labels| old_places.get(labels).copied()).collect();
+        let appended: Vec<&Labels> = wanted.iter().copied().filter(|labels| !old_places.contains_key(labels)).collect();
+        let keeps_most = kept.len() * 2 >= old.len();
         let slots = match &self.layout {
-            Some(_) if appended.is_empty() && !has_new_families && kept.len() * 2 >= old.len() => old,
-            Some(layout) if is_similar && layout.change == LayoutChange::Known => {
-                let removed: Vec<u32> = (0..old.len() as u32).filter(|slot| !kept.contains(slot)).collect();
+            // Series that are gone stay in the layout: they may come back, and absence costs next to nothing.
+            Some(_) if keeps_most && appended.is_empty() && !has_new_families => old,
+            Some(layout) if keeps_most && kept.len() >= appended.len() && layout.change == LayoutChange::Known => {
+                let removed = (0..old.len() as u32).filter(|slot| !kept.contains(slot)).collect();
                 let told = if has_new_families { families } else { &[] };
                 let (name, delta) = delta(layout.name, removed, &appended, told);
-                let series: Vec<Labels> =
-                    kept.iter().map(|slot| &old[*slot as usize]).chain(appended).cloned().collect();
+                let series = kept.iter().map(|slot| &old[*slot as usize]).chain(appended);
+                let series: Vec<Labels> = series.cloned().collect();
                 self.set_layout(&series, families, Some((name, LayoutChange::Delta(delta))));
                 series
             }
             _ => {
-                let mut seen = std::collections::HashSet::new();
-                let series: Vec<Labels> = all.into_iter().filter(|labels| seen.insert(*labels)).cloned().collect();
+                let series: Vec<Labels> = wanted.into_iter().cloned().collect();
                 self.set_layout(&series, families, None);
                 series
             }

@@ -7,7 +7,7 @@ use relabel::{Action, Rule, RuleConfig};
 use super::*;
 use crate::job::Limits;
 use crate::shipment::{Header, Shipment, ship};
-use crate::tests::FakeShard;
+use crate::tests::{FakeShard, Samples};
 
 const INTERVAL_MS: i64 = 15_000;
 
@@ -407,8 +407,35 @@ async fn large_targets_are_split_and_failures_reach_every_part() {
     assert_eq!(bench.pages.parts.len(), 4);
 }
 
-fn bench_value(all: &std::collections::BTreeMap<String, crate::tests::Samples>, at: u32) -> Option<f64> {
+fn bench_value(all: &std::collections::BTreeMap<String, Samples>, at: u32) -> Option<f64> {
     all[&format!("m{{instance=\"i\", job=\"j\", n=\"{at}\"}}")].last().unwrap().1
+}
+
+#[tokio::test]
+async fn real_pages_are_stored_alike_both_ways() {
+    let mut files = testkit::shared_files("corpus/expositions", "prom");
+    files.extend(testkit::shared_files("corpus/expositions", ".txt"));
+    let mut skimmed = 0;
+    for file in &files {
+        let page = std::fs::read_to_string(file).unwrap();
+        let (mut fast, mut slow) = (Bench::new(Job::new("j")), Bench::new(Job::new("j")));
+        for _ in 0..3 {
+            for bench in [&mut fast, &mut slow] {
+                bench.format = if page.ends_with("# EOF\n") { Format::OpenMetrics } else { Format::Text };
+            }
+            slow.pages.forget_shape();
+            let (a, b) = (fast.scrape(&page).await, slow.scrape(&page).await);
+            assert_eq!((a.counts.scraped, &a.error), (b.counts.scraped, &b.error), "{}", file.display());
+            assert_eq!(a.error, None, "{}", file.display());
+            assert!(a.records.iter().all(|(_, outcome)| *outcome == Outcome::Stored));
+        }
+        skimmed += usize::from(fast.pages.last_way() == "skimmed");
+        let is_page = |(labels, _): &(String, Samples)| !labels.starts_with("scrape_");
+        let read = |bench: &Bench| bench.shard.read().into_iter().filter(is_page).collect::<Vec<_>>();
+        assert_eq!(format!("{:?}", read(&fast)), format!("{:?}", read(&slow)), "{}", file.display());
+    }
+    println!("{skimmed} of {} pages can be skimmed", files.len());
+    assert!(skimmed + 1 >= files.len());
 }
 
 /// Series that come and go, with values.

@@ -170,7 +170,14 @@ async fn a_page_reaches_its_shard() {
     assert!(log.iter().all(|(scrape, _)| scrape.tick_ms as u128 % 200 == phase));
     assert!(log.windows(2).all(|pair| pair[0].0.tick_ms < pair[1].0.tick_ms));
     let journal = std::fs::read_to_string(world.folder.path().join("one")).unwrap();
-    assert!(journal.lines().count() >= log.len() && journal.contains("\"samples\":6}"), "{journal}");
+    assert!(journal.lines().count() >= log.len());
+    let first = &log[0].0;
+    let line = format!(
+        "{{\"target\":\"{}\",\"labels\":{{\"instance\":\"{}\",\"job\":\"j\"}},\"part\":0,\"tick_ms\":{},\"timestamp_ms\":{},\
+         \"samples\":6,\"outcome\":\"stored\"}}",
+        target.target.id, world.server.address, first.tick_ms, first.timestamp_ms
+    );
+    assert_eq!(journal.lines().next(), Some(line.as_str()));
     assert!(node.metric("scraper_samples_total") >= 12.0);
     node.scraper.drain(Duration::from_secs(5)).await;
     assert!(world.cluster.members().is_empty());

@@ -1,0 +1,230 @@
+//! The processes of a cluster.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fleet::Fleet;
+use crate::http::{get, get_json};
+use crate::journal;
+use crate::ports::free_ports;
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What differs between tests.
+pub(crate) struct Options {
+    pub(crate) block_window: &'static str,
+    pub(crate) local_retention: &'static str,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { block_window: "2h", local_retention: "6h" }
+    }
+}
+
+/// Six processes and their folder. They end with the test.
+pub(crate) struct Cluster {
+    folder: TempDir,
+    options: Options,
+    processes: BTreeMap<String, Process>,
+    peers: String,
+    pub(crate) querier_port: u16,
+}
+
+struct Process {
+    flags: Vec<String>,
+    child: Option<Child>,
+}
+
+/// Asks until there is an answer.
+pub(crate) fn wait_until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < patience, "waited for {patience:?}: {what}");
+        #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+impl Cluster {
+    /// Starts three ingesters, two scrapers and a querier, and waits until they are ready.
+    pub(crate) fn start(fleet: &Fleet, options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = free_ports(10);
+        let peers: Vec<String> = ports[..3].iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        write_config(folder.path(), fleet);
+        let mut cluster = Self {
+            folder,
+            options,
+            processes: BTreeMap::new(),
+            peers: peers.join(","),
+            querier_port: ports[9],
+        };
+        for (at, zone) in ["a", "b", "c"].into_iter().enumerate() {
+            let flags = vec![
+                "--role=ingester".to_owned(),
+                "--cluster.bootstrap-expect=3".to_owned(),
+                format!("--cluster.zone={zone}"),
+                format!("--grpc.listen-address={}", peers[at]),
+                format!("--web.listen-address=127.0.0.1:{}", ports[3 + at]),
+            ];
+            cluster.add(&format!("ingester-{}", at + 1), flags);
+        }
+        cluster.add_scraper("scraper-1");
+        cluster.add_scraper("scraper-2");
+        let port = cluster.querier_port;
+        cluster.add("querier", vec!["--role=querier".to_owned(), format!("--web.listen-address=127.0.0.1:{port}")]);
+        cluster.wait_until_settled();
+        cluster
+    }
+
+    pub(crate) fn add_scraper(&mut self, name: &str) {
+        let port = free_ports(1)[0];
+        let flags = vec!["--role=scraper".to_owned(), format!("--web.listen-address=127.0.0.1:{port}")];
+        self.add(name, flags);
+    }
+
+    fn add(&mut self, name: &str, flags: Vec<String>) {
+        self.processes.insert(name.to_owned(), Process { flags, child: None });
+        self.restart(name);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a process that does not run.
+    pub(crate) fn restart(&mut self, name: &str) {
+        let (data, log, journal) =
+            (self.path(name), self.path(&format!("{name}.log")), self.path(&format!("{name}.journal")));
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let bucket = format!("--bucket.url=file://{}", self.path("bucket").display());
+        std::fs::create_dir_all(self.path("bucket")).unwrap();
+        let config = self.path("prometheus.yml");
+        let process = self.processes.get_mut(name).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_ringwood"))
+            .args(&process.flags)
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.path={}", data.display()))
+            .arg(format!("--scrape.journal={}", journal.display()))
+            .arg(format!("--cluster.peers={}", self.peers))
+            .arg(format!("--block.window={}", self.options.block_window))
+            .arg(format!("--storage.local-retention={}", self.options.local_retention))
+            .args([bucket.as_str(), "--shards=4", "--storage.snapshot-bytes=64KiB"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        process.child = Some(child);
+    }
+
+    /// Kills a process with SIGKILL.
+    pub(crate) fn kill(&mut self, name: &str) {
+        if let Some(mut child) = self.processes.get_mut(name).unwrap().child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Empties the disk of a process that does not run.
+    pub(crate) fn wipe(&self, name: &str) {
+        std::fs::remove_dir_all(self.path(name)).unwrap();
+    }
+
+    /// The state of the cluster, as the querier tells it.
+    pub(crate) fn status(&self) -> Value {
+        get_json(self.querier_port, "/api/v1/status/cluster").unwrap_or_default()
+    }
+
+    /// Waits until every shard has three replicas of living nodes, all of them caught up, and a leader.
+    pub(crate) fn wait_until_settled(&self) {
+        wait_until("the cluster is whole", PATIENCE, || {
+            if get(self.querier_port, "/-/ready")?.0 != 200 {
+                return None;
+            }
+            let status = self.status();
+            let nodes = status["data"]["nodes"].as_array()?;
+            let alive = |id: &Value| {
+                let node = nodes.iter().find(|node| node["id"] == *id)?;
+                let silent = node["silentMs"].as_i64()?;
+                (node["state"] == "up" && (0..2000).contains(&silent)).then_some(node)
+            };
+            for shard in status["data"]["shards"].as_array()?.iter().filter(|shard| shard["shard"] != 0) {
+                let replicas = shard["replicas"].as_array()?;
+                let mut leaders = 0;
+                for id in replicas {
+                    let held = alive(id)?["replicas"].as_array()?;
+                    let replica = held.iter().find(|replica| replica["shard"] == shard["shard"])?;
+                    leaders += u32::from(replica["isLeader"] == true);
+                    if replica["voters"].as_array()?.len() != 3 {
+                        return None;
+                    }
+                }
+                if replicas.len() != 3 || leaders != 1 {
+                    return None;
+                }
+            }
+            Some(())
+        });
+    }
+
+    /// All lines of all journals.
+    pub(crate) fn journals(&self) -> String {
+        let names = self.processes.keys().filter(|name| name.starts_with("scraper"));
+        names.map(|name| std::fs::read_to_string(self.path(&format!("{name}.journal"))).unwrap_or_default()).collect()
+    }
+
+    /// Waits until so many scrapes of the fleet were acknowledged, in all.
+    pub(crate) fn wait_for_scrapes(&self, count: usize) {
+        wait_until("scrapes are acknowledged", PATIENCE, || {
+            (journal::acknowledged(&self.journals()).len() >= count).then_some(())
+        });
+    }
+
+    /// Waits until so many more scrapes of the fleet were acknowledged.
+    pub(crate) fn wait_for_more_scrapes(&self, count: usize) {
+        let before = journal::acknowledged(&self.journals()).len();
+        self.wait_for_scrapes(before + count);
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let names: Vec<String> = self.processes.keys().cloned().collect();
+        for name in names {
+            self.kill(&name);
+        }
+        if std::thread::panicking() {
+            for name in self.processes.keys() {
+                let log = std::fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                let last = lines[lines.len().saturating_sub(12)..].join("\n");
+                eprintln!("--- {name}\n{last}");
+            }
+        }
+    }
+}
+
+/// A job for each target, all on one port.
+fn write_config(folder: &Path, fleet: &Fleet) {
+    let path = folder.join("prometheus.yml");
+    let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
+    for target in 0..fleet.targets {
+        text.push_str(&format!(
+            "- job_name: fleet-{target}\n  metrics_path: /{target}\n  static_configs: [{{targets: ['127.0.0.1:{}'], labels: {{fleet: '{target}'}}}}]\n",
+            fleet.port
+        ));
+    }
+    std::fs::write(path, text).unwrap();
+}

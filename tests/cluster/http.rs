@@ -1,0 +1,26 @@
+//! The least HTTP that a test needs.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The status and body of a GET request; `None` if nobody answers.
+pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8(answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}
+
+/// The JSON document at a path; `None` unless it comes with status 200.
+pub(crate) fn get_json(port: u16, path: &str) -> Option<Value> {
+    let (status, body) = get(port, path)?;
+    if status == 200 { serde_json::from_str(&body).ok() } else { None }
+}

@@ -1,0 +1,60 @@
+//! What was acknowledged against what can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::cluster::{Cluster, wait_until};
+use crate::fleet::Fleet;
+use crate::http::get_json;
+
+/// (target, time in ms) of each scrape in journals that found its page.
+pub(crate) fn acknowledged(journals: &str) -> BTreeSet<(usize, i64)> {
+    let lines = journals.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let good = lines.filter(|line| line["samples"].as_u64().unwrap_or(0) as usize > Fleet::series().len());
+    good.filter_map(|line| {
+        let target = line["labels"]["fleet"].as_str()?.parse().ok()?;
+        Some((target, line["timestamp_ms"].as_i64()?))
+    })
+    .collect()
+}
+
+/// (series, time in ms) → value: everything of the fleet that can be read now.
+pub(crate) fn readable(cluster: &Cluster) -> BTreeMap<(String, i64), String> {
+    let query = "/api/v1/query?query=%7B__name__%3D~%22fleet_.%2A%22%7D%5B1h%5D";
+    let answer = wait_until("the query is answered", std::time::Duration::from_secs(60), || {
+        get_json(cluster.querier_port, query)
+    });
+    let mut samples = BTreeMap::new();
+    for series in answer["data"]["result"].as_array().unwrap() {
+        let name = format!("{}/{}", series["metric"]["__name__"], series["metric"]["fleet"]);
+        for sample in series["values"].as_array().unwrap() {
+            let time = (sample[0].as_f64().unwrap() * 1000.0).round() as i64;
+            let before = samples.insert((name.clone(), time), sample[1].as_str().unwrap().to_owned());
+            assert_eq!(before, None, "{name} has two samples at {time}");
+        }
+    }
+    samples
+}
+
+/// Every acknowledged scrape can be read, with values that its target gave, one at each time and none twice.
+pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
+    let acknowledged = acknowledged(&cluster.journals());
+    let readable = readable(cluster);
+    for (target, time) in &acknowledged {
+        let mut values = BTreeSet::new();
+        for name in Fleet::series() {
+            let value = readable.get(&(format!("\"{name}\"/\"{target}\""), *time));
+            let value = value.unwrap_or_else(|| panic!("{name} of target {target} at {time} was acknowledged and is gone"));
+            values.insert(value.clone());
+        }
+        assert_eq!(values.len(), 1, "the samples of one scrape are of one page: target {target} at {time}: {values:?}");
+        let value: u64 = values.pop_first().unwrap().parse().unwrap();
+        assert!(fleet.has_given(*target, value), "target {target} never gave {value}");
+    }
+    let mut given: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for ((series, time), value) in &readable {
+        let is_new = given.entry(series).or_default().insert(value);
+        assert!(is_new, "{series} has the page with {value} twice, again at {time}");
+    }
+}
