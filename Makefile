@@ -7,7 +7,7 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster cluster-down test build-packages packages lint unit release
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release tools bench
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,3 +41,12 @@ lint: packages
 # The summary of the test runner comes last.
 unit: packages
 	cargo test --workspace --quiet
+
+tools: ## Build the real Prometheus, promtool and an S3 server, for tests and comparisons, into target/tools (needs Go).
+	cd tests/tools && GOFLAGS=-mod=mod go build -o ../../target/tools/ \
+		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
+		github.com/versity/versitygw/cmd/versitygw
+
+bench: release tools ## Compare with the current Prometheus over a synthetic fleet: CPU, memory, bytes.
+	cargo build --release --package ringwood-fleet
+	tests/bench

@@ -1,0 +1,107 @@
+//! Entries that anybody may send, applied.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+use bytes::Bytes;
+use consensus::StateMachine;
+use head::{HeadLimits, LayoutDefinition};
+use model::{Labels, Matcher, TenantId, TimeRange};
+use proptest::prelude::*;
+use prost::Message;
+use proto::entry;
+use shard::{ShardMachine, encode_definition};
+
+fn scrape(target: u8, tick: i64, values: &[f64], with_definition: bool) -> entry::Record {
+    let definition = LayoutDefinition {
+        common: Labels::from_pairs([("instance", target.to_string().as_str())]),
+        series: (0..values.len()).map(|at| Labels::from_pairs([("__name__", format!("m{at}").as_str())])).collect(),
+        families: Vec::new(),
+    };
+    let mut row = Vec::new();
+    chunk::row::encode(values, None, None, &mut row);
+    let scrape = entry::Scrape {
+        target_id: Bytes::copy_from_slice(&u128::from(target).to_be_bytes()),
+        parts: 1,
+        tick_ms: tick,
+        timestamp_ms: tick,
+        interval_ms: 1000,
+        layout: Bytes::copy_from_slice(&definition.hash().0.to_be_bytes()),
+        definition: with_definition.then(|| encode_definition(&definition)),
+        row: row.into(),
+        ..Default::default()
+    };
+    let record = Some(entry::record::Record::Scrape(scrape));
+    entry::Record { tenant: TenantId::DEFAULT.to_owned(), record, verdict: None }
+}
+
+fn batch(records: Vec<entry::Record>) -> Bytes {
+    let batch = entry::Batch { map_epoch: 1, wall_ms: 0, records };
+    entry::Entry { entry: Some(entry::entry::Entry::Batch(batch)) }.encode_to_vec().into()
+}
+
+fn apply(machine: &mut ShardMachine, entry: &Bytes) -> Vec<entry::RecordAnswer> {
+    entry::Answer::decode(machine.apply(0, entry.clone())).unwrap().records
+}
+
+#[test]
+fn a_scrape_is_stored_once_and_an_unknown_layout_claims_no_tick() {
+    let mut machine = ShardMachine::new(HeadLimits::default());
+    let known = batch(vec![scrape(1, 1000, &[1.0, 2.0], false)]);
+    assert_eq!(apply(&mut machine, &known)[0].outcome(), entry::Outcome::UnknownLayout);
+    let said = batch(vec![scrape(1, 1000, &[1.0, 2.0], true)]);
+    let answer = &apply(&mut machine, &said)[0];
+    assert_eq!((answer.outcome(), answer.stored, answer.new_series), (entry::Outcome::Stored, 2, 2));
+    assert_eq!(apply(&mut machine, &said)[0].outcome(), entry::Outcome::Duplicate);
+    let series = machine.view().select(&TenantId::default(), &[Matcher::equal("instance", "1")], TimeRange::ALL);
+    assert_eq!(series.unwrap().len(), 2);
+}
+
+#[test]
+fn a_record_that_makes_no_sense_is_answered_and_harms_no_other() {
+    let mut machine = ShardMachine::new(HeadLimits::default());
+    let mut wrong = scrape(1, 1000, &[1.0], true);
+    wrong.tenant = "a/b".to_owned();
+    let answers = apply(&mut machine, &batch(vec![wrong, scrape(2, 1000, &[1.0], true)]));
+    assert_eq!(answers[0].outcome(), entry::Outcome::Malformed);
+    assert_eq!(answers[0].reason, "\"a/b\" is no name of a tenant");
+    assert_eq!(answers[1].outcome(), entry::Outcome::Stored);
+    let answers = apply(&mut machine, &Bytes::from_static(b"\xff\xff\xff"));
+    assert_eq!(answers[0].outcome(), entry::Outcome::Malformed);
+}
+
+/// A valid entry, in which some bytes may be others.
+fn entries() -> impl Strategy<Value = Bytes> {
+    let values = prop::collection::vec(any::<f64>(), 0..6);
+    let scrapes = (0u8..3, 0i64..50, values, any::<bool>());
+    let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    (prop::collection::vec(scrapes, 1..4), damage).prop_map(|(scrapes, damage)| {
+        let records = scrapes.iter().map(|(target, tick, values, said)| scrape(*target, tick * 1000, values, *said));
+        let mut bytes = batch(records.collect()).to_vec();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.into()
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_committed_all_replicas_are_alike(log in prop::collection::vec(entries(), 1..20)) {
+        let limits = HeadLimits { window_ms: 20_000, tick_window_ms: 10_000, out_of_order_ms: 0 };
+        let mut replicas = [ShardMachine::new(limits), ShardMachine::new(limits)];
+        for entry in &log {
+            let [first, second] = &mut replicas;
+            prop_assert_eq!(first.apply(0, entry.clone()), second.apply(0, entry.clone()));
+        }
+        let [first, second] = replicas.map(|machine| machine.view().open_file());
+        prop_assert_eq!(first, second);
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut machine = ShardMachine::new(HeadLimits::default());
+        let stored = apply(&mut machine, &bytes.into()).iter().map(|answer| answer.stored).sum::<u32>();
+        prop_assert_eq!(u64::from(stored > 0), machine.view().series_count().min(1));
+    }
+}
