@@ -36,10 +36,16 @@ pub(crate) struct Cluster {
     processes: BTreeMap<String, Process>,
     peers: String,
     pub(crate) querier_port: u16,
+    /// Debian's node_exporter, where it is installed.
+    exporter: Option<Child>,
+    /// How many nodes have lost their disk, and with it their identity.
+    wiped: usize,
 }
 
 struct Process {
     flags: Vec<String>,
+    /// Where it answers HTTP.
+    port: u16,
     child: Option<Child>,
 }
 
@@ -63,7 +69,9 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         let ports = free_ports(10);
         let peers: Vec<String> = ports[..3].iter().map(|port| format!("127.0.0.1:{port}")).collect();
-        write_config(folder.path(), fleet);
+        let exporter_port = free_ports(1)[0];
+        let exporter = start_exporter(exporter_port);
+        write_config(folder.path(), fleet, exporter.as_ref().map(|_| exporter_port));
         let mut cluster =
             Self { folder, options, processes: BTreeMap::new(), peers: peers.join(","), querier_port: ports[9] };
         for (at, zone) in ["a", "b", "c"].into_iter().enumerate() {
@@ -72,26 +80,24 @@ impl Cluster {
                 "--cluster.bootstrap-expect=3".to_owned(),
                 format!("--cluster.zone={zone}"),
                 format!("--grpc.listen-address={}", peers[at]),
-                format!("--web.listen-address=127.0.0.1:{}", ports[3 + at]),
             ];
-            cluster.add(&format!("ingester-{}", at + 1), flags);
+            cluster.add(&format!("ingester-{}", at + 1), ports[3 + at], flags);
         }
         cluster.add_scraper("scraper-1");
         cluster.add_scraper("scraper-2");
         let port = cluster.querier_port;
-        cluster.add("querier", vec!["--role=querier".to_owned(), format!("--web.listen-address=127.0.0.1:{port}")]);
+        cluster.add("querier", port, vec!["--role=querier".to_owned()]);
         cluster.wait_until_settled();
         cluster
     }
 
     pub(crate) fn add_scraper(&mut self, name: &str) {
         let port = free_ports(1)[0];
-        let flags = vec!["--role=scraper".to_owned(), format!("--web.listen-address=127.0.0.1:{port}")];
-        self.add(name, flags);
+        self.add(name, port, vec!["--role=scraper".to_owned()]);
     }
 
-    fn add(&mut self, name: &str, flags: Vec<String>) {
-        self.processes.insert(name.to_owned(), Process { flags, child: None });
+    fn add(&mut self, name: &str, port: u16, flags: Vec<String>) {
+        self.processes.insert(name.to_owned(), Process { flags, port, child: None });
         self.restart(name);
     }
 
@@ -110,6 +116,7 @@ impl Cluster {
         let process = self.processes.get_mut(name).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_ringwood"))
             .args(&process.flags)
+            .arg(format!("--web.listen-address=127.0.0.1:{}", process.port))
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", data.display()))
             .arg(format!("--scrape.journal={}", journal.display()))
@@ -133,8 +140,14 @@ impl Cluster {
     }
 
     /// Empties the disk of a process that does not run.
-    pub(crate) fn wipe(&self, name: &str) {
+    pub(crate) fn wipe(&mut self, name: &str) {
         std::fs::remove_dir_all(self.path(name)).unwrap();
+        self.wiped += 1;
+    }
+
+    /// Whether a node_exporter is scraped.
+    pub(crate) fn has_exporter(&self) -> bool {
+        self.exporter.is_some()
     }
 
     /// The state of the cluster, as the querier tells it.
@@ -142,18 +155,25 @@ impl Cluster {
         get_json(self.querier_port, "/api/v1/status/cluster").unwrap_or_default()
     }
 
-    /// Waits until every shard has three replicas of living nodes, all of them caught up, and a leader.
+    /// Waits until all processes are ready, nodes that lost their disk are replaced, and every shard has a leader and three
+    /// replicas of living nodes.
     pub(crate) fn wait_until_settled(&self) {
         wait_until("the cluster is whole", PATIENCE, || {
-            if get(self.querier_port, "/-/ready")?.0 != 200 {
-                return None;
+            let running = self.processes.values().filter(|process| process.child.is_some());
+            for process in running {
+                if get(process.port, "/-/ready")?.0 != 200 {
+                    return None;
+                }
             }
             let status = self.status();
             let nodes = status["data"]["nodes"].as_array()?;
+            if nodes.iter().filter(|node| node["state"] == "gone").count() != self.wiped {
+                return None;
+            }
             let alive = |id: &Value| {
                 let node = nodes.iter().find(|node| node["id"] == *id)?;
                 let silent = node["silentMs"].as_i64()?;
-                (node["state"] == "up" && (0..2000).contains(&silent)).then_some(node)
+                (node["state"] == "up" && (0..1000).contains(&silent)).then_some(node)
             };
             for shard in status["data"]["shards"].as_array()?.iter().filter(|shard| shard["shard"] != 0) {
                 let replicas = shard["replicas"].as_array()?;
@@ -200,6 +220,11 @@ impl Drop for Cluster {
         for name in names {
             self.kill(&name);
         }
+        if let Some(mut exporter) = self.exporter.take() {
+            // It may have ended by itself.
+            drop(exporter.kill());
+            drop(exporter.wait());
+        }
         if std::thread::panicking() {
             for name in self.processes.keys() {
                 let log = std::fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default();
@@ -211,8 +236,20 @@ impl Drop for Cluster {
     }
 }
 
-/// A job for each target, all on one port.
-fn write_config(folder: &Path, fleet: &Fleet) {
+fn start_exporter(port: u16) -> Option<Child> {
+    let exporter = Command::new("/usr/bin/prometheus-node-exporter")
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    if exporter.is_err() {
+        eprintln!("1 real part skipped: prometheus-node-exporter is not installed");
+    }
+    exporter.ok()
+}
+
+/// A job for each target of the fleet, all on one port, and one for the node_exporter.
+fn write_config(folder: &Path, fleet: &Fleet, exporter_port: Option<u16>) {
     let path = folder.join("prometheus.yml");
     let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
     for target in 0..fleet.targets {
@@ -220,6 +257,9 @@ fn write_config(folder: &Path, fleet: &Fleet) {
             "- job_name: fleet-{target}\n  metrics_path: /{target}\n  static_configs: [{{targets: ['127.0.0.1:{}'], labels: {{fleet: '{target}'}}}}]\n",
             fleet.port
         ));
+    }
+    if let Some(port) = exporter_port {
+        text.push_str(&format!("- job_name: node\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"));
     }
     std::fs::write(path, text).unwrap();
 }

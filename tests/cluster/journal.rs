@@ -39,6 +39,15 @@ pub(crate) fn readable(cluster: &Cluster) -> BTreeMap<(String, i64), String> {
     samples
 }
 
+/// The value of an instant query with one result; the expression is percent-encoded.
+pub(crate) fn query_value(cluster: &Cluster, expression: &str) -> f64 {
+    let path = format!("/api/v1/query?query={expression}");
+    wait_until("the query has a result", std::time::Duration::from_secs(60), || {
+        let answer = get_json(cluster.querier_port, &path)?;
+        answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+    })
+}
+
 /// Every acknowledged scrape can be read, with values that its target gave, one at each time and none twice.
 pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
     let acknowledged = acknowledged(&cluster.journals());

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use cluster::{Cluster, Options, wait_until};
 use fleet::Fleet;
-use journal::{check, readable};
+use journal::{check, query_value, readable};
 
 const TARGETS: usize = 24;
 
@@ -62,6 +62,10 @@ fn acknowledged_scrapes_survive_kills() {
     cluster.kill("ingester-1");
     cluster.wait_for_more_scrapes(TARGETS);
     check(&cluster, &fleet);
+    if cluster.has_exporter() {
+        let count = query_value(&cluster, "count(%7Bjob=%22node%22,__name__=~%22node_.*%22%7D)");
+        assert!(count > 100.0, "a real node_exporter has more than {count} series");
+    }
 }
 
 #[test]
