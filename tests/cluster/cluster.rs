@@ -72,8 +72,15 @@ impl Cluster {
         let exporter_port = free_ports(1)[0];
         let exporter = start_exporter(exporter_port);
         write_config(folder.path(), fleet, exporter.as_ref().map(|_| exporter_port));
-        let mut cluster =
-            Self { folder, options, processes: BTreeMap::new(), peers: peers.join(","), querier_port: ports[9] };
+        let mut cluster = Self {
+            folder,
+            options,
+            processes: BTreeMap::new(),
+            peers: peers.join(","),
+            querier_port: ports[9],
+            exporter,
+            wiped: 0,
+        };
         for (at, zone) in ["a", "b", "c"].into_iter().enumerate() {
             let flags = vec![
                 "--role=ingester".to_owned(),
