@@ -7,7 +7,7 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster cluster-down test build-packages packages lint unit release tools bench
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release tools bench fuzz
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,3 +50,6 @@ tools: ## Build the real Prometheus, promtool and an S3 server, for tests and co
 bench: release tools ## Compare with the current Prometheus over a synthetic fleet: CPU, memory, bytes.
 	cargo build --release --package ringwood-fleet
 	tests/bench
+
+fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Rust and cargo-fuzz; `ls fuzz/targets`).
+	cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$${SECONDS_PER_TARGET:-60}
