@@ -32,8 +32,27 @@ pub(crate) struct Process {
     pub(crate) tasks: Tasks,
     pub(crate) nodes: Nodes,
     pub(crate) bucket: Bucket,
-    /// Applies, reads, queries and pages run here: as many at a time as there are cores.
-    pub(crate) working: CpuPool,
+    pub(crate) pools: Pools,
+}
+
+/// Where work runs that takes long: each kind as many at a time as there are cores. None may share its pool with another,
+/// for a query waits for reads, a read for applies, and whoever waits holds its place.
+pub(crate) struct Pools {
+    /// Applies entries.
+    pub(crate) applying: CpuPool,
+    /// Reads shards.
+    pub(crate) reading: CpuPool,
+    /// Evaluates queries.
+    pub(crate) evaluating: CpuPool,
+    /// Reads pages.
+    pub(crate) scraping: CpuPool,
+}
+
+impl Pools {
+    fn new(cores: usize) -> Self {
+        let pool = || CpuPool::new(cores);
+        Self { applying: pool(), reading: pool(), evaluating: pool(), scraping: pool() }
+    }
 }
 
 /// Serves until told to end.
@@ -65,7 +84,7 @@ async fn serve(flags: ServerFlags) -> Result<ExitCode, String> {
     let process = Process {
         bucket: open_bucket(&flags, &clock, &rng, &registry)?,
         nodes: Nodes::new(net, Hello::new()),
-        working: CpuPool::new(cores),
+        pools: Pools::new(cores),
         flags,
         clock,
         rng,
@@ -125,7 +144,7 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         subquery_step: settings.current().config.global.evaluation_interval,
         features,
     };
-    let engine = Engine::new(options, process.clock.clone(), process.working.clone());
+    let engine = Engine::new(options, process.clock.clone(), process.pools.evaluating.clone());
     let config = ApiConfig {
         route_prefix: flags.web_route_prefix.clone(),
         cors_origin: flags.web_cors_origin.clone(),
@@ -136,7 +155,7 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         external_labels: settings.current().config.global.external_labels(),
         build: BuildInfo::default(),
     };
-    let (clock, working) = (process.clock.clone(), process.working.clone());
+    let (clock, working) = (process.clock.clone(), process.pools.evaluating.clone());
     let router = api::router(config, Arc::new(parts), engine, clock, working, &process.registry);
     let router = router.map_err(|error| error.to_string())?;
     let serving = ServeConfig { max_connections: flags.web_max_connections, ..ServeConfig::default() };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{Group, GroupEnv, GroupError, Groups, Standing};
+use futures::future::join_all;
 use head::HeadLimits;
 use meta::{Birth, Client};
 use model::{NodeId, ShardId};
@@ -162,9 +163,7 @@ impl Replicas {
         self.clock().sleep(LINGER).await;
         self.open.write().remove(&id);
         self.env.groups.remove(id);
-        replica.tasks.stop();
-        replica.tasks.wait().await;
-        replica.group.shutdown().await;
+        stop(&replica).await;
         let (done, removed) = tokio::sync::oneshot::channel();
         let write = Write::Remove { group: id.0 };
         self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
@@ -185,7 +184,7 @@ impl Replicas {
     /// Hands every shard that this node leads to somebody else, as far as there is somebody. Returns when that is done, or
     /// after `limit`.
     pub(crate) async fn hand_over_all(&self, limit: Duration) {
-        let handing = futures::future::join_all(self.all().into_iter().map(|replica| async move {
+        let handing = join_all(self.all().into_iter().map(|replica| async move {
             let Some(heir) = heir(&replica, self.node()) else { return };
             if replica.group.transfer_leader(heir).await.is_ok() {
                 replica.group.wait_for(|status| status.standing != Standing::Leader).await;
@@ -198,12 +197,15 @@ impl Replicas {
 
     /// Stops all shards. What is committed stays committed.
     pub(crate) async fn shutdown(&self) {
-        for replica in self.all() {
-            replica.tasks.stop();
-            replica.tasks.wait().await;
-            replica.group.shutdown().await;
-        }
+        join_all(self.all().iter().map(|replica| stop(replica))).await;
     }
+}
+
+/// Stops a replica. Its group ends first: entries that can't be committed any more are waited for by tasks.
+async fn stop(replica: &Replica) {
+    replica.tasks.stop();
+    replica.group.shutdown().await;
+    replica.tasks.wait().await;
 }
 
 /// The voter that is nearest to having everything, other than this node; `None` if this node does not lead or is alone.

@@ -61,6 +61,21 @@ pub(super) async fn until_told(
     };
     is_stopping.store(true, Ordering::Relaxed);
     tracing::info!("stopping");
+    let deadline = process.flags.shutdown_deadline;
+    let ending = end_in_order(process, settings, ingester, distributor);
+    if process.clock.timeout(deadline, ending).await.is_none() {
+        tracing::warn!(?deadline, "ending took too long; what is committed stays committed");
+    }
+    outcome
+}
+
+/// Lets everything end that depends on something else before that: scraping, shipping, shards, connections.
+async fn end_in_order(
+    process: &Process,
+    settings: &Settings,
+    ingester: Option<&Ingester>,
+    distributor: Option<&Distributor>,
+) {
     let limit = process.flags.shutdown_deadline / 3;
     if let Some(scraper) = settings.scraper() {
         scraper.drain(limit).await;
@@ -72,10 +87,7 @@ pub(super) async fn until_told(
         ingester.drain(limit).await;
     }
     process.tasks.stop();
-    if process.clock.timeout(limit, process.tasks.wait()).await.is_none() {
-        tracing::warn!("some tasks did not end in time");
-    }
-    outcome
+    process.tasks.wait().await;
 }
 
 async fn either(first: &mut Signal, second: &mut Signal) {

@@ -61,8 +61,8 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         clock: process.clock.clone(),
         rng: process.rng.fork(),
         registry: process.registry.clone(),
-        applying: process.working.clone(),
-        reading: process.working.clone(),
+        applying: process.pools.applying.clone(),
+        reading: process.pools.reading.clone(),
         saving: CpuPool::new(SAVING),
         tasks: process.tasks.child(),
     };
@@ -94,7 +94,7 @@ async fn open_log(process: &Process, folder: &Path) -> Result<Arc<RocksDevice>, 
 
 async fn open_device(process: &Process, folder: &Path, metrics: &LogMetrics) -> Result<RocksDevice, OpenError> {
     let (folder, durability, metrics) = (folder.join("raft"), process.flags.durability, metrics.clone());
-    process.working.run(move || RocksDevice::open(&folder, durability, metrics)).await
+    process.pools.applying.run(move || RocksDevice::open(&folder, durability, metrics)).await
 }
 
 /// Follows meta: through the process's own ingester, or through the peers.
@@ -158,7 +158,7 @@ pub(super) fn scraper(process: &Process, client: &Client) -> Result<Option<(Scra
         make_client: Arc::new(HttpClient::new),
         clock: clock.clone(),
         rng: process.rng.fork(),
-        cpu: process.working.clone(),
+        cpu: process.pools.scraping.clone(),
         registry: registry.clone(),
         tasks: tasks.clone(),
     };
