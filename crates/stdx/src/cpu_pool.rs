@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// Runs work that would keep an async runtime busy for longer than half a millisecond.
 ///
@@ -36,16 +37,55 @@ impl CpuPool {
     /// # Panics
     /// If `work` panics, with its panic.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let Some(permits) = &self.permits else { return work() };
-        let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let joined = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(permit);
-            result
-        });
-        match joined.await {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        let Some(permits) = self.permits.clone() else { return work() };
+        // A task of its own waits for the permit: a caller that nobody polls for a while would hold one that was given to it,
+        // and whoever it waits for might need just that one.
+        let mut waiting = Waiting(spawn(async move {
+            let permit = permits.acquire_owned().await.expect("the semaphore is never closed");
+            tokio::task::spawn_blocking(move || {
+                let result = work();
+                drop(permit);
+                result
+            })
+            .await
+        }));
+        match (&mut waiting.0).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) | Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
+    }
+}
+
+/// Work that waits for its permit, unless nobody waits for the work any more.
+struct Waiting<T>(JoinHandle<T>);
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        // Work that has begun is on a thread of its own, and goes on.
+        self.0.abort();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it ends with its caller, and is nobody's task")]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_nobody_polls_takes_nobodys_place() {
+        let pool = CpuPool::new(1);
+        let mut ahead = futures::stream::iter(0..20).map(|number| pool.run(move || number)).buffered(8);
+        let mut sum = 0;
+        while let Some(number) = ahead.next().await {
+            // The other seven wait for the only place meanwhile, unpolled.
+            sum += pool.run(move || number).await;
+        }
+        assert_eq!(sum, 190);
     }
 }

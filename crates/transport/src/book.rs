@@ -16,9 +16,11 @@ use crate::net::Net;
 /// A connection that says hello on every request. Cheap to clone; connects when it is used, and again after a failure.
 pub type Client = InterceptedService<Channel, Address>;
 
-/// HTTP/2 flow control: what one stream, and what a whole connection, may have under way.
-pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
-pub(crate) const CONNECTION_WINDOW: u32 = 16 << 20;
+/// HTTP/2 flow control: what one stream may have under way.
+pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
+/// What a whole connection may have under way: as much as there can be. A querier reads the streams of many shards in the
+/// order of their series; were those it does not read yet able to use the window up, the one it waits for could never move.
+pub(crate) const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// How long a connection may be silent before it is probed, and how long the probe may take.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(2);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
