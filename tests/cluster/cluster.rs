@@ -49,6 +49,12 @@ struct Process {
     child: Option<Child>,
 }
 
+/// The binary that cargo built for this test: beside the folder of the test itself, wherever that is now.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(Path::parent).unwrap().join("ringwood")
+}
+
 /// Asks until there is an answer.
 pub(crate) fn wait_until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
@@ -121,7 +127,7 @@ impl Cluster {
         std::fs::create_dir_all(self.path("bucket")).unwrap();
         let config = self.path("prometheus.yml");
         let process = self.processes.get_mut(name).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_ringwood"))
+        let child = Command::new(binary())
             .args(&process.flags)
             .arg(format!("--web.listen-address=127.0.0.1:{}", process.port))
             .arg(format!("--config.file={}", config.display()))

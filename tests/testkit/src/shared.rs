@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The text of a file in the shared folder; `None`, with a remark, if there is none.
 ///
@@ -38,7 +38,9 @@ pub fn shared_files(folder: &str, ending: &str) -> Vec<PathBuf> {
 fn shared_folder(wanted: &str) -> Option<PathBuf> {
     let found = match env::var_os("RINGWOOD_SHARED") {
         Some(folder) => Some(PathBuf::from(folder)),
-        None => Path::new(env!("CARGO_MANIFEST_DIR"))
+        // Asked when it runs: what was compiled for one checkout may run for another with the same target folder.
+        None => env::current_dir()
+            .unwrap_or_else(|error| panic!("the working folder: {error}"))
             .ancestors()
             .map(|folder| folder.join("shared"))
             .find(|shared| shared.join("conformance").is_dir()),

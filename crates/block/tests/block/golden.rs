@@ -32,7 +32,7 @@ fn golden_world() -> World {
 }
 
 fn golden_file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/v1.block")
+    PathBuf::from("tests/data/v1.block")
 }
 
 #[test]

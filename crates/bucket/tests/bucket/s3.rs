@@ -80,8 +80,8 @@ impl Drop for RealServer {
 #[expect(clippy::print_stderr, reason = "a test that checks nothing must say so")]
 fn program() -> Option<PathBuf> {
     let built = || {
-        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-        folders.map(|folder| folder.join("target/tools/versitygw")).find(|program| program.is_file())
+        let package = env::current_dir().expect("cargo runs tests in the folder of their package");
+        package.ancestors().map(|folder| folder.join("target/tools/versitygw")).find(|program| program.is_file())
     };
     let program = env::var_os("RINGWOOD_VERSITYGW").map(PathBuf::from).or_else(built);
     if program.is_none() {
