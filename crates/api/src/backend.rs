@@ -94,10 +94,11 @@ pub trait Backend: Send + Sync + 'static {
     /// The metrics of the process, in the OpenMetrics text format.
     fn metrics_text(&self) -> String;
 
-    /// The state of the cluster for its operators, as JSON; `None` if the process is in no cluster.
-    fn cluster_status(&self) -> BoxFuture<'_, Option<String>> {
-        Box::pin(async { None })
-    }
+    /// The state of the cluster for its operators, as JSON.
+    ///
+    /// # Errors
+    /// Who did not answer.
+    fn cluster_status(&self) -> BoxFuture<'_, Result<String, QueryError>>;
 }
 
 /// Whose targets are asked for.

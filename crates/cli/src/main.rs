@@ -7,6 +7,7 @@
 mod backend;
 mod check;
 mod ctl;
+mod external_url;
 mod flags;
 mod jobs;
 mod peers;

@@ -108,6 +108,7 @@ async fn serve(flags: ServerFlags) -> Result<ExitCode, String> {
         ingester: ingester.clone(),
         querier,
         peers: Peers::new(process.clock.clone())?,
+        external_url: roles::external_url(&process.flags)?,
         scraper_name: roles::scraper_name(&process.flags),
         registry: process.registry.clone(),
         started,

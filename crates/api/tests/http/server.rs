@@ -222,8 +222,8 @@ impl Backend for Process {
         "# EOF\n".to_owned()
     }
 
-    fn cluster_status(&self) -> BoxFuture<'_, Option<String>> {
+    fn cluster_status(&self) -> BoxFuture<'_, Result<String, QueryError>> {
         let cluster = self.cluster.clone();
-        Box::pin(async move { cluster })
+        Box::pin(async move { cluster.ok_or_else(|| QueryError::Unavailable("meta: no leader".to_owned())) })
     }
 }
