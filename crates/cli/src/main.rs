@@ -11,6 +11,7 @@ mod external_url;
 mod flags;
 mod jobs;
 mod peers;
+mod queries;
 mod reload;
 mod server;
 mod settings;
