@@ -21,6 +21,7 @@ mod row;
 mod save;
 mod segment;
 mod select;
+mod starts;
 mod target;
 mod tenant;
 mod ticks;

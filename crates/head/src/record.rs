@@ -48,6 +48,9 @@ pub struct ScrapeRow<'a> {
     pub track_timestamps_staleness: bool,
     /// Slots that hold a histogram, ascending.
     pub histograms: Vec<(u32, Arc<Histogram>)>,
+    /// When the counters of slots began, in ms since the epoch, slots ascending; 0: nobody knows. A row that says some, or
+    /// what its layout is, says all of them; any other one has those of the row before it.
+    pub starts: Vec<(u32, i64)>,
     /// Not `None`: series that are not known yet are refused.
     pub refuse_new_series: Option<Arc<str>>,
 }
@@ -131,6 +134,8 @@ pub struct PushedSeries {
     pub labels: Labels,
     /// Times, in ms, and values, in the order in which they were sent.
     pub samples: Vec<(i64, TimedValue)>,
+    /// When each sample's counter began, in ms; 0: nobody knows. Those that are missing at the end are not known.
+    pub starts: Vec<i64>,
 }
 
 /// What was done with a record.

@@ -124,7 +124,8 @@ impl TenantHead {
                 self.add_pushed(&pushed.labels)
             }
         };
-        for (time, value) in &pushed.samples {
+        let starts = pushed.starts.iter().copied().chain(std::iter::repeat(0));
+        for ((time, value), start) in pushed.samples.iter().zip(starts) {
             if let TimedValue::Histogram(histogram) = value
                 && let Some(why) = row::refusal(histogram)
             {
@@ -132,7 +133,7 @@ impl TenantHead {
                 answer.reason = Some(why.into());
                 continue;
             }
-            self.append_timed(at, Timed { time: *time, value: value.clone() }, rules, closed, answer);
+            self.append_timed(at, Timed { time: *time, value: value.clone(), start }, rules, closed, answer);
         }
     }
 
