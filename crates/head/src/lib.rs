@@ -10,6 +10,7 @@
 
 mod bits;
 mod cut;
+mod exemplars;
 mod group;
 mod head;
 mod loose;
@@ -31,7 +32,8 @@ pub use group::Group;
 pub use head::{Head, HeadLimits, HeadStats};
 pub use memory::MemoryUse;
 pub use record::{
-    Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind, ScrapeRow, TimedValue,
+    Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind, ScrapeRow, SentExemplar,
+    TimedValue,
 };
 pub use segment::{Segment, SegmentError, SegmentFile};
 pub use select::{Selected, SelectedChunk};

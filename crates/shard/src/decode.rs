@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use head::{LayoutChange, PushedSeries, ScrapeKind, ScrapeRow, TimedValue};
-use model::{Histogram, Labels, LabelsBuilder, LayoutHash, TargetId};
+use head::{LayoutChange, PushedSeries, ScrapeKind, ScrapeRow, SentExemplar, TimedValue};
+use model::{Exemplar, Histogram, Labels, LabelsBuilder, LayoutHash, TargetId, Timestamp};
 use proto::entry;
 
 use crate::definition::decode_definition;
@@ -43,6 +43,7 @@ pub(crate) fn scrape<'a>(
         track_timestamps_staleness: scrape.track_timestamps_staleness,
         histograms: histograms(scrape)?,
         starts: starts(scrape)?,
+        exemplars: exemplars(&scrape.exemplars)?,
         refuse_new_series,
     })
 }
@@ -73,6 +74,17 @@ fn histograms(scrape: &entry::Scrape) -> Result<Vec<(u32, Arc<Histogram>)>, Malf
 fn starts(scrape: &entry::Scrape) -> Result<Vec<(u32, i64)>, Malformed> {
     let starts = scrape.start_ages.iter().map(|age| scrape.timestamp_ms.saturating_sub(*age));
     by_slot(&scrape.start_slots, starts, "starts")
+}
+
+/// Exemplars, and the number of the series that each one is of.
+fn exemplars(exemplars: &[entry::Exemplar]) -> Result<Vec<(u32, SentExemplar)>, Malformed> {
+    let exemplar = |exemplar: &entry::Exemplar| {
+        let labels = Labels::from_canonical_bytes(&exemplar.labels).ok_or("the labels of an exemplar")?;
+        let timestamp = Timestamp(exemplar.timestamp_ms);
+        let sent = Exemplar { labels, value: exemplar.value, timestamp };
+        Ok((exemplar.series, SentExemplar { exemplar: sent, is_timed: !exemplar.untimed }))
+    };
+    exemplars.iter().map(exemplar).collect()
 }
 
 fn histogram_column(bytes: &[u8], count: usize) -> Result<Vec<Histogram>, Malformed> {
@@ -113,9 +125,19 @@ pub(crate) fn samples(samples: &entry::Samples) -> Result<Vec<PushedSeries>, Mal
         let floats = floats.by_ref().take(float_count);
         let samples = floats.chain(histograms.by_ref().take(histogram_count));
         let starts = float_starts.by_ref().take(float_count).chain(histogram_starts.by_ref().take(histogram_count));
-        PushedSeries { labels: joined(&definition.common, labels), samples: samples.collect(), starts: starts.collect() }
+        PushedSeries {
+            labels: joined(&definition.common, labels),
+            samples: samples.collect(),
+            starts: starts.collect(),
+            exemplars: Vec::new(),
+        }
     });
-    Ok(series.collect())
+    let mut series: Vec<PushedSeries> = series.collect();
+    for (of, exemplar) in exemplars(&samples.exemplars)? {
+        let series = series.get_mut(of as usize).ok_or_else(|| format!("an exemplar of series {of}, which it lacks"))?;
+        series.exemplars.push(exemplar);
+    }
+    Ok(series)
 }
 
 /// A series that has no count has none.

@@ -49,6 +49,7 @@ fn cuts_become_blocks() {
             labels: labels(series),
             samples: samples(series),
             starts: vec![start(series, row)],
+            exemplars: Vec::new(),
         });
         head.append_pushed(&tenant, &pushed.collect::<Vec<_>>(), None);
     }

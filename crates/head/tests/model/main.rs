@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use world::{Action, Page, World};
 
 /// Windows of a hundred units, ticks up to thirty late.
-const LIMITS: HeadLimits = HeadLimits { window_ms: 100, tick_window_ms: 30, out_of_order_ms: 0 };
+const LIMITS: HeadLimits = HeadLimits { window_ms: 100, tick_window_ms: 30, out_of_order_ms: 0, max_exemplars: 20 };
 
 fn page(series: &[(u8, f64)]) -> Page {
     Page { series: series.to_vec(), ..Page::default() }

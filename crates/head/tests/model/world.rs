@@ -249,6 +249,7 @@ impl World {
                 track_timestamps_staleness: false,
                 histograms,
                 starts,
+                exemplars: vec![],
                 refuse_new_series: None,
             },
         );
@@ -391,6 +392,7 @@ impl World {
                 track_timestamps_staleness: false,
                 histograms: vec![],
                 starts: vec![],
+                exemplars: vec![],
                 refuse_new_series: None,
             },
         );
@@ -410,7 +412,7 @@ impl World {
         let samples = vec![(time, TimedValue::Float(value))];
         // Some series say when they began, and some of those say it anew with every sample.
         let start = [0, 5, time][usize::from(series % 3)];
-        let series_pushed = PushedSeries { labels: pushed(series), samples, starts: vec![start] };
+        let series_pushed = PushedSeries { labels: pushed(series), samples, starts: vec![start], exemplars: vec![] };
         self.head.append_pushed(&self.tenant, &[series_pushed], None);
         self.apply_timed(pushed(series), None, time, (false, value.to_bits(), start));
     }
