@@ -141,7 +141,8 @@ impl<'a> Chunk<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(WHAT, bytes);
         let tag = reader.byte()?;
-        let kind = [Kind::Floats, Kind::Histograms].into_iter().find(|kind| *kind as u8 == tag & !(SOME_ABSENT | SOME_STARTS));
+        let kind =
+            [Kind::Floats, Kind::Histograms].into_iter().find(|kind| *kind as u8 == tag & !(SOME_ABSENT | SOME_STARTS));
         let kind = kind.ok_or(DecodeError::UnknownTag { what: WHAT, tag })?;
         let rows = reader.count("a chunk's number of rows", MAX_ROWS - 1)? + 1;
         let (presence, rest) = if tag & SOME_ABSENT == 0 {
@@ -149,11 +150,8 @@ impl<'a> Chunk<'a> {
         } else {
             Presence::decode(reader.rest(), rows)?
         };
-        let (starts, values) = if tag & SOME_STARTS == 0 {
-            (Starts::default(), rest)
-        } else {
-            Starts::decode(rest, presence.values())?
-        };
+        let (starts, values) =
+            if tag & SOME_STARTS == 0 { (Starts::default(), rest) } else { Starts::decode(rest, presence.values())? };
         Ok(Self { kind, presence, starts, values })
     }
 

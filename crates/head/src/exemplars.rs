@@ -79,7 +79,7 @@ impl Exemplars {
         let Some(room) = usize::try_from(limits.max_exemplars).unwrap_or(usize::MAX).checked_sub(1) else {
             return Ok(());
         };
-        if sent.exemplar.labels_are_too_long() {
+        if Exemplar::labels_are_too_long(&sent.exemplar.labels) {
             return Err(TOO_LONG);
         }
         let time = sent.exemplar.timestamp.as_ms();
@@ -108,8 +108,7 @@ impl Exemplars {
     }
 
     fn keep(&mut self, key: Key, sent: &SentExemplar) {
-        let kept =
-            Kept { labels: sent.exemplar.labels.clone(), value: sent.exemplar.value, is_timed: sent.is_timed };
+        let kept = Kept { labels: sent.exemplar.labels.clone(), value: sent.exemplar.value, is_timed: sent.is_timed };
         if !self.has_series(&key) {
             self.bytes += key.series.size_bytes();
         }

@@ -19,10 +19,10 @@ impl Exemplar {
     /// The most characters that the names and values of an exemplar's labels may have together.
     pub const MAX_LABEL_CHARACTERS: usize = 128;
 
-    /// Whether its labels have more characters than [`MAX_LABEL_CHARACTERS`](Self::MAX_LABEL_CHARACTERS).
-    pub fn labels_are_too_long(&self) -> bool {
+    /// Whether labels have more characters than [`MAX_LABEL_CHARACTERS`](Self::MAX_LABEL_CHARACTERS).
+    pub fn labels_are_too_long(labels: &Labels) -> bool {
         let characters = |text: &str| text.chars().count();
-        let all = self.labels.iter().map(|(name, value)| characters(name) + characters(value));
+        let all = labels.iter().map(|(name, value)| characters(name) + characters(value));
         all.sum::<usize>() > Self::MAX_LABEL_CHARACTERS
     }
 

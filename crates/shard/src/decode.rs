@@ -134,7 +134,8 @@ pub(crate) fn samples(samples: &entry::Samples) -> Result<Vec<PushedSeries>, Mal
     });
     let mut series: Vec<PushedSeries> = series.collect();
     for (of, exemplar) in exemplars(&samples.exemplars)? {
-        let series = series.get_mut(of as usize).ok_or_else(|| format!("an exemplar of series {of}, which it lacks"))?;
+        let series =
+            series.get_mut(of as usize).ok_or_else(|| format!("an exemplar of series {of}, which it lacks"))?;
         series.exemplars.push(exemplar);
     }
     Ok(series)

@@ -24,7 +24,8 @@ fn sent(time: i64, value: f64, trace: &str, is_timed: bool) -> SentExemplar {
 }
 
 fn read(exemplars: &Exemplars, of: u8) -> Vec<(i64, f64)> {
-    let found = exemplars.select(&tenant(of), &[vec![Matcher::equal("__name__", NAMES[usize::from(of)])]], i64::MIN..=i64::MAX);
+    let found =
+        exemplars.select(&tenant(of), &[vec![Matcher::equal("__name__", NAMES[usize::from(of)])]], i64::MIN..=i64::MAX);
     let all = found.iter().flat_map(|(_, exemplars)| exemplars);
     all.map(|exemplar| (exemplar.timestamp.as_ms(), exemplar.value)).collect()
 }

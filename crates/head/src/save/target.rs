@@ -172,7 +172,9 @@ impl SavedStarts {
     fn get(&self, place: u32) -> Result<Starts, SegmentError> {
         match place.checked_sub(1) {
             None => Ok(Starts::default()),
-            Some(at) => self.0.get(at as usize).cloned().ok_or_else(|| damaged("a row has starts that the target lacks")),
+            Some(at) => {
+                self.0.get(at as usize).cloned().ok_or_else(|| damaged("a row has starts that the target lacks"))
+            }
         }
     }
 }

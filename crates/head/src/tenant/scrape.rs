@@ -11,8 +11,8 @@ use crate::bits::Bits;
 use crate::head::Rules;
 use crate::loose::{Loose, Timed};
 use crate::members::NONE;
-use crate::starts::Starts;
 use crate::record::{Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, ScrapeRow, TimedValue};
+use crate::starts::Starts;
 use crate::target::{Families, Frame, Layout, Sorted, Target, stale_histogram};
 use crate::{piece, row};
 
@@ -321,14 +321,7 @@ impl Scrape<'_, '_> {
     }
 
     /// Stores a row that is older than the newest one. It ends nothing.
-    fn store_late(
-        &mut self,
-        layout: &Layout,
-        values: &[f64],
-        present: &Bits,
-        starts: &Starts,
-        answer: &mut Answer,
-    ) {
+    fn store_late(&mut self, layout: &Layout, values: &[f64], present: &Bits, starts: &Starts, answer: &mut Answer) {
         let time = self.row.timestamp_ms;
         let members = &self.target.members;
         let series_of = |slot: u32| {
@@ -359,13 +352,7 @@ impl Scrape<'_, '_> {
     }
 
     /// The samples of a row that bear their own time, by member.
-    fn timed_samples(
-        &self,
-        layout: &Layout,
-        values: &[f64],
-        present: &Bits,
-        starts: &Starts,
-    ) -> Vec<(u32, Timed)> {
+    fn timed_samples(&self, layout: &Layout, values: &[f64], present: &Bits, starts: &Starts) -> Vec<(u32, Timed)> {
         if self.row.timed.is_empty() {
             return Vec::new();
         }

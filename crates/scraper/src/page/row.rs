@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Exemplar, Labels, LayoutHash, Timestamp};
+use model::{Exemplar, LayoutHash, Timestamp};
 use proto::entry;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -103,7 +103,7 @@ impl SentExemplars {
         let mut news = Vec::new();
         for exemplar in numbers.exemplars {
             let slot = slots[exemplar.sample as usize];
-            if slot == u32::MAX || is_too_long(&exemplar.labels) || !self.is_new(slot, exemplar) {
+            if slot == u32::MAX || Exemplar::labels_are_too_long(&exemplar.labels) || !self.is_new(slot, exemplar) {
                 continue;
             }
             let own = |column: &[Option<Timestamp>]| column.get(exemplar.sample as usize).copied().flatten();
@@ -134,9 +134,4 @@ impl SentExemplars {
         let hash = hash.digest();
         self.0.insert(slot, hash) != Some(hash)
     }
-}
-
-fn is_too_long(labels: &Labels) -> bool {
-    let characters = labels.iter().map(|(name, value)| name.chars().count() + value.chars().count());
-    characters.sum::<usize>() > Exemplar::MAX_LABEL_CHARACTERS
 }
