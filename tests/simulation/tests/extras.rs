@@ -23,7 +23,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const TARGETS: usize = 6;
 
 async fn exemplars(outsider: &Outsider, instance: &str) -> Vec<SeriesExemplars> {
-    let matchers = vec![Matcher::equal("__name__", "asked_total"), Matcher::new(MatchOp::Regex, "instance", instance).unwrap()];
+    let matchers =
+        vec![Matcher::equal("__name__", "asked_total"), Matcher::new(MatchOp::Regex, "instance", instance).unwrap()];
     let query = ExemplarQuery { selectors: [matchers].into(), start: Timestamp::MIN, end: Timestamp::MAX };
     outsider.storage().exemplars(query, &Budget::unlimited()).await.unwrap()
 }
