@@ -25,7 +25,6 @@ pub(crate) enum ErrorKind {
     Timeout,
     Internal,
     Unavailable,
-    NotFound,
 }
 
 impl ApiError {
@@ -58,7 +57,6 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
-            Self::NotFound => "not_found",
         }
     }
 
@@ -70,7 +68,6 @@ impl ErrorKind {
             Self::Canceled => StatusCode::from_u16(499).expect("499 has three digits"),
             Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal | Self::Unavailable => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotFound => StatusCode::NOT_FOUND,
         }
     }
 }

@@ -51,8 +51,7 @@ pub(crate) async fn wal_replay() -> Response {
 
 /// `/status/cluster`: what operators want to know about the cluster. Prometheus has no such thing.
 pub(crate) async fn cluster(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let status = app.backend.cluster_status().await;
-    let status = status.ok_or_else(|| ApiError::new(ErrorKind::NotFound, "this server is in no cluster"))?;
+    let status = app.backend.cluster_status().await?;
     Ok(success(Raw(&status)))
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, RuntimeInfo,
-    Scope, TargetStates, Targets,
+    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, QueryLog,
+    RuntimeInfo, Scope, TargetStates, Targets,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -19,8 +19,10 @@ use series::{QueryError, Queryable};
 use telemetry::Registry;
 
 use crate::ctl;
+use crate::external_url::ExternalUrl;
 use crate::flags::{ServerFlags, span};
 use crate::peers::Peers;
+use crate::queries::ActiveQueries;
 use crate::reload::Settings;
 use crate::sources::{no_storage, not_a_querier};
 
@@ -35,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) ingester: Option<Arc<Ingester>>,
     pub(crate) querier: Option<Querier>,
     pub(crate) peers: Peers,
+    pub(crate) external_url: ExternalUrl,
+    pub(crate) active_queries: Option<ActiveQueries>,
     /// The scraper's name among the scrapers.
     pub(crate) scraper_name: String,
     pub(crate) registry: Registry,
@@ -152,19 +156,26 @@ impl Backend for Parts {
         async { self.settings.reload() }.boxed()
     }
 
-    fn metrics_text(&self) -> String {
-        self.registry.encode().unwrap_or_else(|_| "# EOF\n".to_owned())
+    fn query_began(&self, text: &str, tenant: &TenantId) -> Box<dyn Send> {
+        match &self.active_queries {
+            Some(active) => active.began(text, tenant),
+            None => Box::new(()),
+        }
     }
 
-    fn cluster_status(&self) -> BoxFuture<'_, Option<String>> {
+    fn query_log(&self) -> Option<Arc<dyn QueryLog>> {
+        self.settings.query_log().map(|log| log as Arc<dyn QueryLog>)
+    }
+
+    fn metrics_text(&self) -> String {
+        self.registry.encode().expect("writing into a string can't fail")
+    }
+
+    fn cluster_status(&self) -> BoxFuture<'_, Result<String, QueryError>> {
         async {
-            match self.client.status(STATUS_LIMIT).await {
-                Ok(status) => Some(ctl::to_json(&status).to_string()),
-                Err(error) => {
-                    tracing::warn!(%error, "meta does not say how the cluster is");
-                    None
-                }
-            }
+            let status = self.client.status(STATUS_LIMIT).await;
+            let status = status.map_err(|error| QueryError::Unavailable(format!("meta: {error}")))?;
+            Ok(ctl::to_json(&status).to_string())
         }
         .boxed()
     }
@@ -177,7 +188,7 @@ impl Parts {
         let Some(scraper) = self.settings.scraper() else { return targets };
         for pool in scraper.targets() {
             if states.has_active() {
-                targets.active.extend(active_of(&pool));
+                targets.active.extend(active_of(&pool, &self.external_url));
             }
             if states.has_dropped() {
                 targets.dropped_counts.insert(pool.scrape_pool.clone(), pool.dropped_count as u64);
@@ -202,15 +213,15 @@ impl Parts {
 }
 
 /// The targets of a pool that this process scrapes.
-fn active_of(pool: &PoolTargets) -> impl Iterator<Item = ActiveTarget> + '_ {
-    pool.active.iter().filter(|active| active.is_owned).map(|active| {
+fn active_of<'a>(pool: &'a PoolTargets, external_url: &'a ExternalUrl) -> impl Iterator<Item = ActiveTarget> + 'a {
+    pool.active.iter().filter(|active| active.is_owned).map(move |active| {
         let (target, status) = (&active.target, &active.status);
         ActiveTarget {
             discovered_labels: target.discovered.clone(),
             labels: target.labels.clone(),
             scrape_pool: pool.scrape_pool.clone(),
             scrape_url: target.url.clone(),
-            global_url: target.url.clone(),
+            global_url: external_url.seen_from_outside(&target.url),
             last_error: status.last_error.clone(),
             last_scrape: status.last_scrape_ms.map(Timestamp),
             last_scrape_duration: status.last_duration,

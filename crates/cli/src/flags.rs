@@ -83,6 +83,9 @@ pub(crate) struct ServerFlags {
     /// Address to listen on for the HTTP API, the page and metrics.
     #[arg(long = "web.listen-address", env = "RINGWOOD_WEB_LISTEN_ADDRESS", default_value = "0.0.0.0:9090")]
     pub(crate) web_listen_address: SocketAddr,
+    /// URL under which others reach this process, for links. Default: `http://`, the machine's name and the port.
+    #[arg(long = "web.external-url", env = "RINGWOOD_WEB_EXTERNAL_URL")]
+    pub(crate) web_external_url: Option<String>,
     /// What all HTTP paths begin with.
     #[arg(long = "web.route-prefix", env = "RINGWOOD_WEB_ROUTE_PREFIX", default_value = "")]
     pub(crate) web_route_prefix: String,
@@ -253,6 +256,7 @@ impl ServerFlags {
         [
             ("config.file", path(&self.config_file)),
             ("web.listen-address", self.web_listen_address.to_string()),
+            ("web.external-url", self.web_external_url.clone().unwrap_or_default()),
             ("web.route-prefix", self.web_route_prefix.clone()),
             ("web.cors.origin", self.web_cors_origin.clone()),
             ("web.enable-lifecycle", self.web_enable_lifecycle.to_string()),

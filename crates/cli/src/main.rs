@@ -7,9 +7,11 @@
 mod backend;
 mod check;
 mod ctl;
+mod external_url;
 mod flags;
 mod jobs;
 mod peers;
+mod queries;
 mod reload;
 mod server;
 mod settings;

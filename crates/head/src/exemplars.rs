@@ -28,6 +28,15 @@ pub(crate) struct Exemplars {
     bytes: usize,
 }
 
+/// What a snapshot keeps of all exemplars.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Saved<'a> {
+    /// Sorted.
+    pub(crate) series: Vec<(&'a TenantId, &'a Labels)>,
+    /// In the order in which they came, each with the place of its series.
+    pub(crate) exemplars: Vec<(u32, SentExemplar)>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     tenant: TenantId,
@@ -176,8 +185,8 @@ impl Exemplars {
         found
     }
 
-    /// All series, sorted, and all exemplars in the order in which they came, each with the place of its series.
-    pub(crate) fn to_saved(&self) -> (Vec<(&TenantId, &Labels)>, Vec<(u32, SentExemplar)>) {
+    /// What a snapshot keeps of them.
+    pub(crate) fn to_saved(&self) -> Saved<'_> {
         let mut series: Vec<(&TenantId, &Labels)> = self.kept.keys().map(|key| (&key.tenant, &key.series)).collect();
         series.dedup();
         let exemplars = self.queue.iter().map(|key| {
@@ -188,7 +197,7 @@ impl Exemplars {
             (at as u32, SentExemplar { exemplar, is_timed: kept.is_timed })
         });
         let exemplars = exemplars.collect();
-        (series, exemplars)
+        Saved { series, exemplars }
     }
 
     /// Takes back what was saved, in the same order.

@@ -15,7 +15,7 @@ use model::{Exemplar, Labels, TenantId, Timestamp};
 use prost::Message;
 use proto::{entry, head};
 
-use crate::exemplars::Exemplars;
+use crate::exemplars::{Exemplars, Saved};
 use crate::group::{Group, range_of};
 use crate::head::{CutGroups, Head, HeadLimits};
 use crate::record::SentExemplar;
@@ -168,7 +168,7 @@ fn from_proto(saved: head::Head, segments: imbl::Vector<Arc<Segment>>) -> Result
 }
 
 fn exemplars_to_proto(exemplars: &Exemplars) -> head::Exemplars {
-    let (series, exemplars) = exemplars.to_saved();
+    let Saved { series, exemplars } = exemplars.to_saved();
     let series = series.into_iter().map(|(tenant, labels)| head::ExemplarSeries {
         tenant: tenant.as_str().to_owned(),
         labels: Bytes::copy_from_slice(labels.canonical_bytes()),

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use consensus::Group;
 use futures::future::join_all;
-use meta::Client;
-use model::NodeId;
+use meta::{Client, MetaMachine};
+use model::{NodeId, ShardId};
 use parking_lot::Mutex;
 use proto::ingest::ingest_client::IngestClient;
 use proto::{ingest, meta as wire};
 use transport::{ErrorKind, Nodes, deadline};
 
 use crate::batch::Refusal;
+use crate::replica::report;
 use crate::replicas::Replicas;
 
 /// The pause between two pulses: followers answer bounded reads by them.
@@ -61,6 +63,8 @@ pub(crate) struct Beats {
     pub(crate) own: NodeId,
     pub(crate) incarnation: u64,
     pub(crate) client: Client,
+    /// The node's part of meta. Nodes that have no replica of it open the group all the same.
+    pub(crate) meta_group: Group<MetaMachine>,
     pub(crate) refusal: Refusal,
     /// What the heads may take in memory, in bytes, before new series are refused.
     pub(crate) memory_limit_bytes: u64,
@@ -76,8 +80,12 @@ impl Beats {
                 memory_bytes = self.measure(&replicas).await;
             }
             let all = replicas.all();
-            let reports = join_all(all.iter().map(|replica| replica.report())).await;
+            let mut reports = join_all(all.iter().map(|replica| replica.report())).await;
             self.show(&replicas, &reports, memory_bytes);
+            let meta_status = self.meta_group.status();
+            if meta_status.voters.contains(&self.own) || meta_status.learners.contains(&self.own) {
+                reports.push(report(ShardId::META, meta_status));
+            }
             let request = wire::BeatRequest {
                 node_id: self.own.0,
                 incarnation: self.incarnation,

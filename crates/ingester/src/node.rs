@@ -184,6 +184,7 @@ impl Ingester {
             own: identity.node,
             incarnation: bootstrap.incarnation,
             client: client.clone(),
+            meta_group: meta_group.clone(),
             refusal,
             memory_limit_bytes: config.memory_limit_bytes,
         };

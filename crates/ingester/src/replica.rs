@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{Group, Standing};
+use consensus::{Group, GroupStatus, Standing};
 use model::{NodeId, ShardId};
 use parking_lot::Mutex;
 use proto::ingest::ingest_client::IngestClient;
@@ -139,21 +139,29 @@ impl Replica {
 
     /// How this replica sees its shard, for operators.
     pub(crate) async fn report(&self) -> meta::ReplicaStatus {
-        let status = self.group.status();
         let (_, view) = self.group.view().await;
         meta::ReplicaStatus {
-            shard: self.shard.0,
-            is_leader: status.standing == Standing::Leader,
-            leader: status.leader.map_or(0, |leader| leader.0),
-            term: status.term,
-            log_count: status.log_count,
-            committed_count: status.committed_count,
-            applied_count: status.applied_count,
-            snapshot_count: status.snapshot_count,
-            voters: status.voters.iter().map(|node| node.0).collect(),
-            learners: status.learners.iter().map(|node| node.0).collect(),
             series_count: view.series_count(),
             unshipped_cuts: view.unshipped_cuts().count() as u32,
+            ..report(self.shard, self.group.status())
         }
+    }
+}
+
+/// How a replica sees its group, without what only data shards have.
+pub(crate) fn report(shard: ShardId, status: GroupStatus) -> meta::ReplicaStatus {
+    meta::ReplicaStatus {
+        shard: shard.0,
+        is_leader: status.standing == Standing::Leader,
+        leader: status.leader.map_or(0, |leader| leader.0),
+        term: status.term,
+        log_count: status.log_count,
+        committed_count: status.committed_count,
+        applied_count: status.applied_count,
+        snapshot_count: status.snapshot_count,
+        voters: status.voters.iter().map(|node| node.0).collect(),
+        learners: status.learners.iter().map(|node| node.0).collect(),
+        series_count: 0,
+        unshipped_cuts: 0,
     }
 }

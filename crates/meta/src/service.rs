@@ -342,6 +342,5 @@ fn status(state: &ClusterState, replica: &Replica, own: u64) -> meta::StatusRepl
         scraper_status: scrapers.collect(),
         block_count: state.blocks.len() as u64,
         block_bytes: state.blocks.values().map(|block| block.size_bytes).sum(),
-        meta: None,
     }
 }

@@ -151,7 +151,7 @@ fn requests_are_counted_by_the_pattern_of_their_path() {
     }
 }
 
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 19] = [
     "query",
     "query_range",
     "query_exemplars",
@@ -169,7 +169,6 @@ const PATHS: [&str; 20] = [
     "alertmanagers",
     "status/config",
     "status/tsdb",
-    "status/cluster",
     "features",
     "status/runtimeinfo",
 ];

@@ -95,8 +95,8 @@ fn administration_is_off() {
 }
 
 #[test]
-fn the_cluster_is_shown_where_there_is_one() {
-    Server::with_series(0).check_error("/api/v1/status/cluster", 404, "not_found", "this server is in no cluster");
+fn the_cluster_is_shown_or_who_did_not_answer() {
+    Server::with_series(0).check_error("/api/v1/status/cluster", 500, "internal", "meta: no leader");
     let process = Process { cluster: Some(r#"{"nodes":3}"#.to_owned()), ..Process::default() };
     Server::new(process, ApiConfig::default()).check_data("/api/v1/status/cluster", r#"{"nodes":3}"#);
 }

@@ -17,6 +17,7 @@ use scraper::{Environment, Scraper};
 use stdx::{CpuPool, RealDisk};
 
 use super::Process;
+use crate::external_url::ExternalUrl;
 use crate::flags::{Role, ServerFlags};
 use crate::reload::Scraping;
 
@@ -185,6 +186,13 @@ fn http_address(flags: &ServerFlags) -> String {
     flags.web_advertise_address.clone().unwrap_or_else(|| reachable(flags.web_listen_address))
 }
 
+/// The URL under which people reach this process.
+pub(super) fn external_url(flags: &ServerFlags) -> Result<ExternalUrl, String> {
+    let port = flags.web_listen_address.port();
+    let url = flags.web_external_url.clone().unwrap_or_else(|| format!("http://{}:{port}/", hostname()));
+    ExternalUrl::new(&url, port).map_err(|error| format!("--web.external-url: {error}"))
+}
+
 pub(super) fn scraper_name(flags: &ServerFlags) -> String {
     flags.scrape_name.clone().unwrap_or_else(|| http_address(flags))
 }
@@ -194,9 +202,12 @@ fn reachable(listen: std::net::SocketAddr) -> String {
     if !listen.ip().is_unspecified() {
         return listen.to_string();
     }
-    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let hostname = if hostname.trim().is_empty() { "localhost" } else { hostname.trim() };
-    format!("{hostname}:{}", listen.port())
+    format!("{}:{}", hostname(), listen.port())
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
 }
 
 /// An error with what caused it.

@@ -68,7 +68,7 @@ fn exemplars_come_in_order_and_once() {
     let mut texts = ["t", "u"];
     texts.sort_by_key(|text| prometheus_hash(&Labels::from_pairs([("trace", *text)])));
     let [low, high] = texts.map(|text| sent(10, 5.0, text, true));
-    check(&[low.clone()], &high, 0, Ok(1));
+    check(std::slice::from_ref(&low), &high, 0, Ok(1));
     check(&[high], &low, 0, Err(OUT_OF_ORDER));
     // The window for samples that come late is one for exemplars, too; its end does not belong to it.
     check(&[at(10)], &at(8), 3, Ok(1));
@@ -145,7 +145,7 @@ proptest! {
                 prop_assert_eq!(read(&exemplars, of), own);
             }
         }
-        let (series, saved) = exemplars.to_saved();
+        let Saved { series, exemplars: saved } = exemplars.to_saved();
         let mut loaded = Exemplars::default();
         for (at, exemplar) in &saved {
             let (tenant, series) = series[*at as usize];
