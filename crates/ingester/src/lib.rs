@@ -7,6 +7,7 @@ mod batch;
 mod beats;
 mod ingest_service;
 mod late;
+mod limits;
 mod metrics;
 mod node;
 mod replica;

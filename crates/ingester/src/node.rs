@@ -61,6 +61,9 @@ pub struct IngesterConfig {
     pub memory_limit_bytes: u64,
     /// A shard takes a snapshot when so many bytes of entries were applied since the last one.
     pub snapshot_bytes: u64,
+    /// How many exemplars all shards of the cluster keep together; `None` as long as that is not known, for what is kept must
+    /// not go by mistake. What the leader of a shard has here counts.
+    pub max_exemplars: watch::Receiver<Option<u64>>,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
 }
@@ -172,6 +175,7 @@ impl Ingester {
             reading: env.reading.clone(),
             shipper: shipper(&config, &env, &client, identity, metrics),
             snapshot_bytes: config.snapshot_bytes,
+            max_exemplars: config.max_exemplars.clone(),
         });
         late.set(IngestService(replicas.clone()), SelectService(replicas.clone()));
         env.tasks.spawn_until_stopped("lost-connections", succeed(lost, meta_group.clone(), replicas.clone()));
