@@ -7,7 +7,7 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster cluster-down test build-packages packages lint unit release tools bench fuzz
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release tools bench fuzz fuzz-promql
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,10 +42,10 @@ lint: packages
 unit: packages
 	cargo test --workspace --quiet
 
-tools: ## Build the real Prometheus, promtool and an S3 server, for tests and comparisons, into target/tools (needs Go).
+tools: ## Build the real Prometheus, promtool, its engine as an oracle and an S3 server into target/tools (needs Go).
 	cd tests/tools && GOFLAGS=-mod=mod go build -o ../../target/tools/ \
 		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
-		github.com/versity/versitygw/cmd/versitygw
+		github.com/versity/versitygw/cmd/versitygw ./oracle
 
 bench: release tools ## Compare with the current Prometheus over a synthetic fleet: CPU, memory, bytes.
 	cargo build --release --package ringwood-fleet
@@ -53,3 +53,7 @@ bench: release tools ## Compare with the current Prometheus over a synthetic fle
 
 fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Rust and cargo-fuzz; `ls fuzz/targets`).
 	cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$${SECONDS_PER_TARGET:-60}
+
+fuzz-promql: tools ## Compare our PromQL engine with the real one on random queries: make fuzz-promql SECONDS=60 SEED=1.
+	cargo run --release --package ringwood-differential --bin fuzz-promql -- \
+		--seconds=$${SECONDS:-60} --seed=$${SEED:-1}

@@ -1,0 +1,61 @@
+//! Both engines, over the same series.
+
+use std::path::Path;
+
+use crate::{Case, Data, Difference, Oracle, OracleError, Ours, Outcome, compare};
+
+/// Both engines, over the same series.
+#[derive(Debug)]
+pub struct Pair {
+    oracle: Oracle,
+    ours: Ours,
+    /// What both have stored, as a script.
+    loaded: String,
+}
+
+impl Pair {
+    /// Starts the oracle.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(oracle: &Path) -> Result<Self, OracleError> {
+        let ours = Ours::new().map_err(|source| OracleError::Talk { program: "our engine".into(), source })?;
+        Ok(Self { oracle: Oracle::start(oracle)?, ours, loaded: String::new() })
+    }
+
+    /// Stores series in both.
+    ///
+    /// # Errors
+    /// [`OracleError::Load`] if one of them refuses the series; each other one if the oracle ended.
+    pub fn load(&mut self, data: &Data) -> Result<(), OracleError> {
+        let script = data.to_string();
+        if script == self.loaded {
+            return Ok(());
+        }
+        // If one of them fails, they do not have the same.
+        self.loaded.clear();
+        self.oracle.load(&script)?;
+        self.ours.load(&script).map_err(OracleError::Load)?;
+        self.loaded = script;
+        Ok(())
+    }
+
+    /// What both answer: the oracle first.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`].
+    pub fn ask(&mut self, case: &Case) -> Result<(Outcome, Outcome), OracleError> {
+        self.load(&case.data)?;
+        let expected = self.oracle.ask(&case.query, case.times, case.mode)?;
+        Ok((expected, self.ours.ask(&case.query, case.times, case.mode)))
+    }
+
+    /// How the answers differ, if they do.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`].
+    pub fn difference(&mut self, case: &Case) -> Result<Option<Difference>, OracleError> {
+        let (expected, got) = self.ask(case)?;
+        Ok(compare(&case.query, &expected, &got))
+    }
+}
