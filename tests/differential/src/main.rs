@@ -48,8 +48,8 @@ fn run(args: &Args) -> Result<ExitCode, OracleError> {
     }
     let tally = campaign.tally();
     println!(
-        "{} questions, {} with an answer, {} that fail; differences: {:?}",
-        tally.asked, tally.answered, tally.failed, tally.differences
+        "{} questions, {} with an answer, {} that fail, {} undecided; differences: {:?}",
+        tally.asked, tally.answered, tally.failed, tally.undecided, tally.differences
     );
     Ok(if tally.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use crate::compare::is_chaotic;
 use crate::{Case, Data, Difference, Oracle, OracleError, Ours, Outcome, compare};
+
+/// How often an oracle is asked again; it says one of two things as often as the other, at best.
+const ASK_AGAIN: usize = 10;
 
 /// Both engines, over the same series.
 #[derive(Debug)]
@@ -50,12 +54,31 @@ impl Pair {
         Ok((expected, self.ours.ask(&case.query, case.times, case.mode)))
     }
 
-    /// How the answers differ, if they do.
+    /// How the answers differ, if they do and the oracle is sure of its own.
     ///
     /// # Errors
     /// Those of [`Self::load`].
     pub fn difference(&mut self, case: &Case) -> Result<Option<Difference>, OracleError> {
         let (expected, got) = self.ask(case)?;
-        Ok(compare(&case.query, &expected, &got))
+        let difference = compare(&case.query, &expected, &got);
+        Ok(if difference.is_some() && self.is_undecided(case, &expected)? { None } else { difference })
+    }
+
+    /// Whether nobody can say what is right: the oracle, when it is asked again, says something else, or the last digits of
+    /// numbers decide.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`].
+    pub fn is_undecided(&mut self, case: &Case, answered: &Outcome) -> Result<bool, OracleError> {
+        if is_chaotic(&case.query) {
+            return Ok(true);
+        }
+        for _ in 0..ASK_AGAIN {
+            let again = self.oracle.ask(&case.query, case.times, case.mode)?;
+            if compare(&case.query, answered, &again).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

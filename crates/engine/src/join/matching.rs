@@ -303,7 +303,9 @@ impl Matcher<'_> {
     /// Matches a series of the "many" side with a value where the other side has none.
     fn fill_one_side(&mut self, many: Row<'_>, group: usize, value: f64) {
         let ones = self.ones_by_step(group);
-        let id = self.result_identity(many.id, None);
+        // What stands for the missing series has the labels of the match group.
+        let filled = Identity::new(self.labels.of(many.id));
+        let id = self.result_identity(many.id, Some(&filled));
         self.match_pair(group, id, |step| {
             let element = Element::at(many, step)?;
             ones[step].is_none().then_some((element, Element::Float(value)))
@@ -326,7 +328,7 @@ impl Matcher<'_> {
         }
     }
 
-    /// Who the result of two series is. `one` is `None` where a value stands for it.
+    /// Who the result of two series is. `one` is `None` where nothing is taken over from it.
     fn result_identity(&self, many: &Identity, one: Option<&Identity>) -> Identity {
         let matching = &self.join.matching;
         let drops_name = changes_meaning(self.join.op) || (self.join.returns_bool && self.naming == Naming::Eager);

@@ -105,8 +105,9 @@ impl Builder {
         let after = outer.start().saturating_sub(offset).saturating_sub(range);
         // The first multiple of the step behind the start of the range.
         let start = after.div_euclid(step).saturating_add(1).saturating_mul(step);
-        let grid = Grid::range(start, outer.end().saturating_sub(offset), step);
-        let inner = self.scope(grid, scope, relation);
+        let end = outer.end().saturating_sub(offset);
+        let grid = Grid::range(start, end, step);
+        let inner = self.scope(grid, start < end, (scope, relation));
         let around = self.around;
         // Between its steps resets can be seen by comparing buckets only.
         self.around.wants_buckets = true;

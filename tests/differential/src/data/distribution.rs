@@ -68,7 +68,7 @@ impl Distribution {
             *self = if self.schema == CUSTOM_BUCKETS_SCHEMA { Self::custom(dice) } else { Self::exponential(dice) };
             return;
         }
-        if dice.one_in(60) {
+        if dice.one_in(60) && self.counter_reset != CounterReset::Gauge {
             self.lost += 1.0;
             self.sum = f64::NAN;
         }
@@ -80,7 +80,9 @@ impl Distribution {
         self.sum += dice.within(0..20) as f64 / 2.0;
         if self.schema != CUSTOM_BUCKETS_SCHEMA {
             self.zero_count += f64::from(u8::from(dice.one_in(3)));
-            if dice.one_in(8) {
+            // Quantiles beside NaN observations depend on the last bucket, even an empty one. Prometheus' chunks add those
+            // buckets to histograms that later ones have.
+            if dice.one_in(8) && self.lost == 0.0 {
                 self.positive.push(1.0);
             }
             if dice.one_in(25) {

@@ -40,7 +40,8 @@ pub(crate) enum Shape {
     Info,
 }
 
-const ODD: [f64; 10] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1e308, -1e308, 5e-324, 1e-300, 3.5];
+/// No subnormal numbers: Go's logarithm of them is wrong on some processors.
+const ODD: [f64; 9] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1e308, -1e308, 1e-300, 3.5];
 const BUCKETS: [&str; 5] = ["0.1", "1", "2.5", "10", "+Inf"];
 
 impl Data {
@@ -49,7 +50,7 @@ impl Data {
         let mut data = Self::at_random_rhythm(dice);
         let rhythm = Rhythm::random(dice, data.interval_ms);
         for (metric, shape) in METRICS {
-            if dice.one_in(3) {
+            if dice.one_in(6) {
                 continue;
             }
             for _ in 0..dice.within(1..5) {

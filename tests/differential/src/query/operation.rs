@@ -64,7 +64,7 @@ impl Grammar<'_> {
     pub(super) fn vector_operation(&mut self, depth: usize, taste: Taste) -> String {
         let left = self.vector(depth, taste);
         // Sides that have nothing to do with each other come to nothing, mostly.
-        let right = if self.dice.one_in(4) { left.clone() } else { self.vector(depth, taste) };
+        let right = if self.dice.one_in(2) { left.clone() } else { self.vector(depth, taste) };
         if self.dice.one_in(3) {
             let op = self.dice.pick(&["and", "or", "unless"]);
             let matching = if self.dice.one_in(2) { self.matching() } else { String::new() };

@@ -30,7 +30,7 @@ impl Grammar<'_> {
     fn series(&mut self, taste: Taste) -> String {
         let liked: Vec<&str> = METRICS.iter().filter(|(_, shape)| taste.likes(*shape)).map(|(name, _)| *name).collect();
         let mut conditions = Vec::new();
-        if self.dice.one_in(3) {
+        if self.dice.one_in(6) {
             conditions.push((self.dice.pick(&CONDITIONS)).to_owned());
         }
         if self.dice.one_in(8) {
