@@ -51,8 +51,8 @@ pub(crate) struct Parameter {
 impl Parameter {
     pub(crate) fn new(values: Scalar, grid: Grid) -> Self {
         let (mut least, mut largest, mut has_nan) = match values {
-            Scalar::Constant(value) => (value, value, value.is_nan()),
-            Scalar::Steps(_) => (f64::MAX, f64::MIN, false),
+            Scalar::Constant(value) if !grid.is_empty() => (value, value, value.is_nan()),
+            Scalar::Constant(_) | Scalar::Steps(_) => (f64::MAX, f64::MIN, false),
         };
         if let Scalar::Steps(_) = values {
             for value in values.values(grid.len()) {

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use model::{Histogram, Labels, STALE_NAN, is_stale};
 use series::QueryError;
 
+use crate::grid::Grid;
 use crate::identity::Identity;
 use crate::unique::same_labels;
 
@@ -121,6 +122,13 @@ impl Table {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// At which steps any series has a value.
+    pub(crate) fn steps(&self, grid: Grid) -> Vec<bool> {
+        let mut steps = vec![false; grid.len()];
+        self.rows().flat_map(|row| row.present_steps()).for_each(|step| steps[step] = true);
+        steps
     }
 
     pub(crate) fn row(&self, row: usize) -> Row<'_> {

@@ -154,6 +154,8 @@ pub(crate) fn same_labels() -> QueryError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use model::Labels;
 
     use super::*;
@@ -184,5 +186,26 @@ mod tests {
         assert!(!check(["a", "b"], [ends, middle], Sharing::Never));
         // Series of one name differ in something else, so nobody looks.
         assert!(check(["a", "a"], [always, always], Sharing::Never));
+    }
+
+    #[test]
+    fn a_float_and_a_histogram_may_be_the_same_series_where_that_is_allowed() {
+        let check = |sharing| {
+            let mut unique = Unique::default();
+            for (name, has_histogram) in [("a", true), ("b", false)] {
+                let mut table = Table::new();
+                let mut row = table.start_row(1);
+                if has_histogram {
+                    row.push_histogram(0, Arc::default())
+                } else {
+                    row.set(0, 1.0)
+                }
+                row.finish(Identity::new(Labels::from_pairs([("job", name)])));
+                table.identities_mut().for_each(|id| *id = Identity::new(Labels::empty()));
+                unique.see_changed(&table);
+            }
+            unique.check(sharing).is_ok()
+        };
+        assert!(check(Sharing::OtherStepsOrKind) && !check(Sharing::OtherSteps) && !check(Sharing::Never));
     }
 }

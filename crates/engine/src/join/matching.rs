@@ -139,7 +139,7 @@ impl Matcher<'_> {
         let mut first: Option<(usize, usize, usize)> = None;
         for members in self.groups.members.iter().filter(|members| members.one.len() > 1) {
             // Where the other vector is empty, nothing is looked at.
-            let many_steps = many_steps.get_or_insert_with(|| steps_of(self.many, self.grid));
+            let many_steps = many_steps.get_or_insert_with(|| self.many.steps(self.grid));
             let mut seen: Vec<Option<usize>> = vec![None; self.grid.len()];
             for at in &members.one {
                 for step in self.one.row(*at).present_steps() {
@@ -406,12 +406,5 @@ fn steps_in_order(row: Row<'_>) -> Vec<usize> {
     if !row.histograms.is_empty() {
         steps.sort_unstable();
     }
-    steps
-}
-
-/// The steps at which a vector is not empty.
-fn steps_of(table: &Table, grid: Grid) -> Vec<bool> {
-    let mut steps = vec![false; grid.len()];
-    table.rows().flat_map(|row| row.present_steps()).for_each(|step| steps[step] = true);
     steps
 }

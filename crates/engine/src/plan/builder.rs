@@ -148,7 +148,7 @@ impl Builder {
     pub(super) fn invariant_scope(&mut self, expr: &Expr, scope: ScopeId) -> Option<ScopeId> {
         let grid = self.grid(scope);
         let is_literal = matches!(expr.without_parens(), Expr::Number(_) | Expr::String(_));
-        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() {
+        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() || self.has_moving_info(expr) {
             return None;
         }
         Some(self.scope(grid.first(), false, (scope, Relation::Invariant)))

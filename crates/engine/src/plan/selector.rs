@@ -28,7 +28,12 @@ impl Builder {
 
     /// The times of samples, or those at which their counters began.
     pub(super) fn sample_times(&mut self, selector: &VectorSelector, what: Reading, scope: ScopeId) -> Pipe {
-        let (reference, lookback) = (self.reference(&selector.shift), self.settings.lookback);
+        let (mut reference, mut lookback) = (self.reference(&selector.shift), self.settings.lookback);
+        if let (Reference::At(shifted), Some(offset)) = (reference, selector.shift.offset.fixed()) {
+            // Prometheus selects samples of the shifted time, but then forgets the offset and looks at the time of the `@`.
+            reference = Reference::At(shifted.saturating_add(offset.min(0)));
+            lookback = lookback.saturating_sub(offset.saturating_abs()).max(0);
+        }
         let node = self.node(NodeKind::SampleTimes, Vec::new(), scope);
         self.select(selector, Reader::Instant { reference, lookback, what }, Vec::new(), node, scope)
     }

@@ -92,6 +92,10 @@ impl ReadyStage {
         Ok(Self { plan: plan.clone(), id, source_scalars, operation_scalars, sink_scalars, _charge: charge })
     }
 
+    pub(super) fn id(&self) -> StageId {
+        self.id
+    }
+
     fn stage(&self) -> &Stage {
         &self.plan.stages[self.id]
     }

@@ -29,15 +29,17 @@ const BOUNDS: [&[f64]; 4] = [&[1.0, 5.0, 10.0], &[1.0, 2.0, 5.0, 10.0], &[-1.0, 
 impl Distribution {
     pub(super) fn exponential(dice: &mut Dice) -> Self {
         let schema = *[0, 0, 1, -1, 3].get(dice.index(5)).unwrap_or(&0);
+        // No bucket begins below the end of the zero bucket.
+        let (zero_threshold, least_offset) = [(0.0, -3), (0.001, -3), (0.5, 1)][dice.index(3)];
         Self {
             schema,
             counter_reset: if dice.one_in(5) { CounterReset::Gauge } else { CounterReset::Unknown },
-            zero_threshold: [0.0, 0.001, 0.5][dice.index(3)],
+            zero_threshold,
             zero_count: dice.within(0..4) as f64,
             custom_values: Vec::new(),
-            offset: dice.within(-3..4) as i32,
+            offset: dice.within(least_offset..4) as i32,
             positive: counts(dice, 5),
-            negative_offset: dice.within(-2..3) as i32,
+            negative_offset: dice.within(least_offset..4) as i32,
             negative: if dice.one_in(3) { counts(dice, 3) } else { Vec::new() },
             sum: dice.within(0..50) as f64,
             lost: 0.0,
@@ -62,7 +64,10 @@ impl Distribution {
         }
     }
 
-    /// Observes; now and then starts again, or changes its layout.
+    /// Observes; now and then starts again with another layout.
+    ///
+    /// Buckets are there from the start, if only empty: Prometheus' chunks add those that later histograms have to earlier
+    /// ones, and some quantiles depend on the last bucket, even an empty one.
     pub(super) fn advance(&mut self, dice: &mut Dice) {
         if dice.one_in(14) {
             *self = if self.schema == CUSTOM_BUCKETS_SCHEMA { Self::custom(dice) } else { Self::exponential(dice) };
@@ -73,20 +78,15 @@ impl Distribution {
             self.sum = f64::NAN;
         }
         for count in self.positive.iter_mut().chain(&mut self.negative) {
-            if dice.one_in(2) {
+            if dice.one_in(if *count == 0.0 { 8 } else { 2 }) {
                 *count += dice.within(0..6) as f64;
             }
         }
         self.sum += dice.within(0..20) as f64 / 2.0;
         if self.schema != CUSTOM_BUCKETS_SCHEMA {
             self.zero_count += f64::from(u8::from(dice.one_in(3)));
-            // Quantiles beside NaN observations depend on the last bucket, even an empty one. Prometheus' chunks add those
-            // buckets to histograms that later ones have.
-            if dice.one_in(8) && self.lost == 0.0 {
-                self.positive.push(1.0);
-            }
-            if dice.one_in(25) {
-                self.zero_threshold *= 2.0;
+            if dice.one_in(25) && self.zero_threshold == 0.001 {
+                self.zero_threshold = 0.002;
             }
         }
     }
@@ -112,7 +112,8 @@ impl Distribution {
 }
 
 fn counts(dice: &mut Dice, most: i64) -> Vec<f64> {
-    (0..dice.within(1..most + 1)).map(|_| dice.within(0..5) as f64).collect()
+    let populated: Vec<f64> = (0..dice.within(1..most + 1)).map(|_| dice.within(0..5) as f64).collect();
+    [populated, vec![0.0; dice.index(4)]].concat()
 }
 
 fn side(offset: i32, counts: &[f64]) -> (Vec<Span>, Vec<f64>) {

@@ -1,6 +1,8 @@
 //! Series at random: few of them, which look much like each other and like those of real targets, so that queries match,
 //! join and collide.
 
+use std::collections::BTreeMap;
+
 use model::quote;
 
 use super::distribution::Distribution;
@@ -178,8 +180,9 @@ fn random_labels(dice: &mut Dice, shape: Shape) -> Vec<(&'static str, &'static s
 
 /// Labels in the notation of scripts, without blanks: those that stand before start times may have none.
 pub(crate) fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
-    let all = std::iter::once(("__name__", metric)).chain(labels.iter().copied());
-    let shown: Vec<String> = all.map(|(name, value)| format!("{}={}", label_name(name), quote(value))).collect();
+    let all: BTreeMap<&str, &str> = labels.iter().copied().chain([("__name__", metric)]).collect();
+    let shown: Vec<String> =
+        all.into_iter().map(|(name, value)| format!("{}={}", label_name(name), quote(value))).collect();
     format!("{{{}}}", shown.join(","))
 }
 
