@@ -1,6 +1,7 @@
 //! Asking many questions at random.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use engine::QueryTimes;
 
@@ -38,6 +39,29 @@ pub struct Tally {
     pub differences: BTreeMap<Kind, usize>,
     /// The first ones, as small as they could be made.
     pub reports: Vec<String>,
+}
+
+impl Tally {
+    /// Counts an answer of the oracle.
+    pub(crate) fn count(&mut self, expected: &Outcome) {
+        self.asked += 1;
+        match expected {
+            Outcome::Failed(_) => self.failed += 1,
+            Outcome::Answered { value, .. } => self.answered += usize::from(!is_empty(value)),
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, answered, failed, undecided, differences, .. } = self;
+        let different: usize = differences.values().sum();
+        write!(
+            f,
+            "{asked} questions, {answered} with an answer, {failed} that fail, {undecided} undecided; \
+             {different} answered differently {differences:?}"
+        )
+    }
 }
 
 /// More reports of a kind do not help.
@@ -89,11 +113,7 @@ impl Campaign {
 
     fn question(&mut self, pair: &mut Pair, case: Case, seed: u64) -> Result<(), OracleError> {
         let (expected, got) = pair.ask(&case)?;
-        self.tally.asked += 1;
-        match &expected {
-            Outcome::Failed(_) => self.tally.failed += 1,
-            Outcome::Answered { value, .. } => self.tally.answered += usize::from(!is_empty(value)),
-        }
+        self.tally.count(&expected);
         let Some(difference) = compare(&case.query, &expected, &got) else { return Ok(()) };
         if pair.is_undecided(&case, &expected)? {
             self.tally.undecided += 1;

@@ -6,7 +6,7 @@ mod random;
 use std::fmt;
 use std::ops::Range;
 
-pub(crate) use random::{METRICS, Shape};
+pub(crate) use random::{METRICS, Shape, series_name};
 
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

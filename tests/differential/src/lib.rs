@@ -17,6 +17,7 @@ mod pair;
 mod query;
 mod report;
 mod shrink;
+mod survey;
 
 pub use answer::Outcome;
 pub use campaign::{Campaign, Tally};
@@ -31,3 +32,4 @@ pub use pair::Pair;
 pub use query::random_query;
 pub use report::report;
 pub use shrink::shrink;
+pub use survey::{demo, expand, exposed, survey, survey_satisfied};

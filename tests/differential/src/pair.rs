@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use engine::QueryTimes;
+
 use crate::compare::is_chaotic;
-use crate::{Case, Data, Difference, Oracle, OracleError, Ours, Outcome, compare};
+use crate::{Case, Data, Difference, Mode, Oracle, OracleError, Ours, Outcome, compare};
 
 /// How often an oracle is asked again; it says one of two things as often as the other, at best.
 const ASK_AGAIN: usize = 10;
@@ -50,8 +52,21 @@ impl Pair {
     /// Those of [`Self::load`].
     pub fn ask(&mut self, case: &Case) -> Result<(Outcome, Outcome), OracleError> {
         self.load(&case.data)?;
-        let expected = self.oracle.ask(&case.query, case.times, case.mode)?;
-        Ok((expected, self.ours.ask(&case.query, case.times, case.mode)))
+        self.ask_loaded(&case.query, case.times, case.mode)
+    }
+
+    /// What both answer about the series that were stored last.
+    ///
+    /// # Errors
+    /// If the oracle ended.
+    pub fn ask_loaded(
+        &mut self,
+        query: &str,
+        times: QueryTimes,
+        mode: Mode,
+    ) -> Result<(Outcome, Outcome), OracleError> {
+        let expected = self.oracle.ask(query, times, mode)?;
+        Ok((expected, self.ours.ask(query, times, mode)))
     }
 
     /// How the answers differ, if they do and the oracle is sure of its own.
