@@ -125,7 +125,7 @@ impl Aggregate {
             }
             AggregateOp::LimitRatio => {
                 self.remark_ratio(&parameter, record)?;
-                Box::new(crate::sink::Collect::default())
+                Box::new(limit::Kept::new(groups))
             }
         })
     }

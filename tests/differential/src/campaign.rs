@@ -32,8 +32,10 @@ pub struct Tally {
     pub answered: usize,
     /// Those on which it failed.
     pub failed: usize,
-    /// On which the engines differ, and the oracle with itself as well: it takes series in the order of a hash map here and
-    /// there.
+    /// Those not asked, since their series could not be stored.
+    pub refused: usize,
+    /// On which the engines differ, and the oracle with itself as well, since it takes series in the order of a hash map here
+    /// and there; or in a way that is known.
     pub undecided: usize,
     /// On which the engines differ, by kind.
     pub differences: BTreeMap<Kind, usize>,
@@ -54,11 +56,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, answered, failed, undecided, differences, .. } = self;
+        let Self { asked, answered, failed, refused, undecided, differences, .. } = self;
         let different: usize = differences.values().sum();
         write!(
             f,
-            "{asked} questions, {answered} with an answer, {failed} that fail, {undecided} undecided; \
+            "{asked} questions, {answered} with an answer, {failed} that fail, {refused} refused, {undecided} undecided; \
              {different} answered differently {differences:?}"
         )
     }

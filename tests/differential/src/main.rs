@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use differential::{Campaign, Dice, Oracle, OracleError, Pair, Tally, demo, expand, exposed, survey, survey_satisfied};
+use differential::{
+    Campaign, Dice, Oracle, OracleError, Pair, Tally, demo, expand, exposed, survey, survey_satisfied, survey_scripts,
+};
 use stdx::Clock;
 
 #[derive(Parser)]
@@ -79,6 +81,13 @@ fn ask_collections(program: &Path, seed: u64) -> Result<usize, OracleError> {
         tell(&format!("{name}: {tally}"));
         differences += tally.differences.values().sum::<usize>();
     };
+    for path in testkit::shared_files("conformance/promqltest", ".test") {
+        let script = std::fs::read_to_string(&path).unwrap_or_default();
+        for delayed in [false, true] {
+            let (tally, name) = (survey_scripts(&mut pair, &script, delayed)?, path.display());
+            show(&format!("{name}, delayed name removal {delayed}"), &tally);
+        }
+    }
     let data = demo(&mut dice);
     show("compliance templates", &survey(&mut pair, &data, &compliance)?);
     show("corpus over series made for each query", &survey_satisfied(&mut pair, &queries, seed)?);

@@ -1,14 +1,16 @@
 //! Asking all queries of a collection, once each.
 
 mod pages;
+mod scripts;
 mod templates;
 
 use engine::QueryTimes;
 
 pub use pages::{demo, exposed};
+pub use scripts::survey_scripts;
 pub use templates::expand;
 
-use crate::{Case, Data, Dice, Kind, Mode, OracleError, Outcome, Pair, Tally, compare, report, satisfying, shrink};
+use crate::{Case, Data, Dice, Mode, OracleError, Outcome, Pair, Tally, compare, report, satisfying, shrink};
 
 /// How many queries share series that were made for them.
 const QUERIES_PER_LOAD: usize = 20;
@@ -47,28 +49,39 @@ pub fn survey_satisfied(pair: &mut Pair, queries: &[String], seed: u64) -> Resul
     Ok(tally)
 }
 
+/// Asks once and a range, letting names go at once and at the end.
 fn ask(pair: &mut Pair, data: &Data, query: &str, tally: &mut Tally) -> Result<(), OracleError> {
     for times in [TIMES, INSTANT] {
         for delayed_name_removal in [false, true] {
             let mode = Mode { delayed_name_removal, ..Mode::default() };
             pair.load(data)?;
-            let (expected, got) = pair.ask_loaded(query, times, mode)?;
-            tally.count(&expected);
-            let Some(difference) = compare(query, &expected, &got) else { continue };
-            let case = Case { data: data.clone(), query: query.to_owned(), times, mode };
-            if pair.is_undecided(&case, &expected)? {
-                tally.undecided += 1;
-                continue;
-            }
-            let kind: Kind = difference.kind;
-            let count = tally.differences.entry(kind).or_default();
-            *count += 1;
-            if tally.reports.len() < MAX_REPORTS {
-                let (case, difference) = shrink(pair, case, difference)?;
-                let (expected, _): (Outcome, Outcome) = pair.ask(&case)?;
-                tally.reports.push(format!("# {query}\n{}\n{difference}\n", report(&case, &expected)));
-            }
+            let answers = pair.ask_loaded(query, times, mode)?;
+            note(pair, data, (query, times, mode), answers, tally)?;
         }
+    }
+    Ok(())
+}
+
+/// Counts the answers to a question.
+fn note(
+    pair: &mut Pair,
+    data: &Data,
+    (query, times, mode): (&str, QueryTimes, Mode),
+    (expected, got): (Outcome, Outcome),
+    tally: &mut Tally,
+) -> Result<(), OracleError> {
+    tally.count(&expected);
+    let Some(difference) = compare(query, &expected, &got) else { return Ok(()) };
+    let case = Case { data: data.clone(), query: query.to_owned(), times, mode };
+    if pair.is_undecided(&case, &expected)? {
+        tally.undecided += 1;
+        return Ok(());
+    }
+    *tally.differences.entry(difference.kind).or_default() += 1;
+    if tally.reports.len() < MAX_REPORTS {
+        let (case, difference) = shrink(pair, case, difference)?;
+        let (expected, _) = pair.ask(&case)?;
+        tally.reports.push(format!("# {query}\n{}\n{difference}\n", report(&case, &expected)));
     }
     Ok(())
 }

@@ -180,7 +180,8 @@ fn random_labels(dice: &mut Dice, shape: Shape) -> Vec<(&'static str, &'static s
 
 /// Labels in the notation of scripts, without blanks: those that stand before start times may have none.
 pub(crate) fn series_name(metric: &str, labels: &[(&str, &str)]) -> String {
-    let all: BTreeMap<&str, &str> = labels.iter().copied().chain([("__name__", metric)]).collect();
+    let all: BTreeMap<&str, &str> =
+        labels.iter().copied().chain((!metric.is_empty()).then_some(("__name__", metric))).collect();
     let shown: Vec<String> =
         all.into_iter().map(|(name, value)| format!("{}={}", label_name(name), quote(value))).collect();
     format!("{{{}}}", shown.join(","))

@@ -24,8 +24,11 @@ pub fn exposed(dice: &mut Dice, pages: &[(String, Vec<u8>)]) -> Data {
                 && let Value::Float(value) = sample.value
             {
                 let mut labels = LabelsBuilder::from(sample.series.labels());
-                labels.set("job", job).set("instance", "localhost:9090");
-                data.series.push(swaying(dice, &labels.build(), value));
+                let labels = labels.set("job", job).set("instance", "localhost:9090").build();
+                // Bytes that are no UTF-8 can't be written in a script.
+                if labels.iter().all(|(_, value)| !value.contains(char::REPLACEMENT_CHARACTER)) {
+                    data.series.push(swaying(dice, &labels, value));
+                }
             }
         }
     }
