@@ -43,11 +43,44 @@ pub(crate) struct Ctl {
     pub(crate) command: CtlCommand,
 }
 
-/// What to look at.
+/// What to look at, or to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CtlCommand {
     /// Nodes, shards, leaders, how far each replica is, the catalog, scrapers and their targets.
     Status,
+    /// Empties an ingester: its replicas go to others. Returns when it holds none any more; it goes on without this command.
+    Drain {
+        /// The number of the node, as `ctl status` shows it.
+        node: u64,
+        /// Lets it take part again instead.
+        #[arg(long)]
+        cancel: bool,
+        #[command(flatten)]
+        peers: CtlPeers,
+    },
+    /// Ends the identity of an ingester that will never come back. Its replicas are replaced.
+    Remove {
+        /// The number of the node, as `ctl status` shows it.
+        node: u64,
+        /// Even if it holds replicas. What no other node has is lost.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        peers: CtlPeers,
+    },
+}
+
+/// Where commands are taken: not by HTTP, which everyone may be let in to.
+#[derive(Debug, Args)]
+pub(crate) struct CtlPeers {
+    /// gRPC addresses of ingesters, separated by commas.
+    #[arg(
+        long = "cluster.peers",
+        env = "RINGWOOD_CLUSTER_PEERS",
+        value_delimiter = ',',
+        default_value = "localhost:9095"
+    )]
+    pub(crate) addresses: Vec<String>,
 }
 
 /// The tools.
@@ -200,6 +233,9 @@ pub(crate) struct ServerFlags {
     /// How much time a block of a new cluster spans.
     #[arg(long = "block.window", env = "RINGWOOD_BLOCK_WINDOW", default_value = "2h", value_parser = duration)]
     pub(crate) block_window: Duration,
+    /// An ingester that was silent for so long is replaced, if others can take its place. 0: never.
+    #[arg(long = "placement.replace-after", env = "RINGWOOD_PLACEMENT_REPLACE_AFTER", default_value = "10m", value_parser = duration)]
+    pub(crate) placement_replace_after: Duration,
     /// How long a process may take to hand over and end after SIGTERM.
     #[arg(long = "shutdown.deadline", env = "RINGWOOD_SHUTDOWN_DEADLINE", default_value = "30s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
