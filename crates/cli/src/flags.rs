@@ -1,5 +1,7 @@
 //! What can be said on the command line, or in the environment.
 
+mod tool;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use raftlog::Durability;
 use stdx::ByteSize;
+
+pub(crate) use tool::{Output, Promqltest, Server, Span, Tool, ToolCommand};
 
 /// A horizontally sharded metrics cluster that speaks Prometheus. Without a command, it serves.
 #[derive(Debug, Parser)]
@@ -48,29 +52,6 @@ pub(crate) struct Ctl {
 pub(crate) enum CtlCommand {
     /// Nodes, shards, leaders, how far each replica is, the catalog, scrapers and their targets.
     Status,
-}
-
-/// The tools.
-#[derive(Debug, Args)]
-pub(crate) struct Tool {
-    #[command(subcommand)]
-    pub(crate) command: ToolCommand,
-}
-
-/// A tool.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ToolCommand {
-    /// Runs test scripts of PromQL against the engine, and says what passed and what did not.
-    Promqltest {
-        /// The scripts.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
-    /// Writes an expression in the usual form.
-    FormatQuery {
-        /// The expression.
-        expression: String,
-    },
 }
 
 /// Flags of a server. Every one can be given in the environment too: `--storage.path` as `RINGWOOD_STORAGE_PATH`.

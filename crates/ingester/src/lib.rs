@@ -15,3 +15,4 @@ mod select_service;
 mod ship;
 
 pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};
+pub use replicas::limits_of;

@@ -216,7 +216,8 @@ fn heir(replica: &Replica, own: NodeId) -> Option<NodeId> {
     heir.filter(|_| status.standing == Standing::Leader)
 }
 
-pub(crate) fn limits_of(birth: Birth) -> HeadLimits {
+/// What the data shards of a cluster with this birth are bound by.
+pub fn limits_of(birth: Birth) -> HeadLimits {
     let window_ms = birth.block_window_ms;
     let tick_window_ms = (window_ms / TICK_WINDOW_PART).clamp(*TICK_WINDOW_MS.start(), *TICK_WINDOW_MS.end());
     HeadLimits { window_ms, tick_window_ms, ..HeadLimits::default() }
