@@ -91,6 +91,16 @@ pub trait Backend: Send + Sync + 'static {
     /// What is wrong with it; the old one then stays.
     fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
 
+    /// Told of each query that begins to be evaluated. What is returned lives as long as that goes on.
+    fn query_began(&self, _text: &str, _tenant: &TenantId) -> Box<dyn Send> {
+        Box::new(())
+    }
+
+    /// Where queries are logged that were evaluated, if they are to be.
+    fn query_log(&self) -> Option<Arc<dyn QueryLog>> {
+        None
+    }
+
     /// The metrics of the process, in the OpenMetrics text format.
     fn metrics_text(&self) -> String;
 
@@ -109,6 +119,12 @@ pub enum Scope {
     Cluster,
     /// Those of this process: what it answers to other processes that ask for their clients.
     Process,
+}
+
+/// Where queries are logged that were evaluated: Prometheus' `query_log_file`.
+pub trait QueryLog: Send + Sync {
+    /// Takes a line of JSON, with its line break. Must not keep the caller waiting.
+    fn write(&self, line: &[u8]);
 }
 
 /// How fresh an answer must be. Chosen by the header `X-Read-Consistency`.

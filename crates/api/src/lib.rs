@@ -61,7 +61,7 @@ mod targets;
 
 pub use backend::{
     ActiveTarget, Backend, BuildInfo, Consistency, DroppedTarget, Features, HeadStats, Health, MetadataByMetric,
-    NotReady, RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
+    NotReady, QueryLog, RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
 };
 pub use config::{ApiConfig, ServeConfig};
 pub use router::{InvalidApiConfig, router};

@@ -1,6 +1,7 @@
 //! Instant and range queries.
 
 mod gate;
+mod log;
 mod result;
 mod statistics;
 
@@ -14,6 +15,7 @@ use model::quote;
 use series::{Budget, QueryError};
 
 pub(crate) use gate::Gate;
+use log::{Asked, log_line};
 
 use crate::answer::{Remarks, success_in_pieces};
 use crate::app::App;
@@ -100,19 +102,26 @@ async fn answer(
 async fn evaluate(app: &App, caller: &Caller, request: QueryRequest) -> Result<QueryResult, ApiError> {
     let longest = app.engine.options().timeout;
     let limit = request.timeout.map_or(longest, |timeout| timeout.min(longest));
+    let asked = Asked { text: request.text.clone(), times: request.times };
     let query = app.engine.prepare(request)?;
     if limit.is_zero() {
         return Err(QueryError::Timeout { during: EXECUTION, limit }.into());
     }
-    let (turn, waited) = app.gate.enter(&app.clock, limit, &app.metrics).await?;
+    let (turn, waited) = app.gate.enter(&caller.tenant, &app.clock, limit, &app.metrics).await?;
+    let running = app.backend.query_began(&asked.text, &caller.tenant);
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
     let left = limit.saturating_sub(waited);
     let result = app.clock.timeout(left, app.engine.run(query, storage)).await;
-    drop(turn);
-    let mut result = result.unwrap_or(Err(QueryError::Timeout { during: EVALUATION, limit }))?;
-    result.statistics.timings.exec_queue = waited;
-    result.statistics.timings.exec_total += waited;
-    Ok(result)
+    drop((turn, running));
+    let mut result = result.unwrap_or(Err(QueryError::Timeout { during: EVALUATION, limit }));
+    if let Ok(result) = &mut result {
+        result.statistics.timings.exec_queue = waited;
+        result.statistics.timings.exec_total += waited;
+    }
+    if let Some(log) = app.backend.query_log() {
+        log.write(&log_line(&asked, caller, result.as_ref().map(|result| &result.statistics), app.now()));
+    }
+    Ok(result?)
 }
 
 /// A duration; `None` for no text, and nothing for a negative one.

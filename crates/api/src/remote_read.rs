@@ -61,7 +61,7 @@ async fn answer(app: &App, caller: &Caller, body: Body) -> Result<Vec<u8>, ReadE
         request.queries.iter().map(|query| select_of(query, external)).collect();
     let selects = selects?;
     let limit = app.engine.options().timeout;
-    let (_turn, waited) = app.gate.enter(&app.clock, limit, &app.metrics).await?;
+    let (_turn, waited) = app.gate.enter(&caller.tenant, &app.clock, limit, &app.metrics).await?;
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
     let budget = Budget::new(app.config.query_memory.bytes());
     let results = app.clock.timeout(limit.saturating_sub(waited), async {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, RuntimeInfo,
-    Scope, TargetStates, Targets,
+    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, QueryLog,
+    RuntimeInfo, Scope, TargetStates, Targets,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -22,6 +22,7 @@ use crate::ctl;
 use crate::external_url::ExternalUrl;
 use crate::flags::{ServerFlags, span};
 use crate::peers::Peers;
+use crate::queries::ActiveQueries;
 use crate::reload::Settings;
 use crate::sources::{no_storage, not_a_querier};
 
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) querier: Option<Querier>,
     pub(crate) peers: Peers,
     pub(crate) external_url: ExternalUrl,
+    pub(crate) active_queries: Option<ActiveQueries>,
     /// The scraper's name among the scrapers.
     pub(crate) scraper_name: String,
     pub(crate) registry: Registry,
@@ -152,6 +154,17 @@ impl Backend for Parts {
 
     fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
         async { self.settings.reload() }.boxed()
+    }
+
+    fn query_began(&self, text: &str, tenant: &TenantId) -> Box<dyn Send> {
+        match &self.active_queries {
+            Some(active) => active.began(text, tenant),
+            None => Box::new(()),
+        }
+    }
+
+    fn query_log(&self) -> Option<Arc<dyn QueryLog>> {
+        self.settings.query_log().map(|log| log as Arc<dyn QueryLog>)
     }
 
     fn metrics_text(&self) -> String {

@@ -9,6 +9,7 @@ use stdx::Clock;
 
 use crate::flags::{Ctl, CtlCommand};
 use crate::peers::Peers;
+use crate::table::Table;
 
 /// Runs a command.
 pub(crate) fn run(ctl: Ctl) -> Result<ExitCode, String> {
@@ -152,30 +153,4 @@ fn text_of(status: &Value) -> String {
 fn plain(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
-}
-
-/// Columns as wide as what is in them.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(|name| (*name).to_owned()).collect()] }
-    }
-
-    fn row(&mut self, row: Vec<String>) {
-        self.rows.push(row);
-    }
-
-    fn to_text(&self) -> String {
-        let columns = self.rows[0].len();
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        self.rows.iter().map(line).collect()
-    }
 }

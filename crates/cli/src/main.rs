@@ -11,10 +11,12 @@ mod external_url;
 mod flags;
 mod jobs;
 mod peers;
+mod queries;
 mod reload;
 mod server;
 mod settings;
 mod sources;
+mod table;
 mod tool;
 
 use std::process::ExitCode;

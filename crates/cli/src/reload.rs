@@ -13,6 +13,7 @@ use stdx::Clock;
 use telemetry::{FloatGauge, Registry};
 
 use crate::jobs::job_of;
+use crate::queries::QueryLogFile;
 use crate::settings;
 
 /// The configuration of a process, and what acts on it.
@@ -38,6 +39,7 @@ pub(crate) struct Scraping {
 
 struct State {
     loaded: Arc<Loaded>,
+    query_log: Option<Arc<QueryLogFile>>,
     is_good: bool,
     since: Timestamp,
 }
@@ -59,7 +61,8 @@ impl Settings {
         let help = "When the configuration in use was loaded.";
         let last_success_time =
             registry.register("config_last_reload_success_timestamp_seconds", help, FloatGauge::default());
-        let state = State { loaded: Arc::new(empty()), is_good: false, since: Timestamp(clock.wall_ms()) };
+        let state =
+            State { loaded: Arc::new(empty()), query_log: None, is_good: false, since: Timestamp(clock.wall_ms()) };
         let has_node_exporter = Mutex::new(false);
         let state = Mutex::new(state);
         let settings =
@@ -77,6 +80,11 @@ impl Settings {
     pub(crate) fn last_load(&self) -> (bool, Timestamp) {
         let state = self.state.lock();
         (state.is_good, state.since)
+    }
+
+    /// Where queries are logged, if they are.
+    pub(crate) fn query_log(&self) -> Option<Arc<QueryLogFile>> {
+        self.state.lock().query_log.clone()
     }
 
     pub(crate) fn scraper(&self) -> Option<&Arc<Scraper>> {
@@ -123,11 +131,23 @@ impl Settings {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
+        let query_log = self.open_query_log(loaded.config.global.query_log_file.as_str())?;
         if let Some(scraping) = &self.scraping {
             scraping.apply(&loaded)?;
         }
-        self.state.lock().loaded = Arc::new(loaded);
+        let mut state = self.state.lock();
+        state.loaded = Arc::new(loaded);
+        state.query_log = query_log;
         Ok(())
+    }
+
+    /// The query log of a new configuration, opened again even if it stays the same: whoever rotates it moves it away first.
+    fn open_query_log(&self, path: &str) -> Result<Option<Arc<QueryLogFile>>, String> {
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let log = QueryLogFile::open(path.as_ref());
+        log.map(|log| Some(Arc::new(log))).map_err(|error| format!("global.query_log_file: open {path}: {error}"))
     }
 }
 

@@ -22,6 +22,7 @@ use transport::{Hello, Io, Listener, MemoryNet, Net, Nodes, TcpNet};
 use crate::backend::Parts;
 use crate::flags::{Role, ServerFlags};
 use crate::peers::Peers;
+use crate::queries::ActiveQueries;
 use crate::reload::Settings;
 use crate::settings;
 
@@ -130,6 +131,7 @@ impl Running {
             ingester: ingester.clone(),
             querier,
             peers: Peers::new(process.clock.clone())?,
+            active_queries: active_queries(&process),
             external_url: roles::external_url(&process.flags)?,
             scraper_name: roles::scraper_name(&process.flags),
             registry: process.registry.clone(),
@@ -155,6 +157,30 @@ fn open_bucket(flags: &ServerFlags, clock: &Clock, rng: &Rng, registry: &Registr
     let settings = flags.bucket_setting.iter().cloned().collect();
     let config = BucketConfig { settings, ..BucketConfig::new(&url) };
     Bucket::open(config, clock.clone(), rng, registry).map_err(|error| format!("--bucket.url: {error}"))
+}
+
+/// Opens the file that names running queries, and says which ones a process before this one did not finish. A querier with
+/// nowhere to write goes on without it.
+fn active_queries(process: &Process) -> Option<ActiveQueries> {
+    if !process.has(Role::Querier) {
+        return None;
+    }
+    let folder = &process.flags.storage_path;
+    let path = folder.join("queries.active");
+    let opened = std::fs::create_dir_all(folder)
+        .and_then(|()| ActiveQueries::open(&path, process.flags.query_max_concurrency, process.clock.clone()));
+    match opened {
+        Ok((active, unfinished)) => {
+            for query in unfinished {
+                tracing::warn!(query, "this query was running when the process ended");
+            }
+            Some(active)
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "running queries are not noted");
+            None
+        }
+    }
 }
 
 fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings: &Settings) -> Result<(), String> {

@@ -31,7 +31,6 @@ impl fmt::Display for Notice {
 const INACTIVE: &[&str] = &[
     "global.evaluation_interval",
     "global.rule_query_offset",
-    "global.query_log_file",
     "global.scrape_failure_log_file",
     "scrape_configs.scrape_failure_log_file",
     "runtime",

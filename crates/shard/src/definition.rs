@@ -85,7 +85,13 @@ fn decompressed(bytes: &[u8], what: &str) -> Result<Vec<u8>, DefinitionError> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    zstd::bulk::decompress(bytes, MOST_BYTES).map_err(|error| wrong(format!("{what}: {error}")))
+    // What the frame says of itself is how much is set aside for it: the limit is a thousand times what most need.
+    let said = zstd::zstd_safe::get_frame_content_size(bytes).map_err(|_| wrong(format!("{what}: no zstd frame")))?;
+    let length = said.map_or(MOST_BYTES, |said| usize::try_from(said).unwrap_or(usize::MAX));
+    if length > MOST_BYTES {
+        return Err(wrong(format!("{what}: {length} bytes are more than {MOST_BYTES}")));
+    }
+    zstd::bulk::decompress(bytes, length).map_err(|error| wrong(format!("{what}: {error}")))
 }
 
 #[cfg(test)]

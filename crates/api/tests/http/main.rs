@@ -7,6 +7,7 @@ mod federation;
 mod labels;
 mod protocol;
 mod queries;
+mod query_log;
 mod remote_read;
 mod scripts;
 mod server;

@@ -1,9 +1,10 @@
 //! A server over series in memory, asked without a network.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use api::{ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, RuntimeInfo, TargetStates, Targets};
+use api::{ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, QueryLog, RuntimeInfo, TargetStates, Targets};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -44,8 +45,33 @@ pub(crate) struct Process {
     pub(crate) not_ready: Option<NotReady>,
     pub(crate) reload_fault: Option<String>,
     pub(crate) cluster: Option<String>,
+    /// Hears of queries.
+    pub(crate) watch: Option<Arc<Watch>>,
     /// Whether whoever asks for series waits forever.
     pub(crate) answers_never: bool,
+}
+
+/// What was heard of queries.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub(crate) began: Mutex<Vec<String>>,
+    pub(crate) running: AtomicUsize,
+    pub(crate) lines: Mutex<Vec<Vec<u8>>>,
+}
+
+impl QueryLog for Watch {
+    fn write(&self, line: &[u8]) {
+        self.lines.lock().unwrap().push(line.to_owned());
+    }
+}
+
+/// A query that is running.
+struct Watched(Arc<Watch>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct FixedTime;
@@ -216,6 +242,17 @@ impl Backend for Process {
     fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
         let result = self.reload_fault.clone().map_or(Ok(()), Err);
         Box::pin(async move { result })
+    }
+
+    fn query_began(&self, text: &str, _: &TenantId) -> Box<dyn Send> {
+        let Some(watch) = &self.watch else { return Box::new(()) };
+        watch.began.lock().unwrap().push(text.to_owned());
+        watch.running.fetch_add(1, Ordering::Relaxed);
+        Box::new(Watched(watch.clone()))
+    }
+
+    fn query_log(&self) -> Option<Arc<dyn QueryLog>> {
+        self.watch.clone().map(|watch| watch as Arc<dyn QueryLog>)
     }
 
     fn metrics_text(&self) -> String {

@@ -44,6 +44,14 @@ impl Client {
         self.send(Method::GET, path, Vec::new()).await
     }
 
+    /// The document at a path with parameters, whatever the status it comes with.
+    ///
+    /// # Errors
+    /// As for [`Self::get`].
+    pub(super) async fn get_with(&self, path: &str, form: &[(&str, &str)]) -> Result<Json, String> {
+        self.get(&format!("{path}?{}", encoded_form(form))).await
+    }
+
     /// The answer to a form, whatever the status it comes with.
     ///
     /// # Errors
@@ -78,7 +86,7 @@ fn not_json(url: &str, status: StatusCode, body: &[u8]) -> String {
 }
 
 /// A form as it is sent.
-pub(super) fn encoded_form(form: &[(&str, &str)]) -> String {
+fn encoded_form(form: &[(&str, &str)]) -> String {
     let fields = form.iter().map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)));
     fields.collect::<Vec<_>>().join("&")
 }

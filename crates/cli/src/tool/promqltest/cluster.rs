@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use distributor::PushedSeries;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use ingester::Ingester;
 use meta::Birth;
 use model::{Labels, ShardId, TenantId};
@@ -73,12 +73,8 @@ impl ScriptCluster {
     async fn append_and_ship(&mut self, series: Vec<PushedSeries>) -> Result<(), String> {
         for PushedSeries { labels, samples } in series {
             let stored = self.loaded.entry(labels).or_default();
-            let starts = [samples.float_starts.as_slice(), samples.histogram_starts.as_slice()];
-            let mut next = [0; 2];
-            for sample in samples.iter() {
-                let kind = usize::from(matches!(sample.value, model::Value::Histogram(_)));
-                stored.push(&sample, starts[kind].get(next[kind]).copied().unwrap_or(0));
-                next[kind] += 1;
+            for (sample, start_ms) in samples.iter_with_starts() {
+                stored.push(&sample, start_ms);
             }
         }
         self.end().await;
@@ -169,12 +165,28 @@ impl Cluster {
         self.running.ingester.as_deref().expect("a process of all roles has an ingester")
     }
 
-    /// Stores samples, all of them.
+    /// Stores samples, all of them, in the order of their times.
+    ///
+    /// A shard refuses what is half a window older than the newest sample that it has, and takes the floats of a record before
+    /// its histograms. So each moment is a record of its own; they travel together.
     async fn push(&self, series: &[PushedSeries]) -> Result<(), String> {
         let distributor = self.running.distributor.as_ref().expect("a process of all roles has a distributor");
-        let appended = distributor.push(&TenantId::default(), series).map_err(|error| error.to_string())?;
-        let answers = self.running.process.clock.timeout(PATIENCE, appended).await;
-        for answer in answers.ok_or("the load was not answered")? {
+        let mut moments: BTreeMap<i64, Vec<PushedSeries>> = BTreeMap::new();
+        for PushedSeries { labels, samples } in series {
+            for (sample, start_ms) in samples.iter_with_starts() {
+                let mut one = Samples::new();
+                one.push(&sample, start_ms);
+                let moment = moments.entry(sample.timestamp.as_ms()).or_default();
+                moment.push(PushedSeries { labels: labels.clone(), samples: one });
+            }
+        }
+        let mut appended = Vec::with_capacity(moments.len());
+        for moment in moments.values() {
+            let records = distributor.push(&TenantId::default(), moment).map_err(|error| error.to_string())?;
+            appended.push(records);
+        }
+        let answers = self.running.process.clock.timeout(PATIENCE, join_all(appended)).await;
+        for answer in answers.ok_or("the load was not answered")?.into_iter().flatten() {
             whole(&answer.map_err(|error| error.to_string())?)?;
         }
         Ok(())
