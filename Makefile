@@ -7,7 +7,7 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server tools bench fuzz
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench fuzz fuzz-promql
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,19 +39,28 @@ lint: packages
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
 # The summary of the test runner comes last.
-unit: packages s3-server
+unit: packages real-parts
 	cargo test --workspace --quiet
 
-# Without it (Go is not there, or its modules are out of reach) buckets are folders, and the tests on S3 say that they were skipped.
-s3-server:
-	@[ -x target/tools/versitygw ] || ! command -v go >/dev/null || \
-		(cd tests/tools && GOFLAGS=-mod=mod go build -o ../../target/tools/ github.com/versity/versitygw/cmd/versitygw) || \
-		echo "no S3 server could be built: tests that need one are skipped"
+# $(call go-part,NAME,PACKAGE) builds a real part that tests use. Where Go or its modules are out of reach, those tests say that
+# they were skipped.
+define go-part
+	@[ -x target/tools/$(1) ] || ! command -v go >/dev/null || \
+		(cd tests/tools && GOFLAGS=-mod=mod go build -o ../../target/tools/ $(2)) || \
+		echo "$(1) could not be built: tests that need it are skipped"
+endef
 
-tools: ## Build the real Prometheus, promtool and an S3 server, for tests and comparisons, into target/tools (needs Go).
+# Without it buckets are folders.
+s3-server:
+	$(call go-part,versitygw,github.com/versity/versitygw/cmd/versitygw)
+
+real-parts: s3-server
+	$(call go-part,oracle,./oracle)
+
+tools: ## Build the real Prometheus, promtool, its engine as an oracle and an S3 server into target/tools (needs Go).
 	cd tests/tools && GOFLAGS=-mod=mod go build -o ../../target/tools/ \
 		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
-		github.com/versity/versitygw/cmd/versitygw
+		github.com/versity/versitygw/cmd/versitygw ./oracle
 
 bench: release tools ## Compare with the current Prometheus over a synthetic fleet: CPU, memory, bytes.
 	cargo build --release --package ringwood-fleet
@@ -59,3 +68,7 @@ bench: release tools ## Compare with the current Prometheus over a synthetic fle
 
 fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Rust and cargo-fuzz; `ls fuzz/targets`).
 	cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$${SECONDS_PER_TARGET:-60}
+
+fuzz-promql: tools ## Compare our PromQL engine with the real one on random queries: make fuzz-promql SECONDS=60 SEED=1.
+	cargo run --release --package ringwood-differential --bin fuzz-promql -- \
+		--seconds=$${SECONDS:-60} --seed=$${SEED:-1}

@@ -36,12 +36,16 @@ mod ints;
 pub mod presence;
 pub mod row;
 mod samples;
+mod starts;
 pub mod times;
 mod value;
 pub mod wire;
 
-pub use chunk::{Chunk, Kind, MAX_ROWS, Markers, encode_floats, encode_histograms};
+pub use chunk::{
+    Chunk, Kind, MAX_ROWS, Markers, encode_floats, encode_histograms, encode_started_floats, encode_started_histograms,
+};
 pub use error::{DecodeError, EncodeError};
 pub use presence::{Presence, State};
 pub use samples::Samples;
+pub use starts::Starts;
 pub use value::Value;

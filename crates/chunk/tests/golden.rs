@@ -172,6 +172,18 @@ fn chunks() {
     };
     check(&[Some(1.0); 128], "017f01");
     check(&[Some(1.0), None, Some(2.5), Some(STALE_NAN)], "81030284818101140f02");
+    let mut started = Samples::default();
+    (0..128).for_each(|_| started.push_started(Some(1.0), 1_700_000_000_000));
+    let mut bytes = Vec::new();
+    started.encode(&mut bytes);
+    assert_eq!(hex(&bytes), "417f000180a0abfef96201");
+    let mut restarted = Samples::default();
+    for (value, start) in [(Some(1.0), 0), (None, 0), (Some(2.5), 7), (Some(STALE_NAN), 0), (Some(3.0), 7)] {
+        restarted.push_started(value, start);
+    }
+    let mut bytes = Vec::new();
+    restarted.encode(&mut bytes);
+    assert_eq!(hex(&bytes), "c1040284000002000e000000000081830114051801");
     let mut empty = Samples::<Histogram>::default();
     empty.push(None);
     let mut bytes = Vec::new();

@@ -26,7 +26,7 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, String> {
         }
     };
     for scrape_config in &loaded.scrape_configs {
-        job_of(scrape_config).map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
+        job_of(scrape_config, false).map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
     }
     for notice in &loaded.notices {
         println!("  WARNING: {notice}");

@@ -130,7 +130,8 @@ pub(crate) struct ServerFlags {
     /// Memory for pages of blocks that were read.
     #[arg(long = "query.cache-bytes", env = "RINGWOOD_QUERY_CACHE_BYTES", default_value = "256MiB")]
     pub(crate) query_cache_bytes: ByteSize,
-    /// Prometheus' feature flags for queries, separated by commas.
+    /// Prometheus' feature flags, separated by commas: those for queries, exemplar-storage (for ingesters) and st-storage (for
+    /// scrapers).
     #[arg(long = "enable-feature", env = "RINGWOOD_ENABLE_FEATURE", value_delimiter = ',')]
     pub(crate) enable_feature: Vec<String>,
     /// scraper, ingester, querier, or all; several are separated by commas.
@@ -217,6 +218,11 @@ impl ServerFlags {
     /// Whether the process has a role.
     pub(crate) fn has(&self, role: Role) -> bool {
         self.role.iter().any(|own| *own == role || *own == Role::All)
+    }
+
+    /// Whether a feature flag of Prometheus is set.
+    pub(crate) fn enables(&self, feature: &str) -> bool {
+        self.enable_feature.iter().any(|enabled| enabled == feature)
     }
 
     /// Whether the process is a cluster by itself: then its parts talk through memory.

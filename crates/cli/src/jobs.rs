@@ -4,11 +4,11 @@ use config::relabel::compile;
 use config::scrape::ScrapeConfig;
 use scraper::{Histograms, Job, Limits};
 
-/// The job of a scrape configuration.
+/// The job of a scrape configuration. With `start_timestamps` it is read, too, when counters began.
 ///
 /// # Errors
 /// The first relabelling rule that can't be used. The configuration was checked, so there should be none.
-pub(crate) fn job_of(config: &ScrapeConfig) -> Result<Job, relabel::Error> {
+pub(crate) fn job_of(config: &ScrapeConfig, start_timestamps: bool) -> Result<Job, relabel::Error> {
     let names = config.names();
     Ok(Job {
         interval: config.scrape_interval,
@@ -19,7 +19,8 @@ pub(crate) fn job_of(config: &ScrapeConfig) -> Result<Job, relabel::Error> {
         honor_labels: config.honor_labels,
         honor_timestamps: config.honor_timestamps,
         track_timestamps_staleness: config.track_timestamps_staleness,
-        protocols: config.protocols(),
+        protocols: if start_timestamps { config.protocols_with_starts() } else { config.protocols() },
+        start_timestamps,
         fallback_protocol: config.fallback_protocol(),
         enable_compression: config.enable_compression,
         names,

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use scraper::Scraper;
 use stdx::Clock;
 use telemetry::{FloatGauge, Registry};
+use tokio::sync::watch;
 
 use crate::jobs::job_of;
 use crate::queries::QueryLogFile;
@@ -26,12 +27,29 @@ pub(crate) struct Settings {
     state: Mutex<State>,
     /// `None`: this process does not scrape.
     scraping: Option<Scraping>,
+    exemplars: ExemplarStorage,
     last_success: FloatGauge,
     last_success_time: FloatGauge,
 }
 
+/// Whether exemplars are kept, and who is told how many.
+pub(crate) struct ExemplarStorage {
+    pub(crate) is_on: bool,
+    /// Tells the ingester of this process, if it has one.
+    pub(crate) limit: watch::Sender<Option<u64>>,
+}
+
+impl ExemplarStorage {
+    fn apply(&self, loaded: &Loaded) {
+        let limit = if self.is_on { loaded.config.storage.max_exemplars() } else { 0 };
+        self.limit.send_if_modified(|known| known.replace(limit) != Some(limit));
+    }
+}
+
 /// What acts on scrape configurations.
 pub(crate) struct Scraping {
+    /// Whether it is read when counters began.
+    pub(crate) start_timestamps: bool,
     pub(crate) scraper: Arc<Scraper>,
     pub(crate) context: Context,
     pub(crate) discoverers: Mutex<BTreeMap<String, Discoverer>>,
@@ -53,6 +71,7 @@ impl Settings {
         file: Option<PathBuf>,
         own_address: String,
         scraping: Option<Scraping>,
+        exemplars: ExemplarStorage,
         clock: Clock,
         registry: &Registry,
     ) -> Result<Self, String> {
@@ -65,8 +84,17 @@ impl Settings {
             State { loaded: Arc::new(empty()), query_log: None, is_good: false, since: Timestamp(clock.wall_ms()) };
         let has_node_exporter = Mutex::new(false);
         let state = Mutex::new(state);
-        let settings =
-            Self { file, own_address, has_node_exporter, clock, state, scraping, last_success, last_success_time };
+        let settings = Self {
+            file,
+            own_address,
+            has_node_exporter,
+            clock,
+            state,
+            scraping,
+            exemplars,
+            last_success,
+            last_success_time,
+        };
         settings.reload()?;
         Ok(settings)
     }
@@ -135,6 +163,7 @@ impl Settings {
         if let Some(scraping) = &self.scraping {
             scraping.apply(&loaded)?;
         }
+        self.exemplars.apply(&loaded);
         let mut state = self.state.lock();
         state.loaded = Arc::new(loaded);
         state.query_log = query_log;
@@ -155,7 +184,8 @@ impl Scraping {
     fn apply(&self, loaded: &Loaded) -> Result<(), String> {
         let mut jobs = Vec::new();
         for scrape_config in &loaded.scrape_configs {
-            let job = job_of(scrape_config).map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
+            let job = job_of(scrape_config, self.start_timestamps)
+                .map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
             jobs.push((job, scrape_config.discovery.mechanisms()));
         }
         let mut discoverers = self.discoverers.lock();

@@ -17,13 +17,14 @@ use model::Timestamp;
 use promql::ParseOptions;
 use stdx::{Clock, CpuPool, Rng, Tasks};
 use telemetry::{Registry, init_logging};
+use tokio::sync::watch;
 use transport::{Hello, Io, Listener, MemoryNet, Net, Nodes, TcpNet};
 
 use crate::backend::Parts;
 use crate::flags::{Role, ServerFlags};
 use crate::peers::Peers;
 use crate::queries::ActiveQueries;
-use crate::reload::Settings;
+use crate::reload::{ExemplarStorage, Settings};
 use crate::settings;
 
 /// What all roles of a process share.
@@ -36,6 +37,8 @@ pub(crate) struct Process {
     pub(crate) nodes: Nodes,
     pub(crate) bucket: Bucket,
     pub(crate) pools: Pools,
+    /// How many exemplars all shards keep together, once the configuration is loaded.
+    pub(crate) max_exemplars: watch::Sender<Option<u64>>,
 }
 
 /// Where work runs that takes long: each kind as many at a time as there are cores. None may share its pool with another,
@@ -114,6 +117,7 @@ impl Running {
             rng,
             registry,
             tasks,
+            max_exemplars: watch::Sender::new(None),
         };
         let ingester = roles::ingester(&process).await?;
         let client = roles::client(&process, ingester.as_deref())?;
@@ -123,7 +127,10 @@ impl Running {
         let scraping = scraping.map(|(scraping, _)| scraping);
         let own_address = format!("localhost:{}", process.flags.web_listen_address.port());
         let file = process.flags.config_file.clone();
-        let settings = Arc::new(Settings::load(file, own_address, scraping, process.clock.clone(), &process.registry)?);
+        let exemplars =
+            ExemplarStorage { is_on: process.flags.enables("exemplar-storage"), limit: process.max_exemplars.clone() };
+        let clock = process.clock.clone();
+        let settings = Arc::new(Settings::load(file, own_address, scraping, exemplars, clock, &process.registry)?);
         let is_stopping = Arc::new(AtomicBool::new(false));
         let parts = Parts {
             settings: settings.clone(),
@@ -200,7 +207,7 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         max_concurrent_queries: flags.query_max_concurrency,
         query_memory: flags.query_memory_limit,
         lifecycle_is_enabled: flags.web_enable_lifecycle,
-        per_step_stats: flags.enable_feature.iter().any(|feature| feature == "promql-per-step-stats"),
+        per_step_stats: flags.enables("promql-per-step-stats"),
         external_labels: settings.current().config.global.external_labels(),
         build: BuildInfo::default(),
     };
@@ -238,7 +245,8 @@ fn features_of(names: &[String]) -> Features {
             "promql-delayed-name-removal" => features.delayed_name_removal = true,
             "use-start-timestamps" => features.start_timestamps = true,
             "type-and-unit-labels" => features.type_and_unit_labels = true,
-            "promql-per-step-stats" | "" => {}
+            // Others look at these themselves.
+            "promql-per-step-stats" | "exemplar-storage" | "st-storage" | "" => {}
             other => tracing::warn!(feature = other, "unknown feature flag"),
         }
     }

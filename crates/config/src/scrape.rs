@@ -86,6 +86,13 @@ impl ScrapeConfig {
         self.scrape_protocols.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
+    /// [`protocols`](Self::protocols) where it matters when counters began: protobuf says it best, and comes before the usual
+    /// ones.
+    pub fn protocols_with_starts(&self) -> Vec<ScrapeProtocol> {
+        let protocols = self.protocols();
+        if protocols == ScrapeProtocol::DEFAULT { ScrapeProtocol::PROTOBUF_FIRST.to_vec() } else { protocols }
+    }
+
     /// The format of pages that do not say theirs.
     pub fn fallback_protocol(&self) -> Option<ScrapeProtocol> {
         self.fallback_scrape_protocol.parse().ok()

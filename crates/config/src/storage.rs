@@ -61,7 +61,16 @@ record! {
     }
 }
 
+/// How many exemplars are kept if the configuration does not say.
+const MAX_EXEMPLARS: u64 = 100_000;
+
 impl Storage {
+    /// How many exemplars are kept where their storage is on; 0: none.
+    pub fn max_exemplars(&self) -> u64 {
+        let written = self.exemplars.as_ref().map(|exemplars| u64::try_from(exemplars.max_exemplars).unwrap_or(0));
+        written.unwrap_or(MAX_EXEMPLARS)
+    }
+
     /// Fills in what is there even if nothing was written.
     pub(crate) fn complete(&mut self) {
         self.tsdb.get_or_insert_with(|| Tsdb { retention: Some(Retention::default()), ..Tsdb::default() });

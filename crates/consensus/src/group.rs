@@ -156,6 +156,11 @@ impl<S: StateMachine> Group<S> {
         self.id
     }
 
+    /// Which replica of it this is.
+    pub(crate) fn own_id(&self) -> NodeId {
+        NodeId(*self.raft.node_id())
+    }
+
     /// Makes these nodes the group's first voters. Done already, it does nothing: so every one of them may call it.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod receive;
 mod serve;
 mod snapshot;
 mod state_machine;
+mod succession;
 mod wire;
 
 pub use config::Timing;

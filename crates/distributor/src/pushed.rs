@@ -32,14 +32,12 @@ pub(crate) fn records<'a>(
     let mut gathering = Gathering::default();
     for PushedSeries { labels, samples } in series {
         gathering.begin(labels);
-        let mut starts = [samples.float_starts.iter(), samples.histogram_starts.iter()];
-        for sample in samples.iter() {
+        for (sample, start_ms) in samples.iter_with_starts() {
             if !gathering.has_room_for(&sample.value) {
                 records.push(std::mem::take(&mut gathering).record(tenant)?);
                 gathering.begin(labels);
             }
-            let starts = &mut starts[usize::from(matches!(sample.value, Value::Histogram(_)))];
-            gathering.samples.push(&sample, starts.next().copied().unwrap_or(0));
+            gathering.samples.push(&sample, start_ms);
             gathering.note(&sample.value);
         }
     }

@@ -20,7 +20,8 @@ use crate::arithmetic::{max, min};
 use crate::grid::Grid;
 use crate::ledger::Record;
 use crate::scalar::Scalar;
-use crate::sink::Sink;
+use crate::sink::{Output, Sink};
+use crate::table::Table;
 
 pub(crate) use groups::Groups;
 pub(crate) use limit::limit_ratio;
@@ -50,8 +51,8 @@ pub(crate) struct Parameter {
 impl Parameter {
     pub(crate) fn new(values: Scalar, grid: Grid) -> Self {
         let (mut least, mut largest, mut has_nan) = match values {
-            Scalar::Constant(value) => (value, value, value.is_nan()),
-            Scalar::Steps(_) => (f64::MAX, f64::MIN, false),
+            Scalar::Constant(value) if !grid.is_empty() => (value, value, value.is_nan()),
+            Scalar::Constant(_) | Scalar::Steps(_) => (f64::MAX, f64::MIN, false),
         };
         if let Scalar::Steps(_) = values {
             for value in values.values(grid.len()) {
@@ -93,14 +94,12 @@ impl Parameter {
 impl Aggregate {
     /// The sink that aggregates. Remarks on the parameter.
     ///
-    /// # Errors
-    /// If the parameter makes no sense.
-    pub(crate) fn sink(
-        &self,
-        parameter: Parameter,
-        grid: Grid,
-        record: &mut Record,
-    ) -> Result<Box<dyn Sink>, QueryError> {
+    /// If that makes no sense, the sink fails in the end: what is wrong with the operand is told first.
+    pub(crate) fn sink(&self, parameter: Parameter, grid: Grid, record: &mut Record) -> Box<dyn Sink> {
+        self.sink_for(parameter, grid, record).unwrap_or_else(|error| Box::new(Refused(error)))
+    }
+
+    fn sink_for(&self, parameter: Parameter, grid: Grid, record: &mut Record) -> Result<Box<dyn Sink>, QueryError> {
         let groups = Groups::new(&self.grouping, grid.len());
         let operand = self.operand_span;
         Ok(match self.op {
@@ -126,7 +125,7 @@ impl Aggregate {
             }
             AggregateOp::LimitRatio => {
                 self.remark_ratio(&parameter, record)?;
-                Box::new(crate::sink::Collect::default())
+                Box::new(limit::Kept::new(groups))
             }
         })
     }
@@ -151,5 +150,22 @@ impl Aggregate {
             record.annotations.add(self.param_span, remark, "");
         }
         Ok(())
+    }
+}
+
+/// An aggregation whose parameter makes no sense.
+struct Refused(QueryError);
+
+impl Sink for Refused {
+    fn fold(&mut self, _table: Table, _record: &mut Record) -> Result<(), QueryError> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        Err(self.0)
+    }
+
+    fn size_bytes(&self) -> usize {
+        0
     }
 }

@@ -67,9 +67,9 @@ impl MathFunction {
         Some(Self(match name {
             "abs" => f64::abs,
             "acos" => f64::acos,
-            "acosh" => f64::acosh,
+            "acosh" => acosh,
             "asin" => f64::asin,
-            "asinh" => f64::asinh,
+            "asinh" => asinh,
             "atan" => f64::atan,
             "atanh" => f64::atanh,
             "ceil" => f64::ceil,
@@ -98,6 +98,17 @@ impl MathFunction {
     }
 }
 
+/// From here on 1 is nothing beside the square of a number. The standard library's functions overflow long before theirs.
+const LARGE: f64 = (1u64 << 28) as f64;
+
+fn asinh(value: f64) -> f64 {
+    if value.abs() < LARGE { value.asinh() } else { (value.abs().ln() + std::f64::consts::LN_2).copysign(value) }
+}
+
+fn acosh(value: f64) -> f64 {
+    if value < LARGE { value.acosh() } else { value.ln() + std::f64::consts::LN_2 }
+}
+
 /// Rounds to the nearest multiple; halves go up.
 pub(crate) fn round(value: f64, to_nearest: f64) -> f64 {
     // With the inverse, multiples such as 0.1 come out as they are written.
@@ -114,6 +125,12 @@ mod tests {
         let (inf, nan) = (f64::INFINITY, f64::NAN);
         assert_eq!((min(1.0, 2.0), max(1.0, 2.0), min(-inf, nan), max(nan, inf)), (1.0, 2.0, -inf, inf));
         assert!(min(inf, nan).is_nan() && max(nan, -inf).is_nan());
+    }
+
+    #[test]
+    fn inverse_hyperbolic_functions_of_large_numbers_are_finite() {
+        assert_eq!((asinh(-1e308).round(), acosh(1e308).round()), (-710.0, 710.0));
+        assert!((asinh(LARGE) - (LARGE - 1.0).asinh()).abs() < 1e-8 && acosh(0.5).is_nan() && asinh(f64::NAN).is_nan());
     }
 
     #[test]

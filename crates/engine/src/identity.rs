@@ -44,11 +44,11 @@ impl Identity {
         Self { labels, name: if is_to_drop { Name::ToDrop } else { Name::Kept } }
     }
 
-    /// Lets the name go.
+    /// Lets the name go, if it is not gone already.
     pub(crate) fn drop_name(&mut self, naming: Naming) {
-        self.name = match naming {
-            Naming::Eager => Name::Gone,
-            Naming::Delayed => Name::ToDrop,
+        self.name = match (self.name, naming) {
+            (Name::Gone, _) | (_, Naming::Eager) => Name::Gone,
+            (_, Naming::Delayed) => Name::ToDrop,
         };
     }
 
@@ -128,5 +128,7 @@ mod tests {
         assert!(delayed.is_to_drop());
         assert_eq!((delayed.metric(), delayed.labels()), ("up", labels));
         assert_eq!(delayed.into_labels().to_string(), r#"{job="a"}"#);
+        eager.drop_name(Naming::Delayed);
+        assert_eq!(eager.metric(), "");
     }
 }

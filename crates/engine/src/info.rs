@@ -75,7 +75,7 @@ impl Info {
     /// # Errors
     /// If info series contradict each other.
     pub(crate) fn combine(&self, base: &Table, info: &Table, grid: Grid) -> Result<Table, QueryError> {
-        let newest = newest_info(info, grid)?;
+        let newest = newest_info(info, &base.steps(grid), grid)?;
         let mut result = Table::new();
         for row in base.rows() {
             if self.is_info(row.id) {
@@ -129,26 +129,30 @@ impl Info {
 /// The rows of the newest info series at each step, by metric and identifying labels.
 type NewestInfo = BTreeMap<(String, [String; 2]), Vec<Option<usize>>>;
 
-fn newest_info(info: &Table, grid: Grid) -> Result<NewestInfo, QueryError> {
+/// # Errors
+/// If two of them are equally new, at the first step at which that matters: at which there is a series to add labels to.
+fn newest_info(info: &Table, base_steps: &[bool], grid: Grid) -> Result<NewestInfo, QueryError> {
     let mut newest: NewestInfo = BTreeMap::new();
+    let mut duplicate: Option<(usize, usize, usize)> = None;
     for (at, row) in info.rows().enumerate() {
         let key = (row.id.metric().to_owned(), IDENTIFYING_LABELS.map(|name| row.id.value(name).to_owned()));
         let steps = newest.entry(key).or_insert_with(|| vec![None; grid.len()]);
-        for (step, time) in row.present_floats() {
-            let other = steps[step].map(|other| info.row(other));
-            let other_time = other.map_or(f64::NEG_INFINITY, |other| other.float(step));
-            if time > other_time {
-                steps[step] = Some(at);
-            } else if let Some(other) = other.filter(|_| time == other_time) {
-                return Err(QueryError::Execution(format!(
-                    "found duplicate series for info metric: existing {} @ {other_time}, new {} @ {time}",
-                    in_braces(&other.id.labels()),
-                    in_braces(&row.id.labels()),
-                )));
+        for (step, time) in row.present_floats().filter(|(step, _)| base_steps[*step]) {
+            match steps[step] {
+                Some(other) if time == info.row(other).float(step) => {
+                    if duplicate.is_none_or(|(first, ..)| step < first) {
+                        duplicate = Some((step, other, at));
+                    }
+                }
+                Some(other) if time < info.row(other).float(step) => {}
+                _ => steps[step] = Some(at),
             }
         }
     }
-    Ok(newest)
+    let Some((step, existing, new)) = duplicate else { return Ok(newest) };
+    let show = |at: usize| format!("{} @ {}", in_braces(&info.row(at).id.labels()), info.row(at).float(step));
+    let (existing, new) = (show(existing), show(new));
+    Err(QueryError::Execution(format!("found duplicate series for info metric: existing {existing}, new {new}")))
 }
 
 /// Adds some steps of a series.

@@ -48,6 +48,8 @@ pub(crate) enum NodeKind {
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) grid: Grid,
+    /// Whether it is a range, even if that has only one step.
+    pub(crate) is_range: bool,
     /// Where its results are used; `None` for the query itself.
     pub(crate) outer: Option<(ScopeId, Relation)>,
 }

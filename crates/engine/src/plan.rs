@@ -17,13 +17,13 @@ mod selector;
 
 use std::sync::Arc;
 
-use model::{Labels, Matcher, TimeRange};
+use model::{Matcher, TimeRange};
 use series::Hints;
 
 use crate::aggregate::Aggregate;
 use crate::buckets::Buckets;
 use crate::grid::Grid;
-use crate::identity::Naming;
+use crate::identity::{Identity, Naming};
 use crate::info::Info;
 use crate::join::Join;
 use crate::ledger::{Node, NodeId, Scope};
@@ -132,8 +132,8 @@ pub(crate) enum SinkPlan {
     Collect,
     /// The value of the only series.
     Scalar,
-    /// A series with these labels where there is no other.
-    Absent(Labels),
+    /// This series where there is no other.
+    Absent(Identity),
     Sort(SortBy),
     Aggregate(Box<Aggregate>, Option<ScalarExpr>),
     /// Quantiles or fractions of histograms.

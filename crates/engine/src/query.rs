@@ -88,6 +88,12 @@ impl QueryTimes {
         }
     }
 
+    /// Whether the first time is not the last one.
+    pub(crate) fn is_range(self) -> bool {
+        let (start, end) = self.bounds();
+        start != end
+    }
+
     /// The time between two evaluations; 0 if there is only one.
     pub fn step_ms(self) -> i64 {
         match self {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, try_join_all};
+use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use series::{Budget, Charge, QueryError, Queryable, Select, Series, SeriesStream};
 use stdx::CpuPool;
@@ -51,6 +52,34 @@ pub(crate) struct Carried {
     pub(crate) raw_reads: Option<Reads>,
 }
 
+/// Stages being carried out, and the number of the first one.
+type Running<'a> = BoxFuture<'a, (StageId, Result<Vec<Done>, QueryError>)>;
+
+/// Work under the number of its stage.
+fn under<'a>(id: StageId, work: impl Future<Output = Result<Vec<Done>, QueryError>> + Send + 'a) -> Running<'a> {
+    work.map(move |outcome| (id, outcome)).boxed()
+}
+
+/// Why the evaluation makes no sense, and the stage that found out.
+struct Failure {
+    stage: StageId,
+    error: QueryError,
+}
+
+impl Failure {
+    /// The failure that Prometheus, which evaluates from left to right, would have met first.
+    ///
+    /// # Errors
+    /// What is no fault of the query, at once.
+    fn first(known: Option<Self>, stage: StageId, error: QueryError) -> Result<Self, QueryError> {
+        if !matches!(error, QueryError::Execution(_)) {
+            return Err(error);
+        }
+        let new = Self { stage, error };
+        Ok(known.filter(|known| known.stage < new.stage).unwrap_or(new))
+    }
+}
+
 /// The series of a selection.
 enum Selected {
     /// For one pass.
@@ -81,14 +110,30 @@ impl Run {
         let mut selected = self.keep_shared(streams).await?;
         let mut outputs = Outputs::new(self.plan.stages.len());
         let mut waiting: Vec<StageId> = (0..self.plan.stages.len()).collect();
+        let mut failure: Option<Failure> = None;
         while !waiting.is_empty() {
             let is_ready = |stage: &StageId| self.plan.stages[*stage].needs.iter().all(|need| outputs.has(*need));
             let (ready, rest): (Vec<StageId>, Vec<StageId>) = waiting.into_iter().partition(is_ready);
             waiting = rest;
-            for done in self.carry_out_stages(&ready, &mut outputs, &mut selected).await? {
-                ledger.absorb(done.records);
-                outputs.set(done.stage, done.output, done.charge);
+            let mut running = self.start_stages(&ready, &mut outputs, &mut selected)?;
+            while let Some((stage, outcome)) = running.next().await {
+                match outcome {
+                    Ok(all_done) => {
+                        for done in all_done {
+                            ledger.absorb(done.records);
+                            outputs.set(done.stage, done.output, done.charge);
+                        }
+                    }
+                    Err(error) => failure = Some(Failure::first(failure, stage, error)?),
+                }
             }
+            if let Some(failure) = &failure {
+                // What stands further to the left would have failed first, if it fails.
+                waiting.retain(|stage| *stage < failure.stage);
+            }
+        }
+        if let Some(failure) = failure {
+            return Err(failure.error);
         }
         let output = self.root_output(&mut outputs);
         Ok(Carried { output, ledger, raw_reads: None })
@@ -120,30 +165,30 @@ impl Run {
         Ok(Carried { output: RootOutput::Samples(series), ledger, raw_reads: Some(reads) })
     }
 
-    /// Carries out stages that need nothing any more, those over the same series together.
-    async fn carry_out_stages(
+    /// Starts stages that need nothing any more, those over the same series together, under the number of the first one.
+    fn start_stages(
         &self,
         ready: &[StageId],
         outputs: &mut Outputs,
         selected: &mut [Selected],
-    ) -> Result<Vec<Done>, QueryError> {
-        let mut work: Vec<BoxFuture<'_, Result<Vec<Done>, QueryError>>> = Vec::new();
+    ) -> Result<FuturesUnordered<Running<'_>>, QueryError> {
+        let running = FuturesUnordered::new();
         let mut scans: BTreeMap<usize, Vec<ReadyStage>> = BTreeMap::new();
         for id in ready {
             let stage = ReadyStage::new(&self.plan, *id, outputs, &self.budget)?;
             match &self.plan.stages[*id].source {
                 Source::Select { selection, .. } => scans.entry(*selection).or_default().push(stage),
                 Source::Subquery { stage: from, .. } | Source::Stage(from) => {
-                    work.push(self.compute(stage, outputs.take_table(*from), None).boxed());
+                    running.push(under(*id, self.compute(stage, outputs.take_table(*from), None)));
                 }
                 Source::Join { left, right, .. } => {
                     let (left, right) = (outputs.take_table(*left), outputs.take_table(*right));
-                    work.push(self.compute(stage, left, Some(right)).boxed());
+                    running.push(under(*id, self.compute(stage, left, Some(right))));
                 }
-                Source::Vector(_) => work.push(self.compute(stage, Charged::default(), None).boxed()),
+                Source::Vector(_) => running.push(under(*id, self.compute(stage, Charged::default(), None))),
                 Source::Info { base, info, node } => {
                     let base = outputs.take_table(*base);
-                    work.push(self.compute_info(stage, base, info.clone(), *node).boxed());
+                    running.push(under(*id, self.compute_info(stage, base, info.clone(), *node)));
                 }
             }
         }
@@ -155,9 +200,10 @@ impl Run {
                     stream::iter((0..kept.batches.len()).map(move |at| Ok(kept.batches[at].clone()))).boxed()
                 }
             };
-            work.push(self.scan(selection, stages, stream).boxed());
+            let id = stages.iter().map(ReadyStage::id).min().unwrap_or_default();
+            running.push(under(id, self.scan(selection, stages, stream)));
         }
-        Ok(try_join_all(work).await?.into_iter().flatten().collect())
+        Ok(running)
     }
 
     /// Computes a stage from tables.

@@ -1,6 +1,5 @@
 //! Where the series of a stage end up.
 
-use model::Labels;
 use series::QueryError;
 
 use crate::identity::Identity;
@@ -115,14 +114,14 @@ impl Sink for ToScalar {
 
 /// A series where there is no other.
 pub(crate) struct Absent {
-    labels: Labels,
+    id: Identity,
     /// 1, or [`ABSENT`] where a series has a value.
     values: Vec<f64>,
 }
 
 impl Absent {
-    pub(crate) fn new(labels: Labels, steps: usize) -> Self {
-        Self { labels, values: vec![1.0; steps] }
+    pub(crate) fn new(id: Identity, steps: usize) -> Self {
+        Self { id, values: vec![1.0; steps] }
     }
 }
 
@@ -138,7 +137,7 @@ impl Sink for Absent {
         let mut table = Table::new();
         let mut row = table.start_row(self.values.len());
         row.floats().copy_from_slice(&self.values);
-        row.finish(Identity::new(self.labels));
+        row.finish(self.id);
         Ok(Output::Table(table))
     }
 

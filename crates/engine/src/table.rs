@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use model::{Histogram, Labels, STALE_NAN, is_stale};
 use series::QueryError;
 
+use crate::grid::Grid;
 use crate::identity::Identity;
 use crate::unique::same_labels;
 
@@ -123,6 +124,13 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// At which steps any series has a value.
+    pub(crate) fn steps(&self, grid: Grid) -> Vec<bool> {
+        let mut steps = vec![false; grid.len()];
+        self.rows().flat_map(|row| row.present_steps()).for_each(|step| steps[step] = true);
+        steps
+    }
+
     pub(crate) fn row(&self, row: usize) -> Row<'_> {
         let meta = &self.rows[row];
         let floats = &self.floats[meta.at..meta.at + meta.len as usize];
@@ -185,14 +193,22 @@ impl Table {
     pub(crate) fn sort_by(&mut self, mut compare: impl FnMut(Row<'_>, Row<'_>) -> std::cmp::Ordering) {
         let mut order: Vec<usize> = (0..self.rows.len()).collect();
         order.sort_by(|a, b| compare(self.row(*a), self.row(*b)));
+        self.reorder(order);
+    }
+
+    /// Puts the series in this order, in which each comes once.
+    pub(crate) fn reorder(&mut self, order: Vec<usize>) {
         let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
         self.rows.extend(order.into_iter().filter_map(|at| rows[at].take()));
     }
 
     /// The same series, those that have the same labels put together.
     ///
+    /// A float and a histogram at the same step are one value to Prometheus: the float. It then waits for the histogram to
+    /// be taken, and sees none of those behind it.
+    ///
     /// # Errors
-    /// If two of those have a value at the same step.
+    /// If two of those have a value of one kind at the same step.
     pub(crate) fn merged(self) -> Result<Self, QueryError> {
         let mut rows: HashMap<Labels, Vec<usize>, RandomState> = HashMap::default();
         let mut order: Vec<Labels> = Vec::new();
@@ -223,17 +239,23 @@ impl Table {
             return Ok(());
         }
         let steps = rows.iter().map(|at| self.row(*at).last_step() + 1).max().unwrap_or_default();
-        let mut taken = vec![false; steps];
+        let mut taken = vec![[false; 2]; steps];
         let mut row = merged.start_row(steps);
         for from in rows.iter().map(|at| self.row(*at)) {
-            for step in from.present_steps() {
-                if std::mem::replace(&mut taken[step], true) {
+            let floats = from.present_floats().map(|(step, _)| (step, 0));
+            for (step, kind) in floats.chain(from.histograms.iter().map(|(step, _)| (*step as usize, 1))) {
+                if std::mem::replace(&mut taken[step][kind], true) {
                     row.abandon();
                     return Err(same_labels());
                 }
             }
             from.present_floats().for_each(|(step, value)| row.set(step, value));
-            from.histograms.iter().for_each(|(step, histogram)| row.push_histogram(*step as usize, histogram.clone()));
+        }
+        let end = taken.iter().position(|kinds| *kinds == [true; 2]).unwrap_or(steps);
+        for (step, histogram) in rows.iter().flat_map(|at| self.row(*at).histograms) {
+            if (*step as usize) < end {
+                row.push_histogram(*step as usize, histogram.clone());
+            }
         }
         row.histograms.sort_by_key(|(step, _)| *step);
         row.finish(id);

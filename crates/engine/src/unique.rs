@@ -23,13 +23,25 @@ struct Seen {
     /// The steps from the first value to the last.
     first: u32,
     last: u32,
+    kind: Kind,
     /// Which of these have a value, if not all have.
     present: Option<Box<[u64]>>,
+}
+
+/// What the values of a series are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Floats,
+    Histograms,
+    Both,
 }
 
 /// Which series may have the same labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
+    /// Those that have no values of one kind at the same step. Where Prometheus puts series together after the fact, it
+    /// looks at floats and at histograms by themselves.
+    OtherStepsOrKind,
     /// Those that have no values at the same step.
     OtherSteps,
     /// None.
@@ -69,7 +81,12 @@ impl Unique {
         self.seen.sort_unstable_by_key(|seen| seen.hash);
         for same in self.seen.chunk_by(|a, b| a.hash == b.hash) {
             for (at, seen) in same.iter().enumerate() {
-                if same[..at].iter().any(|other| sharing == Sharing::Never || seen.overlaps(other)) {
+                let is_shared = |other: &Seen| match sharing {
+                    Sharing::Never => true,
+                    Sharing::OtherSteps => seen.overlaps(other),
+                    Sharing::OtherStepsOrKind => seen.may_be_of_one_kind(other) && seen.overlaps(other),
+                };
+                if same[..at].iter().any(is_shared) {
                     return Err(same_labels());
                 }
             }
@@ -108,7 +125,16 @@ impl Seen {
             row.present_steps().for_each(|step| words[step / 64] |= 1 << (step % 64));
             words.into_boxed_slice()
         });
-        Self { hash: hasher.finish(), first: first as u32, last: last as u32, present }
+        let kind = match (row.present_floats().next(), row.histograms.is_empty()) {
+            (_, true) => Kind::Floats,
+            (None, false) => Kind::Histograms,
+            (Some(_), false) => Kind::Both,
+        };
+        Self { hash: hasher.finish(), first: first as u32, last: last as u32, kind, present }
+    }
+
+    fn may_be_of_one_kind(&self, other: &Self) -> bool {
+        self.kind == other.kind || self.kind == Kind::Both || other.kind == Kind::Both
     }
 
     fn overlaps(&self, other: &Self) -> bool {
@@ -128,6 +154,8 @@ pub(crate) fn same_labels() -> QueryError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use model::Labels;
 
     use super::*;
@@ -158,5 +186,26 @@ mod tests {
         assert!(!check(["a", "b"], [ends, middle], Sharing::Never));
         // Series of one name differ in something else, so nobody looks.
         assert!(check(["a", "a"], [always, always], Sharing::Never));
+    }
+
+    #[test]
+    fn a_float_and_a_histogram_may_be_the_same_series_where_that_is_allowed() {
+        let check = |sharing| {
+            let mut unique = Unique::default();
+            for (name, has_histogram) in [("a", true), ("b", false)] {
+                let mut table = Table::new();
+                let mut row = table.start_row(1);
+                if has_histogram {
+                    row.push_histogram(0, Arc::default())
+                } else {
+                    row.set(0, 1.0)
+                }
+                row.finish(Identity::new(Labels::from_pairs([("job", name)])));
+                table.identities_mut().for_each(|id| *id = Identity::new(Labels::empty()));
+                unique.see_changed(&table);
+            }
+            unique.check(sharing).is_ok()
+        };
+        assert!(check(Sharing::OtherStepsOrKind) && !check(Sharing::OtherSteps) && !check(Sharing::Never));
     }
 }

@@ -147,9 +147,10 @@ impl RowOp {
     /// no error.
     pub(crate) fn sharing(&self, naming: Naming) -> Option<Sharing> {
         match self {
-            Self::LabelReplace(_) | Self::LabelJoin(_) => Some(Sharing::OtherSteps),
+            Self::LabelReplace(_) | Self::LabelJoin(_) => Some(Sharing::OtherStepsOrKind),
             Self::Nothing | Self::Pass { .. } | Self::Repeat | Self::LimitRatio(_) => None,
             Self::WithScalar(operation) if !operation.drops_name() => None,
+            Self::Negate => (naming == Naming::Eager).then_some(Sharing::OtherStepsOrKind),
             _ => (naming == Naming::Eager).then_some(Sharing::OtherSteps),
         }
     }
@@ -189,7 +190,8 @@ impl RowOp {
         }
         match (self, self.sharing(naming)) {
             (_, None) => {}
-            (Self::LabelReplace(_) | Self::LabelJoin(_), Some(_)) => unique.see_changed(table),
+            // These made labels anew, which tell no more what they were before.
+            (Self::LabelReplace(_) | Self::LabelJoin(_) | Self::Histogram(_), Some(_)) => unique.see_changed(table),
             (_, Some(_)) => unique.see(table),
         }
     }

@@ -1,5 +1,6 @@
 //! Closing windows, and letting go of what was shipped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::head::{CutGroups, Head, HeadLimits};
@@ -135,7 +136,7 @@ impl TenantHead {
         for at in 0..self.targets.len() as u32 {
             self.drop_target_before(at, end_ms);
         }
-        let said: std::collections::BTreeSet<_> = self
+        let said: BTreeSet<_> = self
             .targets
             .iter()
             .flatten()
@@ -191,6 +192,9 @@ impl TenantHead {
         let over: Vec<u32> =
             target.members.dormant.iter().filter(|(_, last)| **last < first).map(|(member, _)| *member).collect();
         if !over.is_empty() {
+            // Their ids may be given to others, whose counters began at other times.
+            let gone: BTreeSet<u32> = over.iter().map(|member| target.members.series[*member as usize]).collect();
+            target.starts = target.starts.without(&gone);
             let members = Arc::make_mut(&mut target.members);
             for member in &over {
                 let series = members.series[*member as usize];

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use model::TenantId;
+use model::{Labels, TenantId};
 
+use crate::exemplars::Exemplars;
 use crate::loose::Bounds;
 use crate::memory::MemoryUse;
-use crate::record::{Answer, Outcome, PushedSeries, ScrapeRow};
+use crate::record::{Answer, Outcome, PushedSeries, ScrapeRow, SentExemplar};
 use crate::segment::{Entry, Segment};
 use crate::tenant::{Owned, TenantHead};
 use crate::view::HeadView;
@@ -24,11 +25,13 @@ pub struct HeadLimits {
     pub tick_window_ms: i64,
     /// How much older than the newest sample a pushed sample may be, in ms.
     pub out_of_order_ms: i64,
+    /// How many exemplars are kept, over all tenants; 0: none.
+    pub max_exemplars: u64,
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { window_ms: 7_200_000, tick_window_ms: 600_000, out_of_order_ms: 0 }
+        Self { window_ms: 7_200_000, tick_window_ms: 600_000, out_of_order_ms: 0, max_exemplars: 0 }
     }
 }
 
@@ -68,6 +71,8 @@ pub struct HeadStats {
     pub newest_ms: Option<i64>,
     /// Cuts that are not shipped yet.
     pub unshipped_cuts: u64,
+    /// Exemplars.
+    pub exemplars: u64,
 }
 
 /// The recent window of one shard: every tenant's series, targets and samples.
@@ -91,6 +96,7 @@ pub struct Head {
     pub(crate) held_from_ms: i64,
     /// ... because the catalog has them from this version on.
     pub(crate) held_version: u64,
+    pub(crate) exemplars: Exemplars,
 }
 
 /// What a cut has: the groups of each tenant, and where the cut ends.
@@ -111,9 +117,10 @@ impl Head {
         self.limits
     }
 
-    /// Binds it otherwise from now on.
+    /// Binds it otherwise from now on. Exemplars for which there is no more room go at once.
     pub fn set_limits(&mut self, limits: HeadLimits) {
         self.limits = limits;
+        self.exemplars.shrink(usize::try_from(limits.max_exemplars).unwrap_or(usize::MAX));
     }
 
     /// Appends one part of one scrape.
@@ -122,7 +129,13 @@ impl Head {
             return Answer::malformed(format!("part {} of {}", row.part, row.parts));
         }
         let rules = self.rules();
-        self.with_tenant(tenant, |head, closed| head.scrape(row, &rules, closed))
+        let mut answer = self.with_tenant(tenant, |head, closed| head.scrape(row, &rules, closed));
+        if answer.outcome == Outcome::Stored && !row.exemplars.is_empty() {
+            let head = self.tenants.get(tenant).cloned().unwrap_or_default();
+            let sent = row.exemplars.iter().map(|(slot, sent)| (*slot, sent));
+            self.keep_exemplars(tenant, sent.collect(), |slot| head.labels_of_slot(row, slot), &mut answer);
+        }
+        answer
     }
 
     /// Appends pushed samples. `refuse_new` says why series that are not known yet are refused, if they are.
@@ -133,17 +146,52 @@ impl Head {
         refuse_new: Option<&Arc<str>>,
     ) -> Answer {
         let rules = self.rules();
-        self.with_tenant(tenant, |head, closed| {
+        let mut answer = self.with_tenant(tenant, |head, closed| {
             let mut answer = Answer { outcome: Outcome::Stored, ..Answer::default() };
             for series in pushed {
                 head.push(series, refuse_new, &rules, closed, &mut answer);
             }
             answer
-        })
+        });
+        let sent: Vec<(u32, &SentExemplar)> =
+            (0..).zip(pushed).flat_map(|(at, series)| series.exemplars.iter().map(move |sent| (at, sent))).collect();
+        if !sent.is_empty() {
+            let head = self.tenants.get(tenant).cloned().unwrap_or_default();
+            let labels = |at: u32| Some(pushed[at as usize].labels.clone()).filter(|labels| head.has_pushed(labels));
+            self.keep_exemplars(tenant, sent, labels, &mut answer);
+        }
+        answer
+    }
+
+    /// Keeps exemplars of series that have numbers in their record; `labels` says who they are, if they were taken up.
+    fn keep_exemplars(
+        &mut self,
+        tenant: &TenantId,
+        mut sent: Vec<(u32, &SentExemplar)>,
+        labels: impl Fn(u32) -> Option<Labels>,
+        answer: &mut Answer,
+    ) {
+        if self.limits.max_exemplars == 0 {
+            return;
+        }
+        // A page has those of a histogram in the order of its buckets, which need not be that in which they are taken.
+        sent.sort_by(|(at, a), (other, b)| at.cmp(other).then_with(|| a.exemplar.order(&b.exemplar)));
+        for of_series in sent.chunk_by(|(at, _), (other, _)| at == other) {
+            let Some(labels) = labels(of_series[0].0) else {
+                answer.refused_exemplars += of_series.len() as u32;
+                continue;
+            };
+            for (_, sent) in of_series {
+                if let Err(why) = self.exemplars.append(tenant, &labels, sent, &self.limits) {
+                    answer.refused_exemplars += 1;
+                    answer.reason.get_or_insert_with(|| why.into());
+                }
+            }
+        }
     }
 
     fn rules(&self) -> Rules {
-        let HeadLimits { window_ms, tick_window_ms, out_of_order_ms } = self.limits;
+        let HeadLimits { window_ms, tick_window_ms, out_of_order_ms, .. } = self.limits;
         Rules { window_ms, tick_window_ms, out_of_order_ms, oldest_ms: self.held_from_ms }
     }
 
@@ -196,6 +244,7 @@ impl Head {
             groups: self.tenants.values().map(groups).sum(),
             newest_ms: self.tenants.values().filter_map(|tenant| tenant.newest).max(),
             unshipped_cuts: self.cuts.len() as u64,
+            exemplars: self.exemplars.len() as u64,
         }
     }
 
@@ -206,7 +255,7 @@ impl Head {
 
     /// What it takes in memory. Walks over everything: not for every append.
     pub fn memory(&self) -> MemoryUse {
-        let mut used = MemoryUse::default();
+        let mut used = MemoryUse { exemplars: self.exemplars.size_bytes(), ..MemoryUse::default() };
         for tenant in self.tenants.values() {
             let postings = tenant.index.labels().flat_map(|(_, values)| values.map(|(_, series)| series.size_bytes()));
             used.index += tenant.index.text_bytes() + postings.sum::<usize>();

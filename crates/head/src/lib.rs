@@ -10,6 +10,7 @@
 
 mod bits;
 mod cut;
+mod exemplars;
 mod group;
 mod head;
 mod loose;
@@ -21,6 +22,7 @@ mod row;
 mod save;
 mod segment;
 mod select;
+mod starts;
 mod target;
 mod tenant;
 mod ticks;
@@ -30,7 +32,8 @@ pub use group::Group;
 pub use head::{Head, HeadLimits, HeadStats};
 pub use memory::MemoryUse;
 pub use record::{
-    Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind, ScrapeRow, TimedValue,
+    Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind, ScrapeRow, SentExemplar,
+    TimedValue,
 };
 pub use segment::{Segment, SegmentError, SegmentFile};
 pub use select::{Selected, SelectedChunk};

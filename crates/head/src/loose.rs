@@ -9,6 +9,7 @@ use crate::group::Group;
 use crate::piece::{self, SectionWriter};
 use crate::record::TimedValue;
 use crate::row::{Row, encode_histograms, histogram_bytes};
+use crate::starts::Starts;
 use crate::target::{FRAME_ROWS, Frame, GROUP_ROWS, group_of};
 
 /// A series that does not share its times: pushed, or scraped with explicit timestamps.
@@ -35,6 +36,8 @@ pub(crate) struct Loose {
 pub(crate) struct Timed {
     pub(crate) time: i64,
     pub(crate) value: TimedValue,
+    /// When its counter began, in ms; 0: nobody knows.
+    pub(crate) start: i64,
 }
 
 /// What became of a sample.
@@ -189,14 +192,19 @@ impl Loose {
 /// Encodes samples of one series, ascending in time; `None` of none.
 pub(crate) fn encode(series: u32, samples: &[Timed]) -> Option<Frame> {
     let (first, last) = (samples.first()?, samples.last()?);
-    let rows: Vec<Arc<Row>> = samples.iter().map(|sample| Arc::new(row_of(sample))).collect();
+    let mut rows: Vec<Arc<Row>> = Vec::with_capacity(samples.len());
+    for sample in samples {
+        let same = rows.last().map(|row| row.starts.clone()).filter(|starts| starts.of(series) == sample.start);
+        let starts = same.unwrap_or_else(|| Starts::new([(series, sample.start)]));
+        rows.push(Arc::new(row_of(sample, starts)));
+    }
     let (mut floats, mut histograms) = (SectionWriter::default(), SectionWriter::default());
     let (mut values, mut chunk) = (Vec::new(), Vec::new());
-    if crate::row::encode_column(&rows, 0, &mut values, &mut chunk) {
+    if crate::row::encode_column(&rows, (series, 0), &mut values, &mut chunk) {
         floats.add(series, |out| out.extend_from_slice(&chunk));
     }
     chunk.clear();
-    if encode_histograms(&rows, 0, &mut chunk).expect("a histogram that was accepted is valid") {
+    if encode_histograms(&rows, (series, 0), &mut chunk).expect("a histogram that was accepted is valid") {
         histograms.add(series, |out| out.extend_from_slice(&chunk));
     }
     let times: Vec<i64> = samples.iter().map(|sample| sample.time).collect();
@@ -205,8 +213,8 @@ pub(crate) fn encode(series: u32, samples: &[Timed]) -> Option<Frame> {
 }
 
 /// A sample as a row with one column, or with one member that has a histogram.
-fn row_of(sample: &Timed) -> Row {
-    let row = Row { time: sample.time, values: Box::default(), states: None, histograms: Box::default() };
+fn row_of(sample: &Timed, starts: Starts) -> Row {
+    let row = Row { time: sample.time, values: Box::default(), states: None, histograms: Box::default(), starts };
     match &sample.value {
         TimedValue::Float(value) if is_stale(*value) => {
             let stale = crate::row::States { present: Default::default(), stale: [0].into_iter().collect() };

@@ -9,11 +9,13 @@ pub struct MemoryUse {
     pub targets: usize,
     /// Samples that are not in a saved segment yet.
     pub samples: usize,
+    /// Exemplars, and the labels of their series.
+    pub exemplars: usize,
 }
 
 impl MemoryUse {
     /// All of it.
     pub fn total(&self) -> usize {
-        self.index + self.targets + self.samples
+        self.index + self.targets + self.samples + self.exemplars
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Histogram, Labels, LayoutHash, Metadata, TargetId};
+use model::{Exemplar, Histogram, Labels, LayoutHash, Metadata, TargetId};
 
 /// What became of a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,11 @@ pub struct ScrapeRow<'a> {
     pub track_timestamps_staleness: bool,
     /// Slots that hold a histogram, ascending.
     pub histograms: Vec<(u32, Arc<Histogram>)>,
+    /// When the counters of slots began, in ms since the epoch, slots ascending; 0: nobody knows. A row that says some, or
+    /// what its layout is, says all of them; any other one has those of the row before it.
+    pub starts: Vec<(u32, i64)>,
+    /// Exemplars of slots, in any order.
+    pub exemplars: Vec<(u32, SentExemplar)>,
     /// Not `None`: series that are not known yet are refused.
     pub refuse_new_series: Option<Arc<str>>,
 }
@@ -131,6 +136,20 @@ pub struct PushedSeries {
     pub labels: Labels,
     /// Times, in ms, and values, in the order in which they were sent.
     pub samples: Vec<(i64, TimedValue)>,
+    /// When each sample's counter began, in ms; 0: nobody knows. Those that are missing at the end are not known.
+    pub starts: Vec<i64>,
+    /// Its exemplars, in any order.
+    pub exemplars: Vec<SentExemplar>,
+}
+
+/// An exemplar as it was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentExemplar {
+    /// The exemplar.
+    pub exemplar: Exemplar,
+    /// Whether its source said when it was observed. Else its time is that of its sample, and says nothing about which one
+    /// it is.
+    pub is_timed: bool,
 }
 
 /// What was done with a record.
@@ -172,7 +191,9 @@ pub struct Answer {
     pub too_old: u32,
     /// Series that were not taken up.
     pub refused_series: u32,
-    /// Why, in words.
+    /// Exemplars that were not taken up: too long, out of order, or of series that were not taken up.
+    pub refused_exemplars: u32,
+    /// Why, in words: of series, or else of exemplars.
     pub reason: Option<Arc<str>>,
 }
 

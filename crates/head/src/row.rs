@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chunk::{EncodeError, Presence, Samples, State};
+use chunk::{EncodeError, Presence, Samples, Starts as StartsColumn, State};
 use model::Histogram;
 
 use crate::bits::Bits;
 use crate::piece::{self, SectionWriter};
+use crate::starts::{Starts, StartsOf};
 
 /// The values of a target at one time, as they came.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub(crate) struct Row {
     pub(crate) states: Option<Box<States>>,
     /// Members that have a histogram, ascending; one whose sum is the staleness marker ends here.
     pub(crate) histograms: Box<[(u32, Arc<Histogram>)]>,
+    /// When the counters of its series began.
+    pub(crate) starts: Starts,
 }
 
 /// Which columns of a row have a value, and which series end with it. No column is in both.
@@ -71,33 +74,47 @@ pub(crate) fn refusal(histogram: &Histogram) -> Option<String> {
     chunk::histograms::encode(&[histogram], &mut Vec::new()).err().map(|error| error.to_string())
 }
 
-/// Encodes one float column of some rows; appends nothing and returns false if no row has anything to say about it.
-pub(crate) fn encode_column(rows: &[Arc<Row>], column: usize, values: &mut Vec<f64>, out: &mut Vec<u8>) -> bool {
+/// Encodes one float column of some rows, that of a series; appends nothing and returns false if no row has anything to say
+/// about it.
+pub(crate) fn encode_column(
+    rows: &[Arc<Row>],
+    (series, column): (u32, u32),
+    values: &mut Vec<f64>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let column = column as usize;
     values.clear();
     let mut presence = Presence::default();
+    let (mut starts, mut starts_of) = (StartsColumn::default(), StartsOf::new(series));
     for row in rows {
         let state = row.state(column);
         presence.push(state, 1);
         if state == State::Present {
             values.push(row.values[column]);
+            starts.push(starts_of.in_row(row), 1);
         }
     }
     let says_something = presence.runs().any(|(state, _)| state != State::Absent);
     if says_something {
-        chunk::encode_floats(&presence, values, out);
+        chunk::encode_started_floats(&presence, &starts, values, out);
     }
     says_something
 }
 
-/// Encodes the histograms of one member in some rows, as [`encode_column`].
-pub(crate) fn encode_histograms(rows: &[Arc<Row>], member: u32, out: &mut Vec<u8>) -> Result<bool, EncodeError> {
+/// Encodes the histograms of a series, which is one member, in some rows, as [`encode_column`].
+pub(crate) fn encode_histograms(
+    rows: &[Arc<Row>],
+    (series, member): (u32, u32),
+    out: &mut Vec<u8>,
+) -> Result<bool, EncodeError> {
     let mut samples = Samples::<Histogram>::default();
+    let mut starts_of = StartsOf::new(series);
     let mut says_something = false;
     for row in rows {
         let found = row.histograms.binary_search_by_key(&member, |(member, _)| *member).ok();
         let histogram = found.map(|at| Histogram::clone(&row.histograms[at].1));
         says_something |= histogram.is_some();
-        samples.push(histogram);
+        samples.push_started(histogram, starts_of.in_row(row));
     }
     if says_something {
         samples.encode(out)?;
@@ -110,18 +127,18 @@ pub(crate) fn encode_histograms(rows: &[Arc<Row>], member: u32, out: &mut Vec<u8
 pub(crate) fn encode_frame(rows: &[Arc<Row>], float_series: &[(u32, u32)], histogram_series: &[(u32, u32)]) -> Bytes {
     let (mut floats, mut histograms) = (SectionWriter::default(), SectionWriter::default());
     let (mut values, mut chunk) = (Vec::with_capacity(rows.len()), Vec::new());
-    for (series, column) in float_series {
+    for float in float_series {
         chunk.clear();
-        if encode_column(rows, *column as usize, &mut values, &mut chunk) {
-            floats.add(*series, |out| out.extend_from_slice(&chunk));
+        if encode_column(rows, *float, &mut values, &mut chunk) {
+            floats.add(float.0, |out| out.extend_from_slice(&chunk));
         }
     }
-    for (series, member) in histogram_series {
+    for histogram in histogram_series {
         chunk.clear();
         // Histograms are validated when they are appended.
-        let encoded = encode_histograms(rows, *member, &mut chunk).expect("a histogram that was accepted is valid");
+        let encoded = encode_histograms(rows, *histogram, &mut chunk).expect("a histogram that was accepted is valid");
         if encoded {
-            histograms.add(*series, |out| out.extend_from_slice(&chunk));
+            histograms.add(histogram.0, |out| out.extend_from_slice(&chunk));
         }
     }
     let times: Vec<i64> = rows.iter().map(|row| row.time).collect();

@@ -11,12 +11,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::TenantId;
+use model::{Exemplar, Labels, TenantId, Timestamp};
 use prost::Message;
 use proto::{entry, head};
 
+use crate::exemplars::{Exemplars, Saved};
 use crate::group::{Group, range_of};
 use crate::head::{CutGroups, Head, HeadLimits};
+use crate::record::SentExemplar;
 use crate::segment::{Entry, Segment, SegmentError, SegmentFile};
 use crate::tenant::{Owned, Owner, TenantHead};
 use crate::view::HeadView;
@@ -108,7 +110,7 @@ fn to_proto(head: &Head) -> head::Head {
             block_window_ms: head.limits.window_ms,
             tick_window_ms: head.limits.tick_window_ms,
             out_of_order_window_ms: head.limits.out_of_order_ms,
-            max_exemplars: 0,
+            max_exemplars: head.limits.max_exemplars,
         }),
         segments: segments.collect(),
         unsealed: head.unsealed.iter().map(unsealed_to_proto).collect(),
@@ -120,6 +122,7 @@ fn to_proto(head: &Head) -> head::Head {
         last_shipped: head.last_shipped,
         held_from_ms: head.held_from_ms,
         held_version: head.held_version,
+        exemplars: Some(exemplars_to_proto(&head.exemplars)),
     }
 }
 
@@ -147,6 +150,7 @@ fn from_proto(saved: head::Head, segments: imbl::Vector<Arc<Segment>>) -> Result
             window_ms: limits.block_window_ms,
             tick_window_ms: limits.tick_window_ms,
             out_of_order_ms: limits.out_of_order_window_ms,
+            max_exemplars: limits.max_exemplars,
         },
         tenants,
         unsealed_bytes: unsealed.iter().map(|entry| entry.owned.group.len_bytes()).sum(),
@@ -159,7 +163,41 @@ fn from_proto(saved: head::Head, segments: imbl::Vector<Arc<Segment>>) -> Result
         last_shipped: saved.last_shipped,
         held_from_ms: saved.held_from_ms,
         held_version: saved.held_version,
+        exemplars: exemplars_from_proto(saved.exemplars.unwrap_or_default())?,
     })
+}
+
+fn exemplars_to_proto(exemplars: &Exemplars) -> head::Exemplars {
+    let Saved { series, exemplars } = exemplars.to_saved();
+    let series = series.into_iter().map(|(tenant, labels)| head::ExemplarSeries {
+        tenant: tenant.as_str().to_owned(),
+        labels: Bytes::copy_from_slice(labels.canonical_bytes()),
+    });
+    let exemplars = exemplars.into_iter().map(|(series, sent)| entry::Exemplar {
+        series,
+        labels: Bytes::copy_from_slice(sent.exemplar.labels.canonical_bytes()),
+        value: sent.exemplar.value,
+        timestamp_ms: sent.exemplar.timestamp.as_ms(),
+        untimed: !sent.is_timed,
+    });
+    head::Exemplars { series: series.collect(), exemplars: exemplars.collect() }
+}
+
+fn exemplars_from_proto(saved: head::Exemplars) -> Result<Exemplars, SegmentError> {
+    let labels = |bytes: &[u8]| Labels::from_canonical_bytes(bytes).ok_or_else(|| damaged("the labels of an exemplar"));
+    let series = saved.series.iter().map(|series| Ok((tenant_id(&series.tenant)?, labels(&series.labels)?)));
+    let series = series.collect::<Result<Vec<_>, SegmentError>>()?;
+    let mut exemplars = Exemplars::default();
+    for exemplar in saved.exemplars {
+        let of = series.get(exemplar.series as usize).ok_or_else(|| damaged("an exemplar of no series"))?;
+        let timestamp = Timestamp(exemplar.timestamp_ms);
+        let sent = SentExemplar {
+            exemplar: Exemplar { labels: labels(&exemplar.labels)?, value: exemplar.value, timestamp },
+            is_timed: !exemplar.untimed,
+        };
+        exemplars.put_saved(&of.0, &of.1, &sent);
+    }
+    Ok(exemplars)
 }
 
 fn tenant_id(name: &str) -> Result<TenantId, SegmentError> {

@@ -230,7 +230,7 @@ impl<'a> Reading<'a> {
             if piece.rows.is_empty() {
                 push_chunks(piece, series, chunks)?;
             } else {
-                push_row_chunks(piece, column, member, chunks);
+                push_row_chunks(piece, series, column, member, chunks);
             }
         }
         Ok(())
@@ -309,18 +309,19 @@ fn push_chunks(piece: &OpenPiece, series: u32, chunks: &mut Vec<SelectedChunk>) 
 }
 
 /// Adds what raw rows have of a series.
-fn push_row_chunks(piece: &OpenPiece, column: u32, member: u32, chunks: &mut Vec<SelectedChunk>) {
+fn push_row_chunks(piece: &OpenPiece, series: u32, column: u32, member: u32, chunks: &mut Vec<SelectedChunk>) {
     let mut push = |chunk: Vec<u8>| {
         let times = piece.times.clone();
         chunks.push(SelectedChunk { times_id: piece.times_id, times, chunk: chunk.into() });
     };
     let mut chunk = Vec::new();
-    if column != crate::members::NONE && encode_column(&piece.rows, column as usize, &mut Vec::new(), &mut chunk) {
+    if column != crate::members::NONE && encode_column(&piece.rows, (series, column), &mut Vec::new(), &mut chunk) {
         push(chunk);
     }
     let mut chunk = Vec::new();
     let has_histograms = piece.rows.iter().any(|row| !row.histograms.is_empty());
-    if has_histograms && encode_histograms(&piece.rows, member, &mut chunk).expect("an accepted histogram is valid") {
+    let mut encoded = || encode_histograms(&piece.rows, (series, member), &mut chunk);
+    if has_histograms && encoded().expect("an accepted histogram is valid") {
         push(chunk);
     }
 }

@@ -11,6 +11,7 @@ use crate::group::{Group, range_of};
 use crate::members::{Members, NONE};
 use crate::piece;
 use crate::row::{Row, States, encode_frame};
+use crate::starts::Starts;
 use crate::ticks::Ticks;
 
 /// Rows of a frame. Fewer take less memory while they are raw, more compress better.
@@ -48,6 +49,10 @@ pub(crate) struct Target {
     pub(crate) alive_histograms: BTreeSet<u32>,
     /// The members with their own times in the newest row, if those get markers too.
     pub(crate) alive_timed: BTreeSet<u32>,
+    /// When the counters of its series began, as far as is known, ...
+    pub(crate) starts: Starts,
+    /// ... and the tick that said so.
+    pub(crate) starts_tick: Option<i64>,
     /// The time of the newest row that is in order.
     pub(crate) last_time: Option<i64>,
     /// Rows that are not encoded yet, ascending, all of one window.
@@ -126,6 +131,8 @@ impl Target {
             alive: Bits::default(),
             alive_histograms: BTreeSet::new(),
             alive_timed: BTreeSet::new(),
+            starts: Starts::default(),
+            starts_tick: None,
             last_time: None,
             rows: Vec::new(),
             frames: Vec::new(),
@@ -150,6 +157,17 @@ impl Target {
             self.layouts.remove(0);
         }
         self.layouts.push(layout);
+    }
+
+    /// Takes note of what a tick says about when counters began, unless a newer one has said it.
+    pub(crate) fn put_starts(&mut self, starts: Starts, tick: i64) {
+        if self.starts_tick.is_some_and(|newest| tick < newest) {
+            return;
+        }
+        self.starts_tick = Some(tick);
+        if starts != self.starts {
+            self.starts = starts;
+        }
     }
 
     /// Remembers a row as a reference of its layout.
@@ -205,7 +223,8 @@ impl Target {
         } else {
             Some(Box::new(States { present: present.clone(), stale }))
         };
-        let row = Row { time, values: values.into(), states, histograms: histograms.into() };
+        let starts = self.starts.clone();
+        let row = Row { time, values: values.into(), states, histograms: histograms.into(), starts };
         self.alive = present;
         self.alive_histograms = now;
         self.last_time = Some(time);
@@ -338,7 +357,21 @@ impl Target {
                 layout.slots.len() * 4 + references + size_of::<Layout>() + 32
             })
             .sum();
-        size_of::<Self>() + self.members.size_bytes() + self.columns.len() * 4 + layouts + self.alive.size_bytes()
+        let columns = self.columns.len() * 4 + self.alive.size_bytes();
+        size_of::<Self>() + self.members.size_bytes() + columns + layouts + self.starts_bytes()
+    }
+
+    /// The bytes of all starts that are held, those that rows share counted once.
+    fn starts_bytes(&self) -> usize {
+        let mut last = &self.starts;
+        let mut bytes = last.size_bytes();
+        for row in self.rows.iter().rev().filter(|row| row.starts != Starts::default()) {
+            if !row.starts.is_same(last) {
+                last = &row.starts;
+                bytes += last.size_bytes();
+            }
+        }
+        bytes
     }
 }
 

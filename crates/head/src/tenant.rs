@@ -12,6 +12,7 @@ use stdx::PagedVec;
 use crate::group::Group;
 use crate::head::Rules;
 use crate::loose::{Appended, Loose, Timed};
+use crate::members::NONE;
 use crate::record::{Answer, PushedSeries, ScrapeKind, ScrapeRow, TimedValue};
 use crate::row;
 use crate::target::{Families, Target};
@@ -124,7 +125,8 @@ impl TenantHead {
                 self.add_pushed(&pushed.labels)
             }
         };
-        for (time, value) in &pushed.samples {
+        let starts = pushed.starts.iter().copied().chain(std::iter::repeat(0));
+        for ((time, value), start) in pushed.samples.iter().zip(starts) {
             if let TimedValue::Histogram(histogram) = value
                 && let Some(why) = row::refusal(histogram)
             {
@@ -132,8 +134,21 @@ impl TenantHead {
                 answer.reason = Some(why.into());
                 continue;
             }
-            self.append_timed(at, Timed { time: *time, value: value.clone() }, rules, closed, answer);
+            self.append_timed(at, Timed { time: *time, value: value.clone(), start }, rules, closed, answer);
         }
+    }
+
+    pub(crate) fn has_pushed(&self, labels: &Labels) -> bool {
+        self.find_pushed(labels).is_some()
+    }
+
+    /// The labels of a slot of a row that was stored; `None` if there is no such slot, or its series was refused.
+    pub(crate) fn labels_of_slot(&self, row: &ScrapeRow<'_>, slot: u32) -> Option<Labels> {
+        let at = self.by_target.get(&(row.target, row.part))?;
+        let target = self.targets[*at as usize].as_ref()?;
+        let layout = target.layouts.iter().find(|layout| layout.hash == row.layout)?;
+        let member = layout.slots.get(slot as usize).copied().filter(|member| *member != NONE)?;
+        Some(target.members.labels(member, &self.index))
     }
 
     fn find_pushed(&self, labels: &Labels) -> Option<u32> {

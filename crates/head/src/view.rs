@@ -1,9 +1,10 @@
 //! A head as it was at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use model::{BlockId, Metadata, TenantId, TimeRange};
+use model::{BlockId, Exemplar, Labels, Matcher, Metadata, TenantId, TimeRange};
 
 use crate::head::{Head, HeadLimits, HeadStats};
 use crate::memory::MemoryUse;
@@ -131,6 +132,17 @@ impl HeadView {
             }
         }
         said
+    }
+
+    /// The exemplars of a tenant at these times (in ms, both ends belong to them) whose series pass all matchers of one of the
+    /// selectors: by series, sorted by labels, and each in order of time. Looks at all exemplars of the tenant.
+    pub fn exemplars(
+        &self,
+        tenant: &TenantId,
+        selectors: &[Vec<Matcher>],
+        times_ms: RangeInclusive<i64>,
+    ) -> Vec<(Labels, Vec<Exemplar>)> {
+        self.0.exemplars.select(tenant, selectors, times_ms)
     }
 
     /// The id of the block that a cut's data of a tenant become, whoever builds it.

@@ -119,4 +119,11 @@ impl Select for LateService<SelectService> {
     ) -> Result<Response<select::MetadataReply>, Status> {
         self.get()?.metadata(request).await
     }
+
+    async fn exemplars(
+        &self,
+        request: Request<select::ExemplarsRequest>,
+    ) -> Result<Response<select::ExemplarsReply>, Status> {
+        self.get()?.exemplars(request).await
+    }
 }

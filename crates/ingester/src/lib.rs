@@ -7,6 +7,7 @@ mod batch;
 mod beats;
 mod ingest_service;
 mod late;
+mod limits;
 mod metrics;
 mod node;
 mod replica;
@@ -14,5 +15,5 @@ mod replicas;
 mod select_service;
 mod ship;
 
+pub use limits::limits_of;
 pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};
-pub use replicas::limits_of;

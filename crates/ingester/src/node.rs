@@ -7,6 +7,7 @@ use std::time::Duration;
 use bucket::Bucket;
 use consensus::{Group, GroupEnv, GroupError, Groups, Standing, Step, Timing};
 use futures::FutureExt;
+use futures::future::join_all;
 use meta::{
     Birth, Bootstrap, BootstrapError, ChangeReplicas, Client, ClientConfig, Identity, IdentityFile, Leader,
     MetaMachine, MetaService,
@@ -60,6 +61,9 @@ pub struct IngesterConfig {
     pub memory_limit_bytes: u64,
     /// A shard takes a snapshot when so many bytes of entries were applied since the last one.
     pub snapshot_bytes: u64,
+    /// How many exemplars all shards of the cluster keep together; `None` as long as that is not known, for what is kept must
+    /// not go by mistake. What the leader of a shard has here counts.
+    pub max_exemplars: watch::Receiver<Option<u64>>,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
 }
@@ -133,7 +137,6 @@ impl Ingester {
         let service = MetaService::new(&bootstrap, env.tasks.clone());
         let groups = Groups::new();
         let (losses, lost) = mpsc::unbounded_channel();
-        env.tasks.spawn_until_stopped("lost-connections", note_losses(lost));
         let late = Late::new();
         let routes = Routes::new(RaftService::new(groups.clone(), losses))
             .add_service(service.clone().into_server())
@@ -172,8 +175,10 @@ impl Ingester {
             reading: env.reading.clone(),
             shipper: shipper(&config, &env, &client, identity, metrics),
             snapshot_bytes: config.snapshot_bytes,
+            max_exemplars: config.max_exemplars.clone(),
         });
         late.set(IngestService(replicas.clone()), SelectService(replicas.clone()));
+        env.tasks.spawn_until_stopped("lost-connections", succeed(lost, meta_group.clone(), replicas.clone()));
         env.tasks.spawn_until_stopped("shard-map", replicas.clone().follow_map());
         env.tasks.spawn_until_stopped("pulses", pulse(replicas.clone(), env.nodes.clone(), identity.node));
         let beats = Beats {
@@ -364,8 +369,15 @@ fn change_replicas(nodes: Nodes, clock: Clock) -> ChangeReplicas {
     })
 }
 
-async fn note_losses(mut lost: mpsc::UnboundedReceiver<NodeId>) {
+/// Seeks other leaders for the groups that a lost node led.
+async fn succeed(mut lost: mpsc::UnboundedReceiver<NodeId>, meta_group: Group<MetaMachine>, replicas: Arc<Replicas>) {
     while let Some(node) = lost.recv().await {
-        tracing::debug!(%node, "the connection of a leader broke");
+        tracing::debug!(%node, "its connection to this node broke");
+        let (meta_group, replicas) = (meta_group.clone(), replicas.clone());
+        replicas.clone().tasks().spawn_until_stopped("succession", async move {
+            let (clock, groups) = (replicas.clock(), replicas.all());
+            let all = groups.iter().map(|replica| replica.group.succeed(node, clock));
+            tokio::join!(meta_group.succeed(node, clock), join_all(all));
+        });
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use consensus::{Group, GroupEnv, GroupError, Groups, Standing};
 use futures::future::join_all;
-use head::HeadLimits;
 use meta::{Birth, Client};
 use model::{NodeId, ShardId};
 use parking_lot::RwLock;
@@ -15,9 +14,11 @@ use raftlog::Write;
 use ring::Shard;
 use shard::ShardMachine;
 use stdx::{Clock, CpuPool, Tasks};
+use tokio::sync::watch;
 use transport::{ErrorKind, Nodes, RpcError};
 
 use crate::batch::{Batcher, Refusal};
+use crate::limits::{keep_limits, limits_of};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::ship::Shipper;
@@ -28,10 +29,6 @@ const LINGER: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_secs(10);
 /// The pause between two looks at whether a snapshot is due.
 const SNAPSHOT_LOOK: Duration = Duration::from_secs(1);
-/// A late tick is stored up to this part of a block's window, ...
-const TICK_WINDOW_PART: i64 = 12;
-/// ... within these bounds, in ms.
-const TICK_WINDOW_MS: std::ops::RangeInclusive<i64> = 10_000..=600_000;
 
 /// What the replicas of a node are made with.
 pub(crate) struct ReplicasEnv {
@@ -48,6 +45,8 @@ pub(crate) struct ReplicasEnv {
     pub(crate) shipper: Shipper,
     /// A snapshot is taken when so many bytes of entries were applied since the last one.
     pub(crate) snapshot_bytes: u64,
+    /// How many exemplars all shards keep together; `None` as long as that is not known.
+    pub(crate) max_exemplars: watch::Receiver<Option<u64>>,
 }
 
 /// The shards of this node.
@@ -151,6 +150,8 @@ impl Replicas {
             take_snapshots(replica.clone(), env.snapshot_bytes, env.metrics.clone()),
         );
         tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
+        let limiting = keep_limits(replica.clone(), env.max_exemplars.clone(), birth.shards);
+        tasks.spawn_until_stopped("shard-limits", limiting);
         tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));
         self.open.write().insert(id, replica);
         tracing::info!(shard = %id, "replica opened");
@@ -214,13 +215,6 @@ fn heir(replica: &Replica, own: NodeId) -> Option<NodeId> {
     let candidates = status.replicated_count.iter().filter(|(node, _)| *node != own && status.voters.contains(node));
     let heir = candidates.max_by_key(|(_, count)| *count).map(|(node, _)| *node);
     heir.filter(|_| status.standing == Standing::Leader)
-}
-
-/// What the data shards of a cluster with this birth are bound by.
-pub fn limits_of(birth: Birth) -> HeadLimits {
-    let window_ms = birth.block_window_ms;
-    let tick_window_ms = (window_ms / TICK_WINDOW_PART).clamp(*TICK_WINDOW_MS.start(), *TICK_WINDOW_MS.end());
-    HeadLimits { window_ms, tick_window_ms, ..HeadLimits::default() }
 }
 
 /// Takes a snapshot whenever enough was applied, so that the log stays short and a restart quick.

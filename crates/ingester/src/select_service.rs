@@ -1,5 +1,7 @@
 //! The gRPC service that queriers read from.
 
+mod exemplars;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -104,6 +106,21 @@ impl Select for SelectService {
         });
         Ok(Response::new(select::MetadataReply { families: families.collect() }))
     }
+
+    async fn exemplars(
+        &self,
+        request: Request<select::ExemplarsRequest>,
+    ) -> Result<Response<select::ExemplarsReply>, Status> {
+        let request = request.into_inner();
+        let consistency = consistency_of(request.consistency());
+        let tenant = tenant(&request.tenant)?;
+        let selectors = request.selectors.iter().map(|selector| matchers_of(&selector.matchers));
+        let selectors = selectors.collect::<Result<Vec<_>, Status>>()?;
+        let (_, view) = self.view(ShardId(request.shard), consistency).await?;
+        let times = request.start_ms..=request.end_ms;
+        let found = self.0.reading().run(move || view.exemplars(&tenant, &selectors, times)).await;
+        Ok(Response::new(exemplars::reply(found, request.limit_bytes)))
+    }
 }
 
 impl SelectService {
@@ -158,6 +175,15 @@ fn question(
     end_ms: i64,
     consistency: Consistency,
 ) -> Result<Question, Status> {
+    Ok(Question {
+        tenant: tenant(tenant_name)?,
+        matchers: matchers_of(matchers)?,
+        range: TimeRange::new(Timestamp(start_ms), Timestamp(end_ms.max(start_ms))),
+        consistency,
+    })
+}
+
+fn matchers_of(matchers: &[select::Matcher]) -> Result<Vec<Matcher>, Status> {
     let matchers = matchers.iter().map(|matcher| {
         let op = match matcher.op() {
             select::matcher::Op::Equal => MatchOp::Equal,
@@ -168,12 +194,7 @@ fn question(
         let refused = |error| RpcError::new(ErrorKind::Rejected, format!("the matcher of {}: {error}", matcher.name));
         Matcher::new(op, &matcher.name, &matcher.value).map_err(refused)
     });
-    Ok(Question {
-        tenant: tenant(tenant_name)?,
-        matchers: matchers.collect::<Result<_, _>>()?,
-        range: TimeRange::new(Timestamp(start_ms), Timestamp(end_ms.max(start_ms))),
-        consistency,
-    })
+    Ok(matchers.collect::<Result<_, _>>()?)
 }
 
 fn consistency_of(consistency: select::Consistency) -> Consistency {

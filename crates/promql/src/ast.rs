@@ -131,7 +131,8 @@ impl Expr {
     /// Whether all steps of a range query have the same result, so that one evaluation serves them all.
     ///
     /// As Prometheus sees it: selectors and subqueries need an `@`, functions must not read the evaluation time, except
-    /// that `timestamp` of a selector with an `@` is fine, and the parameter of an aggregation is not looked at.
+    /// that `timestamp` of a selector with an `@` is fine, and neither the parameter of an aggregation nor the second
+    /// argument of `info` is looked at.
     /// O(size of the expression).
     pub fn is_step_invariant(&self) -> bool {
         match self {
@@ -170,6 +171,8 @@ mod tests {
             ("timestamp(a)", false),
             ("predict_linear(a[5m] @ 1, 5)", false),
             ("topk(scalar(a), b @ 1)", true),
+            ("info(a @ 1, {b=\"c\"})", true),
+            ("info(a, {b=\"c\"})", false),
         ] {
             let expr = parse(text, &ParseOptions::ALL).unwrap();
             assert_eq!(expr.is_step_invariant(), expected, "{text}");

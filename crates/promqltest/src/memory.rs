@@ -174,6 +174,11 @@ impl MemoryBackend {
         Self { engine, storage: Arc::default() }
     }
 
+    /// What is stored.
+    pub fn storage(&self) -> Arc<MemoryStorage> {
+        self.storage.clone()
+    }
+
     async fn ask(&self, request: QueryRequest) -> Result<Answer, String> {
         let query = self.engine.prepare(request).map_err(|error| error.to_string())?;
         let result = self.engine.run(query, self.storage.clone()).await.map_err(|error| error.to_string())?;

@@ -6,6 +6,7 @@
 //! error that names it: an answer is whole, or there is none.
 
 mod blocks;
+mod exemplars;
 mod labels;
 mod metrics;
 mod shard_stream;

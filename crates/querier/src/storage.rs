@@ -11,12 +11,15 @@ use meta::{Block, Client, ClusterState};
 use model::{BlockId, Metadata, ShardId, TenantId, TimeRange, Timestamp};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
-use series::{Budget, LabelQuery, QueryError, Queryable, Select, SeriesStream, Texts, merge};
+use series::{
+    Budget, ExemplarQuery, LabelQuery, QueryError, Queryable, Select, SeriesExemplars, SeriesStream, Texts, merge,
+};
 use stdx::{Clock, Rng};
 use telemetry::Registry;
 use transport::Nodes;
 
 use crate::blocks::{Blocks, CacheLimits};
+use crate::exemplars::exemplars;
 use crate::labels::{self, Asked};
 use crate::metrics::Metrics;
 use crate::shard_stream::{Held, Question, ShardStream};
@@ -203,5 +206,17 @@ impl Queryable for Storage {
     fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
         let name = name.to_owned();
         Box::pin(async move { labels::texts(&self.querier, self.asked(Some(&name)), query).await })
+    }
+
+    fn exemplars(
+        &self,
+        query: ExemplarQuery,
+        budget: &Budget,
+    ) -> BoxFuture<'_, Result<Vec<SeriesExemplars>, QueryError>> {
+        let budget = budget.clone();
+        Box::pin(async move {
+            let shards = data_shards(&*self.querier.state()?);
+            exemplars(&self.querier.shards, shards, (&self.tenant, self.consistency), &query, &budget).await
+        })
     }
 }

@@ -84,7 +84,8 @@ pub(crate) struct Numbers<'a> {
     values: &'a [f64],
     timestamps: &'a [Option<Timestamp>],
     histograms: &'a [Option<Arc<model::Histogram>>],
-    starts: &'a [Option<Timestamp>],
+    /// When counters began; `None`: as on the page before, for lines that say it are no numbers to skim.
+    starts: Option<&'a [Option<Timestamp>]>,
     exemplars: &'a [NumberedExemplar],
 }
 

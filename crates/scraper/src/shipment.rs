@@ -70,7 +70,8 @@ impl Shipment {
                 becomes: row.becomes.clone(),
                 is_reference: row.becomes.is_some(),
                 unknown_reference: None,
-                starts_hash: Some(row.extras.starts_hash).filter(|hash| *hash != 0),
+                told_starts: row.starts.are_told.then(|| row.starts.all.clone()),
+                tellings: row.starts.tellings,
                 outcome: None,
             };
             // They are in the record, and may have to wait there for long.
@@ -91,7 +92,8 @@ impl Shipment {
                 becomes: None,
                 is_reference: false,
                 unknown_reference: None,
-                starts_hash: None,
+                told_starts: None,
+                tellings: 0,
                 outcome: None,
             };
             Self { part, outgoing: outgoing(header, scrape, 0), row: None, settled }
@@ -127,7 +129,9 @@ impl Shipment {
             scrape.layout = hash_bytes(definition.name);
             scrape.definition = Some(definition.message.clone());
             scrape.delta = None;
+            put_starts(scrape, &row.starts.all);
         }
+        self.settled.told_starts = Some(row.starts.all.clone());
         self.settled.layout = definition.name;
         self.stand_alone();
     }
@@ -196,7 +200,7 @@ fn scrape_of_row(header: &Header, part: u32, parts: u32, row: &PartRow) -> entry
         LayoutChange::Defined => (Some(row.definition.message.clone()), None),
         LayoutChange::Delta(delta) => (None, Some(delta.clone())),
     };
-    entry::Scrape {
+    let mut scrape = entry::Scrape {
         layout: hash_bytes(row.layout),
         definition,
         delta,
@@ -209,9 +213,23 @@ fn scrape_of_row(header: &Header, part: u32, parts: u32, row: &PartRow) -> entry
         histogram_slots: extras.histogram_slots.clone(),
         histograms: histograms.into(),
         exemplars: extras.exemplars.clone(),
-        start_slots: extras.start_slots.clone(),
-        start_ages: extras.start_ages.clone(),
         ..scrape(header, part, parts)
+    };
+    if row.starts.are_told {
+        put_starts(&mut scrape, &row.starts.all);
+    }
+    scrape
+}
+
+/// Says when the counters of a row began.
+fn put_starts(scrape: &mut entry::Scrape, starts: &[(u32, i64)]) {
+    scrape.start_slots = starts.iter().map(|(slot, _)| *slot).collect();
+    scrape.start_ages = starts.iter().map(|(_, start)| scrape.timestamp_ms.saturating_sub(*start)).collect();
+    let says_layout = scrape.definition.is_some() || scrape.delta.is_some();
+    if starts.is_empty() && !says_layout {
+        // That of no slot the start is known is said by a slot whose start is none: no list at all would change nothing.
+        scrape.start_slots.push(0);
+        scrape.start_ages.push(scrape.timestamp_ms);
     }
 }
 

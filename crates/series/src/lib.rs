@@ -16,7 +16,7 @@ mod times;
 pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
 pub use merge::merge;
-pub use queryable::{Hints, LabelQuery, Queryable, Select, SeriesStream, Texts};
+pub use queryable::{ExemplarQuery, Hints, LabelQuery, Queryable, Select, SeriesExemplars, SeriesStream, Texts};
 pub use samples::Samples;
 pub use series::{Chunk, Series};
 pub use times::Times;

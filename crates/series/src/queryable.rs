@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use model::{Matcher, TimeRange};
+use model::{Exemplar, Labels, Matcher, TimeRange, Timestamp};
 
 use crate::{Budget, QueryError, Series};
 
@@ -45,6 +45,34 @@ pub struct LabelQuery {
     pub limit: usize,
 }
 
+/// A question for exemplars.
+#[derive(Clone, Debug)]
+pub struct ExemplarQuery {
+    /// Of series that pass all matchers of one of these.
+    pub selectors: Arc<[Vec<Matcher>]>,
+    /// The first time that is wanted.
+    pub start: Timestamp,
+    /// The last time that is wanted.
+    pub end: Timestamp,
+}
+
+/// A series and exemplars of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesExemplars {
+    /// Who it is.
+    pub labels: Labels,
+    /// Its exemplars, in order of time.
+    pub exemplars: Vec<Exemplar>,
+}
+
+impl SeriesExemplars {
+    /// About how many bytes they take in memory.
+    pub fn size_bytes(&self) -> usize {
+        let exemplars = self.exemplars.iter().map(|exemplar| exemplar.labels.size_bytes() + size_of::<Exemplar>());
+        size_of::<Self>() + self.labels.size_bytes() + exemplars.sum::<usize>()
+    }
+}
+
 /// Series, in batches, sorted by labels over all batches; no label set comes twice.
 pub type SeriesStream = BoxStream<'static, Result<Vec<Series>, QueryError>>;
 
@@ -78,4 +106,16 @@ pub trait Queryable: Send + Sync {
     /// # Errors
     /// As [`Queryable::select`].
     fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>>;
+
+    /// Exemplars of series that match: each series once, sorted by labels. Storage that keeps no exemplars has none.
+    ///
+    /// # Errors
+    /// As [`Queryable::select`].
+    fn exemplars(
+        &self,
+        _query: ExemplarQuery,
+        _budget: &Budget,
+    ) -> BoxFuture<'_, Result<Vec<SeriesExemplars>, QueryError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }

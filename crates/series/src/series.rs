@@ -104,12 +104,14 @@ fn append_samples(from: &Samples, range: TimeRange, samples: &mut Samples) {
 
 fn append_encoded(bytes: &[u8], times: &[i64], range: TimeRange, samples: &mut Samples) -> Result<(), DecodeError> {
     let chunk = chunk::Chunk::parse(bytes)?;
+    let mut starts = Vec::new();
+    chunk.read_starts_into(times, range, Markers::Keep, &mut starts)?;
     match chunk.kind() {
         Kind::Floats => {
             let before = samples.floats.len();
             chunk.read_into(times, range, Markers::Keep, &mut samples.float_times, &mut samples.floats)?;
             let count = samples.floats.len();
-            extend_starts(&mut samples.float_starts, &[], before..count, count);
+            extend_starts(&mut samples.float_starts, &starts, 0..count - before, count);
         }
         Kind::Histograms => {
             let before = samples.histograms.len();
@@ -117,7 +119,7 @@ fn append_encoded(bytes: &[u8], times: &[i64], range: TimeRange, samples: &mut S
             chunk.read_into(times, range, Markers::Keep, &mut samples.histogram_times, &mut histograms)?;
             samples.histograms.extend(histograms.into_iter().map(Arc::new));
             let count = samples.histograms.len();
-            extend_starts(&mut samples.histogram_starts, &[], before..count, count);
+            extend_starts(&mut samples.histogram_starts, &starts, 0..count - before, count);
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use head::{LayoutChange, PushedSeries, ScrapeKind, ScrapeRow, TimedValue};
-use model::{Histogram, Labels, LabelsBuilder, LayoutHash, TargetId};
+use head::{LayoutChange, PushedSeries, ScrapeKind, ScrapeRow, SentExemplar, TimedValue};
+use model::{Exemplar, Histogram, Labels, LabelsBuilder, LayoutHash, TargetId, Timestamp};
 use proto::entry;
 
 use crate::definition::decode_definition;
@@ -42,6 +42,8 @@ pub(crate) fn scrape<'a>(
         timed: by_slot(&scrape.timed_slots, scrape.timed_offsets.iter().copied(), "timed slots")?,
         track_timestamps_staleness: scrape.track_timestamps_staleness,
         histograms: histograms(scrape)?,
+        starts: starts(scrape)?,
+        exemplars: exemplars(&scrape.exemplars)?,
         refuse_new_series,
     })
 }
@@ -67,6 +69,22 @@ fn change(scrape: &entry::Scrape) -> Result<LayoutChange, Malformed> {
 fn histograms(scrape: &entry::Scrape) -> Result<Vec<(u32, Arc<Histogram>)>, Malformed> {
     let column = histogram_column(&scrape.histograms, scrape.histogram_slots.len())?;
     by_slot(&scrape.histogram_slots, column.into_iter().map(Arc::new), "histograms")
+}
+
+fn starts(scrape: &entry::Scrape) -> Result<Vec<(u32, i64)>, Malformed> {
+    let starts = scrape.start_ages.iter().map(|age| scrape.timestamp_ms.saturating_sub(*age));
+    by_slot(&scrape.start_slots, starts, "starts")
+}
+
+/// Exemplars, and the number of the series that each one is of.
+fn exemplars(exemplars: &[entry::Exemplar]) -> Result<Vec<(u32, SentExemplar)>, Malformed> {
+    let exemplar = |exemplar: &entry::Exemplar| {
+        let labels = Labels::from_canonical_bytes(&exemplar.labels).ok_or("the labels of an exemplar")?;
+        let timestamp = Timestamp(exemplar.timestamp_ms);
+        let sent = Exemplar { labels, value: exemplar.value, timestamp };
+        Ok((exemplar.series, SentExemplar { exemplar: sent, is_timed: !exemplar.untimed }))
+    };
+    exemplars.iter().map(exemplar).collect()
 }
 
 fn histogram_column(bytes: &[u8], count: usize) -> Result<Vec<Histogram>, Malformed> {
@@ -96,13 +114,31 @@ pub(crate) fn samples(samples: &entry::Samples) -> Result<Vec<PushedSeries>, Mal
     let mut floats = float_times.into_iter().zip(floats.into_iter().map(TimedValue::Float));
     let histograms = histograms.into_iter().map(|histogram| TimedValue::Histogram(Arc::new(histogram)));
     let mut histograms = histogram_times.into_iter().zip(histograms);
+    let starts = match samples.start_times.is_empty() {
+        true => Vec::new(),
+        false => times(&samples.start_times, float_count + histogram_count)?,
+    };
+    let (float_starts, histogram_starts) = starts.split_at(float_count.min(starts.len()));
+    let (mut float_starts, mut histogram_starts) = (float_starts.iter().copied(), histogram_starts.iter().copied());
     let counts = counts(&samples.float_counts).zip(counts(&samples.histogram_counts));
     let series = definition.series.iter().zip(counts).map(|(labels, (float_count, histogram_count))| {
         let floats = floats.by_ref().take(float_count);
         let samples = floats.chain(histograms.by_ref().take(histogram_count));
-        PushedSeries { labels: joined(&definition.common, labels), samples: samples.collect() }
+        let starts = float_starts.by_ref().take(float_count).chain(histogram_starts.by_ref().take(histogram_count));
+        PushedSeries {
+            labels: joined(&definition.common, labels),
+            samples: samples.collect(),
+            starts: starts.collect(),
+            exemplars: Vec::new(),
+        }
     });
-    Ok(series.collect())
+    let mut series: Vec<PushedSeries> = series.collect();
+    for (of, exemplar) in exemplars(&samples.exemplars)? {
+        let series =
+            series.get_mut(of as usize).ok_or_else(|| format!("an exemplar of series {of}, which it lacks"))?;
+        series.exemplars.push(exemplar);
+    }
+    Ok(series)
 }
 
 /// A series that has no count has none.

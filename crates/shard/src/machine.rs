@@ -97,6 +97,7 @@ impl ShardMachine {
                     window_ms: limits.block_window_ms.max(1),
                     tick_window_ms: limits.tick_window_ms,
                     out_of_order_ms: limits.out_of_order_window_ms,
+                    max_exemplars: limits.max_exemplars,
                 });
                 true
             }
@@ -190,7 +191,7 @@ fn answer_to_proto(answer: Answer) -> entry::RecordAnswer {
         duplicate_timestamp: answer.duplicate_timestamp,
         too_old: answer.too_old,
         refused_series: answer.refused_series,
-        refused_exemplars: 0,
+        refused_exemplars: answer.refused_exemplars,
         reason: answer.reason.map_or_else(String::new, |reason| reason.to_string()),
     }
 }

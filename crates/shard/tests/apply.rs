@@ -88,7 +88,7 @@ fn entries() -> impl Strategy<Value = Bytes> {
 proptest! {
     #[test]
     fn whatever_is_committed_all_replicas_are_alike(log in prop::collection::vec(entries(), 1..20)) {
-        let limits = HeadLimits { window_ms: 20_000, tick_window_ms: 10_000, out_of_order_ms: 0 };
+        let limits = HeadLimits { window_ms: 20_000, tick_window_ms: 10_000, out_of_order_ms: 0, max_exemplars: 4 };
         let mut replicas = [ShardMachine::new(limits), ShardMachine::new(limits)];
         for entry in &log {
             let [first, second] = &mut replicas;

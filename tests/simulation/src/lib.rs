@@ -10,6 +10,6 @@ mod world;
 
 pub use bucket::Outage;
 pub use scrape::FakeTarget;
-pub use scrapers::{ScraperNode, TimePages};
+pub use scrapers::{CounterPages, ScraperNode, TimePages};
 pub use time::virtual_clock;
 pub use world::{Node, Outsider, World};

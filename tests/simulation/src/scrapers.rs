@@ -28,10 +28,35 @@ pub struct TimePages(pub Clock);
 impl Transport for TimePages {
     fn round_trip(&self, _: Outgoing) -> BoxFuture<'_, Result<http::Response<Body>, HttpError>> {
         let page = format!("# TYPE asked_ms gauge\nasked_ms {0}\nasked_again_ms{{a=\"b\"}} {0}\n", self.0.wall_ms());
-        let body = Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed_unsync();
-        let response = http::Response::builder().header("content-type", "text/plain").body(body);
-        async { Ok(response.unwrap()) }.boxed()
+        respond("text/plain", page)
     }
+}
+
+/// Pages of a counter of the seconds since `began_ms`, each with an exemplar of the moment at which it was asked for.
+#[derive(Debug)]
+pub struct CounterPages {
+    /// Time.
+    pub clock: Clock,
+    /// When the counter began, in ms.
+    pub began_ms: i64,
+}
+
+impl Transport for CounterPages {
+    fn round_trip(&self, _: Outgoing) -> BoxFuture<'_, Result<http::Response<Body>, HttpError>> {
+        let now_ms = self.clock.wall_ms();
+        let [began, now] = [self.began_ms, now_ms].map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000));
+        let count = (now_ms - self.began_ms) / 1000;
+        let page = format!(
+            "# TYPE asked counter\nasked_total {count} # {{trace_id=\"{count}\"}} 0.5 {now}\nasked_created {began}\n# EOF\n"
+        );
+        respond("application/openmetrics-text; version=1.0.0", page)
+    }
+}
+
+fn respond(content_type: &str, page: String) -> BoxFuture<'static, Result<http::Response<Body>, HttpError>> {
+    let body = Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed_unsync();
+    let response = http::Response::builder().header("content-type", content_type).body(body);
+    async { Ok(response.unwrap()) }.boxed()
 }
 
 /// A running scraper.
@@ -49,6 +74,19 @@ impl World {
         job: Job,
         groups: watch::Receiver<Groups>,
         journal: PathBuf,
+    ) -> ScraperNode {
+        let pages = Arc::new(TimePages(self.clock.clone()));
+        self.start_scraper_of(name, job, groups, Some(journal), pages)
+    }
+
+    /// Starts a scraper of a job, whose targets have the pages that `pages` answers with.
+    pub fn start_scraper_of(
+        &self,
+        name: &str,
+        job: Job,
+        groups: watch::Receiver<Groups>,
+        journal: Option<PathBuf>,
+        pages: Arc<dyn Transport>,
     ) -> ScraperNode {
         let (tasks, registry) = (Tasks::new(), Registry::new());
         let net: Arc<dyn Net> = Arc::new(self.net.clone());
@@ -76,15 +114,12 @@ impl World {
             address: name.to_owned(),
             tenant: TenantId::default(),
             version: "0".to_owned(),
-            journal: Some(journal),
+            journal,
         };
         let environment = Environment {
             cluster: Arc::new(client),
             sink: Arc::new(distributor.clone()),
-            make_client: Arc::new(|config, clock| {
-                let pages = Arc::new(TimePages(clock.clone()));
-                Ok(HttpClient::with_transport(config, clock, pages))
-            }),
+            make_client: Arc::new(move |config, clock| Ok(HttpClient::with_transport(config, clock, pages.clone()))),
             clock: self.clock.clone(),
             rng: self.rng.fork(),
             cpu: CpuPool::inline(),

@@ -19,6 +19,7 @@ use series::Queryable;
 use stdx::{Clock, CpuPool, RealDisk, Rng, Tasks};
 use telemetry::Registry;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use transport::{Hello, MemoryNet, Net, Nodes};
 
 use crate::Outage;
@@ -36,6 +37,8 @@ pub struct World {
     pub bucket: Bucket,
     /// Lets the bucket fail.
     pub outage: Outage,
+    /// How many exemplars all shards keep together, as every node is configured.
+    pub max_exemplars: watch::Sender<Option<u64>>,
 }
 
 /// A running ingester.
@@ -54,6 +57,7 @@ impl World {
         let world = Self {
             bucket: memory_bucket(&clock, &rng, &outage),
             outage,
+            max_exemplars: watch::Sender::new(Some(1000)),
             net: MemoryNet::default(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             disks: Mutex::default(),
@@ -96,6 +100,7 @@ impl World {
             local_retention: Duration::ZERO,
             memory_limit_bytes: u64::MAX,
             snapshot_bytes: 16 << 10,
+            max_exemplars: self.max_exemplars.subscribe(),
             timing: Timing::default(),
         };
         let env = IngesterEnv {

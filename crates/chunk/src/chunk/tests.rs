@@ -117,6 +117,54 @@ proptest! {
     }
 
     #[test]
+    fn starts_of_any_range_read_back(
+        rows in prop::collection::vec((prop::option::of(0..9u32), 0..3i64), 1..60),
+        parts in 1..20usize,
+        start in 0..700i64,
+        length in 0..700i64,
+    ) {
+        // Of every kind of row one: a marker is what would be the value 8.
+        let rows: Vec<(Row, i64)> = rows
+            .into_iter()
+            .map(|(value, began)| (value.map(|value| if value == 8 { STALE_NAN } else { f64::from(value) }), began))
+            .collect();
+        let push = |samples: &mut Samples<f64>, rows: &[(Row, i64)]| {
+            rows.iter().for_each(|(row, began)| samples.push_started(*row, *began));
+        };
+        let mut merged = Samples::<f64>::default();
+        for part in rows.chunks(parts) {
+            let (mut samples, mut bytes) = (Samples::default(), Vec::new());
+            push(&mut samples, part);
+            samples.encode(&mut bytes);
+            merged.extend(&Chunk::parse(&bytes).unwrap()).unwrap();
+        }
+        let (mut all, mut bytes, mut merged_bytes) = (Samples::default(), Vec::new(), Vec::new());
+        push(&mut all, &rows);
+        all.encode(&mut bytes);
+        merged.encode(&mut merged_bytes);
+        prop_assert_eq!(&merged_bytes, &bytes);
+        let chunk = Chunk::parse(&bytes).unwrap();
+        let times: Vec<i64> = (1..=rows.len() as i64).map(|row| 10 * row).collect();
+        let range = TimeRange::new(Timestamp(start), Timestamp(start + length));
+        for markers in [Markers::Keep, Markers::Skip] {
+            let (mut read_times, mut starts) = (Vec::new(), vec![7]);
+            chunk.read_into(&times, range, markers, &mut read_times, &mut Vec::<f64>::new()).unwrap();
+            chunk.read_starts_into(&times, range, markers, &mut starts).unwrap();
+            let of = |time: &i64| match rows[(*time / 10 - 1) as usize] {
+                (Some(value), began) if !model::is_stale(value) => began,
+                _ => 0,
+            };
+            let expected: Vec<i64> = read_times.iter().map(of).collect();
+            let known = rows.iter().any(|(row, began)| *began != 0 && row.is_some_and(|value| !model::is_stale(value)));
+            prop_assert_eq!(&starts[1..], if known { &expected[..] } else { &[] });
+        }
+        for length in 0..bytes.len() {
+            let values = Chunk::parse(&bytes[..length]).and_then(|chunk| chunk.values(&mut Vec::<f64>::new()));
+            prop_assert!(values.is_err(), "cut at {}", length);
+        }
+    }
+
+    #[test]
     fn cut_chunks_are_refused(rows in rows()) {
         let bytes = encoded(&rows);
         for length in 0..bytes.len() {
@@ -126,10 +174,11 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_borne(kind in prop::sample::select(vec![1u8, 2, 0x81, 0x82]), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn any_bytes_are_borne(kind in prop::sample::select(vec![1u8, 2, 0x81, 0x82, 0x41, 0x42, 0xc1, 0xc2]), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
         let bytes = [&[kind], &bytes[..]].concat();
         let Ok(chunk) = Chunk::parse(&bytes) else { return Ok(()) };
         let last = chunk.last_float();
+        prop_assert!(chunk.starts().are_unknown() || chunk.starts().values() == chunk.presence().values());
         let (mut values, mut histograms) = (Vec::<f64>::new(), Vec::<Histogram>::new());
         if chunk.values(&mut values).is_ok() {
             prop_assert_eq!(values.len(), chunk.presence().values());

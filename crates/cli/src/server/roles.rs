@@ -52,6 +52,7 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         local_retention: flags.storage_local_retention,
         memory_limit_bytes: flags.storage_memory_limit.bytes(),
         snapshot_bytes: flags.storage_snapshot_bytes.bytes(),
+        max_exemplars: process.max_exemplars.subscribe(),
         timing: Timing::default(),
     };
     let env = IngesterEnv {
@@ -166,7 +167,13 @@ pub(super) fn scraper(process: &Process, client: &Client) -> Result<Option<(Scra
     let scraper = Scraper::new(config, environment).map_err(|error| format!("--scrape.journal: {error}"))?;
     let metrics = discovery::Metrics::register(registry);
     let context = Context { clock: clock.clone(), tasks: tasks.clone(), metrics, transport: None };
-    Ok(Some((Scraping { scraper: Arc::new(scraper), context, discoverers: Mutex::default() }, distributor)))
+    let scraping = Scraping {
+        start_timestamps: flags.enables("st-storage"),
+        scraper: Arc::new(scraper),
+        context,
+        discoverers: Mutex::default(),
+    };
+    Ok(Some((scraping, distributor)))
 }
 
 /// Where other processes reach the gRPC server.

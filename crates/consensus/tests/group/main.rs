@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use cluster::{Cluster, words};
-use consensus::{ProposeError, Standing};
+use consensus::{ProposeError, Standing, Timing};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_proposed_reaches_every_replica() {
@@ -38,6 +38,32 @@ async fn a_lost_leader_is_replaced_and_follows_when_it_is_back() {
     let new = cluster.leader(Some(old.id)).await;
     assert_eq!(words(old, new).await, ["a", "b"]);
     assert!(matches!(lost.await, Err(ProposeError::Unknown(_) | ProposeError::NotLeader(..))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_connections_broke_is_replaced_before_the_election_timeout() {
+    let cluster = Cluster::new(3).await;
+    cluster.say(&["a"], None).await;
+    let old = cluster.leader(None).await;
+    let clock = stdx::Clock::system();
+    let began = clock.now();
+    cluster.wires.set_down(old.id, true);
+    let others = cluster.nodes.iter().filter(|node| node.id != old.id);
+    futures::future::join_all(others.map(|node| node.group.succeed(old.id, &clock))).await;
+    cluster.leader(Some(old.id)).await;
+    assert!(clock.now() - began < Timing::default().election_timeout / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_one_follower_lost_stays() {
+    let cluster = Cluster::new(3).await;
+    cluster.say(&["a"], None).await;
+    let leader = cluster.leader(None).await;
+    let term = leader.group.status().term;
+    let follower = cluster.nodes.iter().find(|node| node.id != leader.id).unwrap();
+    follower.group.succeed(leader.id, &stdx::Clock::system()).await;
+    tokio::time::sleep(Timing::default().election_timeout * 4).await;
+    assert_eq!((leader.group.status().standing, leader.group.status().term), (Standing::Leader, term));
 }
 
 #[tokio::test(start_paused = true)]

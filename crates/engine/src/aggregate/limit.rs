@@ -51,13 +51,69 @@ impl Sink for Limit {
         Ok(())
     }
 
-    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        put_in_heap_order(&mut self.result, &mut self.groups);
         Ok(Output::Table(self.result))
     }
 
     fn size_bytes(&self) -> usize {
         self.groups.size_bytes() + self.taken.capacity() * size_of::<usize>() + self.result.size_bytes()
     }
+}
+
+/// What [`limit_ratio`] kept.
+pub(super) struct Kept {
+    groups: Groups,
+    result: Table,
+}
+
+impl Kept {
+    pub(super) fn new(groups: Groups) -> Self {
+        Self { groups, result: Table::new() }
+    }
+}
+
+impl Sink for Kept {
+    fn fold(&mut self, table: Table, _record: &mut Record) -> Result<(), QueryError> {
+        self.result.append(table);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        put_in_heap_order(&mut self.result, &mut self.groups);
+        Ok(Output::Table(self.result))
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.groups.size_bytes() + self.result.size_bytes()
+    }
+}
+
+/// Puts the series of a single step in Prometheus' order, on which depends what another limit around keeps: group by group,
+/// each a heap by value, though nothing is ever taken from its top.
+fn put_in_heap_order(table: &mut Table, groups: &mut Groups) {
+    if groups.steps() != 1 {
+        return;
+    }
+    let mut heaps: Vec<Vec<usize>> = Vec::new();
+    for (at, row) in table.rows().enumerate() {
+        let group = groups.number_of(row);
+        heaps.resize_with(groups.len(), Vec::new);
+        let heap = &mut heaps[group];
+        heap.push(at);
+        let mut child = heap.len() - 1;
+        while child > 0 && is_below(table, heap[child], heap[(child - 1) / 2]) {
+            heap.swap(child, (child - 1) / 2);
+            child = (child - 1) / 2;
+        }
+    }
+    table.reorder(heaps.concat());
+}
+
+/// Whether one series goes above another one in a heap. Histograms count as 0.
+fn is_below(table: &Table, a: usize, b: usize) -> bool {
+    let value = |at: usize| table.row(at).present_floats().next().map_or(0.0, |(_, value)| value);
+    value(a).is_nan() || value(a) < value(b)
 }
 
 /// Keeps about so large a part of the series: always the same ones, and with a negative ratio those that the ratio's

@@ -139,7 +139,7 @@ impl Matcher<'_> {
         let mut first: Option<(usize, usize, usize)> = None;
         for members in self.groups.members.iter().filter(|members| members.one.len() > 1) {
             // Where the other vector is empty, nothing is looked at.
-            let many_steps = many_steps.get_or_insert_with(|| steps_of(self.many, self.grid));
+            let many_steps = many_steps.get_or_insert_with(|| self.many.steps(self.grid));
             let mut seen: Vec<Option<usize>> = vec![None; self.grid.len()];
             for at in &members.one {
                 for step in self.one.row(*at).present_steps() {
@@ -303,7 +303,9 @@ impl Matcher<'_> {
     /// Matches a series of the "many" side with a value where the other side has none.
     fn fill_one_side(&mut self, many: Row<'_>, group: usize, value: f64) {
         let ones = self.ones_by_step(group);
-        let id = self.result_identity(many.id, None);
+        // What stands for the missing series has the labels of the match group.
+        let filled = Identity::new(self.labels.of(many.id));
+        let id = self.result_identity(many.id, Some(&filled));
         self.match_pair(group, id, |step| {
             let element = Element::at(many, step)?;
             ones[step].is_none().then_some((element, Element::Float(value)))
@@ -326,7 +328,7 @@ impl Matcher<'_> {
         }
     }
 
-    /// Who the result of two series is. `one` is `None` where a value stands for it.
+    /// Who the result of two series is. `one` is `None` where nothing is taken over from it.
     fn result_identity(&self, many: &Identity, one: Option<&Identity>) -> Identity {
         let matching = &self.join.matching;
         let drops_name = changes_meaning(self.join.op) || (self.join.returns_bool && self.naming == Naming::Eager);
@@ -404,12 +406,5 @@ fn steps_in_order(row: Row<'_>) -> Vec<usize> {
     if !row.histograms.is_empty() {
         steps.sort_unstable();
     }
-    steps
-}
-
-/// The steps at which a vector is not empty.
-fn steps_of(table: &Table, grid: Grid) -> Vec<bool> {
-    let mut steps = vec![false; grid.len()];
-    table.rows().flat_map(|row| row.present_steps()).for_each(|step| steps[step] = true);
     steps
 }

@@ -39,10 +39,12 @@ impl Builder {
 
     fn join(&mut self, binary: &Binary, scope: ScopeId) -> Result<Pipe, QueryError> {
         let left = self.vector(&binary.left, scope)?;
-        let right = self.vector(&binary.right, scope)?;
-        let node = self.node(NodeKind::Vector, vec![left.node, right.node], scope);
-        let join = Join::new(binary);
+        let left_node = left.node;
+        // Closed first, so that of two failures the one on the left is told, as in Prometheus.
         let left = self.close(left, SinkPlan::Collect, None);
+        let right = self.vector(&binary.right, scope)?;
+        let node = self.node(NodeKind::Vector, vec![left_node, right.node], scope);
+        let join = Join::new(binary);
         let right = self.close(right, SinkPlan::Collect, None);
         let source = Source::Join { left, right, join };
         Ok(Pipe::new(source, self.grid(scope), node))

@@ -41,7 +41,7 @@ pub(crate) fn plan(expr: &Expr, text: &str, settings: Settings) -> Result<Plan, 
         root: Root::String(String::new()),
         nodes: Vec::new(),
         scalar_nodes: Vec::new(),
-        scopes: vec![Scope { grid, outer: None }],
+        scopes: vec![Scope { grid, is_range: settings.times.is_range(), outer: None }],
     };
     let mut builder = Builder { settings, text: text.to_owned(), plan, around: Around::default() };
     builder.plan.root = builder.root(expr)?;
@@ -148,14 +148,14 @@ impl Builder {
     pub(super) fn invariant_scope(&mut self, expr: &Expr, scope: ScopeId) -> Option<ScopeId> {
         let grid = self.grid(scope);
         let is_literal = matches!(expr.without_parens(), Expr::Number(_) | Expr::String(_));
-        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() {
+        if !self.is_range(scope) || is_literal || !expr.is_step_invariant() || self.has_moving_info(expr) {
             return None;
         }
-        Some(self.scope(grid.first(), scope, Relation::Invariant))
+        Some(self.scope(grid.first(), false, (scope, Relation::Invariant)))
     }
 
-    pub(super) fn scope(&mut self, grid: Grid, outer: ScopeId, relation: Relation) -> ScopeId {
-        self.plan.scopes.push(Scope { grid, outer: Some((outer, relation)) });
+    pub(super) fn scope(&mut self, grid: Grid, is_range: bool, outer: (ScopeId, Relation)) -> ScopeId {
+        self.plan.scopes.push(Scope { grid, is_range, outer: Some(outer) });
         self.plan.scopes.len() - 1
     }
 
@@ -165,8 +165,7 @@ impl Builder {
 
     /// Whether a scope is a range, even if that is shorter than a step.
     pub(super) fn is_range(&self, scope: ScopeId) -> bool {
-        let (start, end) = self.settings.times.bounds();
-        self.grid(scope).len() > 1 || (scope == QUERY && start != end)
+        self.plan.scopes[scope].is_range
     }
 
     pub(super) fn node(&mut self, kind: NodeKind, operands: Vec<NodeId>, scope: ScopeId) -> NodeId {

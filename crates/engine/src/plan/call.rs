@@ -10,6 +10,7 @@ use super::{Operation, SinkPlan, Source};
 use crate::annotation::Remark;
 use crate::arithmetic::MathFunction;
 use crate::date::DatePart;
+use crate::identity::Identity;
 use crate::ledger::{NodeId, NodeKind, ScopeId};
 use crate::range::RangeFunction;
 use crate::read::Reading;
@@ -92,7 +93,7 @@ impl Builder {
     fn absent(&mut self, call: &Call, scope: ScopeId) -> Result<Pipe, QueryError> {
         let pipe = self.vector(arg(call, 0)?, scope)?;
         let node = self.node(NodeKind::Vector, vec![pipe.node], scope);
-        Ok(self.through(pipe, SinkPlan::Absent(labels_of_absent(&call.args)), node))
+        Ok(self.through(pipe, SinkPlan::Absent(Identity::new(labels_of_absent(&call.args))), node))
     }
 
     /// The times of samples if the argument is a selector, else those of the steps.

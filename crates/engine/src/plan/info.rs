@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use promql::Expr;
 use promql::ast::{At, Call};
+use promql::{Descend, Expr};
 use series::QueryError;
 
 use super::builder::{Builder, Pipe};
@@ -27,6 +27,21 @@ impl Builder {
         let base = self.close(base, SinkPlan::Collect, None);
         let source = Source::Info { base, info: Arc::new(info), node: info_node };
         Ok(Pipe::new(source, self.grid(scope), node))
+    }
+
+    /// Whether there is an `info` in an expression whose info series are those of each step, since the selectors of what they
+    /// are for do not look at the same time.
+    pub(super) fn has_moving_info(&self, expr: &Expr) -> bool {
+        let mut has_moving = false;
+        expr.walk(&mut |expr, _| {
+            if let Expr::Call(call) = expr
+                && call.function.name == "info"
+            {
+                has_moving |= call.args.first().is_some_and(|base| self.common_reference(base).is_none());
+            }
+            if has_moving { Descend::Stop } else { Descend::Into }
+        });
+        has_moving
     }
 
     /// The time that all selectors of an expression look at, if it is the same one.

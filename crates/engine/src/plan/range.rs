@@ -6,6 +6,7 @@ use series::QueryError;
 
 use super::builder::{Builder, Pipe};
 use super::{SinkPlan, Source};
+use crate::identity::{Identity, Naming};
 use crate::ledger::{NodeKind, Relation, ScopeId};
 use crate::range::{RangeCall, RangeFunction};
 use crate::read::{Reader, Reference};
@@ -30,7 +31,8 @@ impl Builder {
         if function == RangeFunction::AbsentOverTime {
             let labels = super::label::labels_of_absent(&call.args);
             let node = self.node(NodeKind::Absence, vec![pipe.node], scope);
-            return Ok(self.through(pipe, SinkPlan::Absent(labels), node));
+            let is_to_drop = self.settings.naming == Naming::Delayed;
+            return Ok(self.through(pipe, SinkPlan::Absent(Identity::marked(labels, is_to_drop)), node));
         }
         Ok(pipe)
     }

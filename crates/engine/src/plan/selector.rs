@@ -28,7 +28,12 @@ impl Builder {
 
     /// The times of samples, or those at which their counters began.
     pub(super) fn sample_times(&mut self, selector: &VectorSelector, what: Reading, scope: ScopeId) -> Pipe {
-        let (reference, lookback) = (self.reference(&selector.shift), self.settings.lookback);
+        let (mut reference, mut lookback) = (self.reference(&selector.shift), self.settings.lookback);
+        if let (Reference::At(shifted), Some(offset)) = (reference, selector.shift.offset.fixed()) {
+            // Prometheus selects samples of the shifted time, but then forgets the offset and looks at the time of the `@`.
+            reference = Reference::At(shifted.saturating_add(offset.min(0)));
+            lookback = lookback.saturating_sub(offset.saturating_abs()).max(0);
+        }
         let node = self.node(NodeKind::SampleTimes, Vec::new(), scope);
         self.select(selector, Reader::Instant { reference, lookback, what }, Vec::new(), node, scope)
     }
@@ -105,8 +110,9 @@ impl Builder {
         let after = outer.start().saturating_sub(offset).saturating_sub(range);
         // The first multiple of the step behind the start of the range.
         let start = after.div_euclid(step).saturating_add(1).saturating_mul(step);
-        let grid = Grid::range(start, outer.end().saturating_sub(offset), step);
-        let inner = self.scope(grid, scope, relation);
+        let end = outer.end().saturating_sub(offset);
+        let grid = Grid::range(start, end, step);
+        let inner = self.scope(grid, start < end, (scope, relation));
         let around = self.around;
         // Between its steps resets can be seen by comparing buckets only.
         self.around.wants_buckets = true;

@@ -14,7 +14,7 @@ use crate::join::JoinContext;
 use crate::ledger::{NodeId, Record};
 use crate::plan::{Plan, SinkPlan, Source, Stage};
 use crate::range::{RangeCall, RangeFunction};
-use crate::read::{ReadContext, Reader};
+use crate::read::{ReadContext, Reader, Reading};
 use crate::scalar::{Scalar, StageId};
 use crate::sink::{Absent, Collect, Output, Sink, Sort, ToScalar};
 use crate::table::{Row, Table};
@@ -90,6 +90,10 @@ impl ReadyStage {
         };
         let operation_scalars = operation_scalars.collect();
         Ok(Self { plan: plan.clone(), id, source_scalars, operation_scalars, sink_scalars, _charge: charge })
+    }
+
+    pub(super) fn id(&self) -> StageId {
+        self.id
     }
 
     fn stage(&self) -> &Stage {
@@ -192,7 +196,8 @@ impl ReadyStage {
         if stage.node.is_some() {
             piece.records[0].tally = Tally::of(&piece.table, stage.grid);
         }
-        if self.source_sharing() == Some(Sharing::Never) {
+        let is_read = matches!(stage.source, Source::Select { .. } | Source::Subquery { .. });
+        if is_read && self.source_sharing().is_some() {
             piece.uniques[0].see(&piece.table);
         }
         for (at, operation) in stage.operations.iter().enumerate() {
@@ -214,7 +219,7 @@ impl ReadyStage {
     /// The sink of the stage.
     ///
     /// # Errors
-    /// If a parameter of an aggregation makes no sense.
+    /// If nothing more fits into the budget.
     pub(super) fn start_folding(
         &self,
         budget: &Budget,
@@ -228,11 +233,11 @@ impl ReadyStage {
         let sink: Box<dyn Sink> = match &stage.sink {
             SinkPlan::Collect => Box::new(Collect::default()),
             SinkPlan::Scalar => Box::new(ToScalar::new(steps)),
-            SinkPlan::Absent(labels) => Box::new(Absent::new(labels.clone(), steps)),
+            SinkPlan::Absent(id) => Box::new(Absent::new(id.clone(), steps)),
             SinkPlan::Sort(by) => Box::new(Sort::new(by.clone())),
             SinkPlan::Aggregate(aggregate, _) => {
                 let parameter = Parameter::new(scalars.pop().unwrap_or(Scalar::Constant(0.0)), stage.sink_grid);
-                aggregate.sink(parameter, stage.sink_grid, &mut sink_record)?
+                aggregate.sink(parameter, stage.sink_grid, &mut sink_record)
             }
             SinkPlan::Buckets(call, _) => {
                 Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid, watch.clone()))
@@ -321,6 +326,9 @@ fn source_sharing(stage: &Stage, naming: Naming) -> Option<Sharing> {
         Source::Select { reader: Reader::Range(call), .. } | Source::Subquery { call, .. } => {
             let drops_name = !call.function.keeps_name() && call.function != RangeFunction::AbsentOverTime;
             (naming == Naming::Eager && drops_name).then_some(Sharing::Never)
+        }
+        Source::Select { reader: Reader::Instant { what: Reading::Time | Reading::StartTime, .. }, .. } => {
+            (naming == Naming::Eager).then_some(Sharing::OtherSteps)
         }
         Source::Join { .. } | Source::Info { .. } => Some(Sharing::OtherSteps),
         _ => None,

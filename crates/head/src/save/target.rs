@@ -14,10 +14,14 @@ use crate::members::Members;
 use crate::record::TimedValue;
 use crate::row::{Row, States};
 use crate::segment::SegmentError;
+use crate::starts::Starts;
 use crate::target::{Frame, Layout, Reference, Target};
 use crate::ticks::{Run, Ticks};
 
 pub(super) fn to_proto(at: u32, target: &Target, names: &Names, numbers: &Numbers) -> head::Target {
+    let mut starts = SavedStarts::default();
+    let starts_in_force = starts.place(&target.starts);
+    let rows = target.rows.iter().map(|row| row_to_proto(row, &mut starts)).collect();
     head::Target {
         place: at,
         id: id_bytes(target.id.0),
@@ -35,10 +39,13 @@ pub(super) fn to_proto(at: u32, target: &Target, names: &Names, numbers: &Number
         alive_histograms: target.alive_histograms.iter().copied().collect(),
         alive_timed: target.alive_timed.iter().copied().collect(),
         last_ms: target.last_time,
-        rows: target.rows.iter().map(|row| row_to_proto(row)).collect(),
+        rows,
         frames: target.frames.iter().map(frame_to_proto).collect(),
         late: target.late.iter().map(frame_to_proto).collect(),
         groups: numbers.get(&target.groups),
+        starts: starts.0.iter().map(starts_to_proto).collect(),
+        starts_in_force,
+        starts_tick_ms: target.starts_tick,
     }
 }
 
@@ -50,7 +57,8 @@ pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Tar
         return Err(damaged("a column of a target belongs to nobody"));
     }
     let ticks = saved.ticks.chunks_exact(3).map(|run| Run { first: run[0], step: run[1], count: run[2] as u64 });
-    let rows = saved.rows.into_iter().map(row_from_proto).collect::<Result<Vec<_>, _>>()?;
+    let starts = SavedStarts(saved.starts.into_iter().map(starts_from_proto).collect());
+    let rows = saved.rows.into_iter().map(|row| row_from_proto(row, &starts)).collect::<Result<Vec<_>, _>>()?;
     let frames: Vec<Frame> = saved.frames.into_iter().map(frame_from_proto).collect();
     let late: Vec<Frame> = saved.late.into_iter().map(frame_from_proto).collect();
     let raw: usize = rows.iter().map(|row| row.size_bytes()).sum();
@@ -68,6 +76,8 @@ pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Tar
         alive: Bits::from_words(&saved.alive),
         alive_histograms: saved.alive_histograms.into_iter().collect(),
         alive_timed: saved.alive_timed.into_iter().collect(),
+        starts: starts.get(saved.starts_in_force)?,
+        starts_tick: saved.starts_tick_ms,
         last_time: saved.last_ms,
         rows: rows.into_iter().map(Arc::new).collect(),
         frames,
@@ -139,7 +149,46 @@ fn layout_from_proto(saved: head::Layout, members: usize, loaded: &Loaded<'_>) -
     }))
 }
 
-fn row_to_proto(row: &Row) -> head::Row {
+/// The different starts that the rows of a target have. Few follow each other, most rows share theirs with the one before.
+#[derive(Default)]
+struct SavedStarts(Vec<Starts>);
+
+impl SavedStarts {
+    /// Where these stand, from 1 on; 0: there are none.
+    fn place(&mut self, starts: &Starts) -> u32 {
+        if *starts == Starts::default() {
+            return 0;
+        }
+        let known = self.0.iter().rposition(|known| known.is_same(starts));
+        known.map_or_else(
+            || {
+                self.0.push(starts.clone());
+                self.0.len() as u32
+            },
+            |at| at as u32 + 1,
+        )
+    }
+
+    fn get(&self, place: u32) -> Result<Starts, SegmentError> {
+        match place.checked_sub(1) {
+            None => Ok(Starts::default()),
+            Some(at) => {
+                self.0.get(at as usize).cloned().ok_or_else(|| damaged("a row has starts that the target lacks"))
+            }
+        }
+    }
+}
+
+fn starts_to_proto(starts: &Starts) -> head::Starts {
+    let (series, start_ms) = starts.iter().unzip();
+    head::Starts { series, start_ms }
+}
+
+fn starts_from_proto(saved: head::Starts) -> Starts {
+    Starts::new(saved.series.into_iter().zip(saved.start_ms))
+}
+
+fn row_to_proto(row: &Row, starts: &mut SavedStarts) -> head::Row {
     let states = row.states.as_ref();
     head::Row {
         time_ms: row.time,
@@ -150,17 +199,19 @@ fn row_to_proto(row: &Row) -> head::Row {
         }),
         histogram_members: row.histograms.iter().map(|(member, _)| *member).collect(),
         histograms: row.histograms.iter().map(|(_, histogram)| histogram_bytes(histogram)).collect(),
+        starts: starts.place(&row.starts),
     }
 }
 
-fn row_from_proto(saved: head::Row) -> Result<Row, SegmentError> {
+fn row_from_proto(saved: head::Row, starts: &SavedStarts) -> Result<Row, SegmentError> {
     let states = saved.states.map(|states| {
         let [present, stale] = [states.present, states.stale].map(|words| Bits::from_words(&words));
         Box::new(States { present, stale })
     });
     let histograms = saved.histograms.iter().map(|bytes| histogram_from(bytes)).collect::<Result<Vec<_>, _>>()?;
     let histograms = saved.histogram_members.into_iter().zip(histograms).collect();
-    Ok(Row { time: saved.time_ms, values: saved.values.into(), states, histograms })
+    let starts = starts.get(saved.starts)?;
+    Ok(Row { time: saved.time_ms, values: saved.values.into(), states, histograms, starts })
 }
 
 fn frame_to_proto(frame: &Frame) -> head::Frame {
@@ -181,18 +232,23 @@ fn timed_to_proto(samples: &[Timed]) -> head::Timed {
             TimedValue::Histogram(histogram) => saved.histograms.push(histogram_bytes(histogram)),
         }
     }
+    if samples.iter().any(|sample| sample.start != 0) {
+        saved.start_ms = samples.iter().map(|sample| sample.start).collect();
+    }
     saved
 }
 
 fn timed_from_proto(saved: Option<head::Timed>) -> Result<Vec<Timed>, SegmentError> {
     let saved = saved.unwrap_or_default();
     let (mut floats, mut histograms) = (saved.floats.into_iter(), saved.histograms.into_iter());
+    let mut starts = saved.start_ms.into_iter();
     let samples = saved.times_ms.into_iter().zip(saved.is_histogram).map(|(time, is_histogram)| {
         let value = match is_histogram {
             false => floats.next().map(|value| Ok(TimedValue::Float(value))),
             true => histograms.next().map(|bytes| histogram_from(&bytes).map(TimedValue::Histogram)),
         };
-        Ok(Timed { time, value: value.ok_or_else(|| damaged("a sample without a value"))?? })
+        let start = starts.next().unwrap_or(0);
+        Ok(Timed { time, value: value.ok_or_else(|| damaged("a sample without a value"))??, start })
     });
     samples.collect()
 }

@@ -12,6 +12,7 @@ use crate::head::Rules;
 use crate::loose::{Loose, Timed};
 use crate::members::NONE;
 use crate::record::{Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, ScrapeRow, TimedValue};
+use crate::starts::Starts;
 use crate::target::{Families, Frame, Layout, Sorted, Target, stale_histogram};
 use crate::{piece, row};
 
@@ -70,9 +71,24 @@ impl Scrape<'_, '_> {
         if self.row.becomes_reference {
             self.target.put_reference(layout.hash, &values);
         }
-        let timed = self.timed_samples(&layout, &values, &present);
-        self.store(&layout, values, &present, timed, &mut answer);
+        let starts = self.starts(&layout);
+        let timed = self.timed_samples(&layout, &values, &present, &starts);
+        self.store(&layout, values, &present, &starts, timed, &mut answer);
         Ok(answer)
+    }
+
+    /// When the counters of the row's series began: what it says itself, or what was said before.
+    fn starts(&mut self, layout: &Layout) -> Starts {
+        let says_all = !self.row.starts.is_empty() || !matches!(self.row.change, LayoutChange::Known);
+        if !says_all {
+            return self.target.starts.clone();
+        }
+        let members = &self.target.members;
+        let known = self.row.starts.iter().map(|(slot, start)| (layout.slots[*slot as usize], *start));
+        let known = known.filter(|(member, _)| *member != NONE);
+        let starts = Starts::new(known.map(|(member, start)| (members.series[member as usize], start)));
+        self.target.put_starts(starts.clone(), self.row.tick_ms);
+        starts
     }
 
     fn check_tick(&self) -> Result<(), Answer> {
@@ -106,7 +122,8 @@ impl Scrape<'_, '_> {
         };
         let timed = in_order(self.row.timed.iter().map(|(slot, _)| *slot).collect());
         let histograms = in_order(self.row.histograms.iter().map(|(slot, _)| *slot).collect());
-        if !timed || !histograms {
+        let starts = in_order(self.row.starts.iter().map(|(slot, _)| *slot).collect());
+        if !timed || !histograms || !starts {
             return Err(Answer::malformed("slots are out of order or out of range"));
         }
         match self.row.histograms.iter().find_map(|(_, histogram)| row::refusal(histogram)) {
@@ -218,12 +235,13 @@ impl Scrape<'_, '_> {
         layout: &Arc<Layout>,
         values: Vec<f64>,
         present: &Bits,
+        starts: &Starts,
         timed: Vec<(u32, Timed)>,
         answer: &mut Answer,
     ) {
         let time = self.row.timestamp_ms;
         if self.target.last_time.is_some_and(|last| time <= last) {
-            self.store_late(layout, &values, present, answer);
+            self.store_late(layout, &values, present, starts, answer);
             self.store_timed(timed, answer);
             return;
         }
@@ -303,7 +321,7 @@ impl Scrape<'_, '_> {
     }
 
     /// Stores a row that is older than the newest one. It ends nothing.
-    fn store_late(&mut self, layout: &Layout, values: &[f64], present: &Bits, answer: &mut Answer) {
+    fn store_late(&mut self, layout: &Layout, values: &[f64], present: &Bits, starts: &Starts, answer: &mut Answer) {
         let time = self.row.timestamp_ms;
         let members = &self.target.members;
         let series_of = |slot: u32| {
@@ -323,7 +341,7 @@ impl Scrape<'_, '_> {
             return;
         }
         if count > 0 {
-            self.target.append_late(one_row(time, &floats, &histograms));
+            self.target.append_late(one_row(time, &floats, &histograms, starts.until(time)));
             // Whoever rested has a sample again, and must not be forgotten before it is gone.
             let members = Arc::make_mut(&mut self.target.members);
             for member in layout.slots.iter().filter(|member| **member != NONE) {
@@ -334,21 +352,24 @@ impl Scrape<'_, '_> {
     }
 
     /// The samples of a row that bear their own time, by member.
-    fn timed_samples(&self, layout: &Layout, values: &[f64], present: &Bits) -> Vec<(u32, Timed)> {
+    fn timed_samples(&self, layout: &Layout, values: &[f64], present: &Bits, starts: &Starts) -> Vec<(u32, Timed)> {
         if self.row.timed.is_empty() {
             return Vec::new();
         }
         let histograms: BTreeMap<u32, _> = self.row.histograms.iter().map(|(slot, value)| (*slot, value)).collect();
         let here = self.row.timed.iter().filter(|(slot, _)| present.contains(*slot as usize));
-        let samples = here.map(|(slot, offset)| {
+        let members = &self.target.members;
+        let here = here.map(|(slot, offset)| (slot, offset, layout.slots[*slot as usize]));
+        let samples = here.filter(|(_, _, member)| *member != NONE).map(|(slot, offset, member)| {
             let value = match histograms.get(slot) {
                 Some(histogram) => TimedValue::Histogram((*histogram).clone()),
                 None => TimedValue::Float(values[*slot as usize]),
             };
             let time = self.row.timestamp_ms.saturating_add(*offset);
-            (layout.slots[*slot as usize], Timed { time, value })
+            let start = starts.of(members.series[member as usize]);
+            (member, Timed { time, value, start: if start <= time { start } else { 0 } })
         });
-        samples.filter(|(member, _)| *member != NONE).collect()
+        samples.collect()
     }
 
     /// Stores samples that bear their own time, and returns the members that have some.
@@ -391,7 +412,7 @@ impl Scrape<'_, '_> {
             } else {
                 TimedValue::Float(model::STALE_NAN)
             };
-            let sample = Timed { time: self.row.timestamp_ms, value };
+            let sample = Timed { time: self.row.timestamp_ms, value, start: 0 };
             self.tenant.append_timed(at, sample, self.rules, self.closed, &mut Answer::default());
         }
     }
@@ -411,12 +432,18 @@ impl Scrape<'_, '_> {
 }
 
 /// A frame of one row, by series.
-fn one_row(time: i64, floats: &BTreeMap<u32, f64>, histograms: &BTreeMap<u32, Arc<model::Histogram>>) -> Frame {
+fn one_row(
+    time: i64,
+    floats: &BTreeMap<u32, f64>,
+    histograms: &BTreeMap<u32, Arc<model::Histogram>>,
+    starts: Starts,
+) -> Frame {
     let row = row::Row {
         time,
         values: floats.values().copied().collect(),
         states: None,
         histograms: (0..).zip(histograms.values().cloned()).collect(),
+        starts,
     };
     let float_series: Vec<(u32, u32)> = floats.keys().copied().zip(0..).collect();
     let histogram_series: Vec<(u32, u32)> = histograms.keys().copied().zip(0..).collect();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use world::{Action, Page, World};
 
 /// Windows of a hundred units, ticks up to thirty late.
-const LIMITS: HeadLimits = HeadLimits { window_ms: 100, tick_window_ms: 30, out_of_order_ms: 0 };
+const LIMITS: HeadLimits = HeadLimits { window_ms: 100, tick_window_ms: 30, out_of_order_ms: 0, max_exemplars: 20 };
 
 fn page(series: &[(u8, f64)]) -> Page {
     Page { series: series.to_vec(), ..Page::default() }
@@ -98,14 +98,16 @@ fn pages() -> impl Strategy<Value = Page> {
     let series = prop::collection::btree_map(0u8..12, value(), 0..10);
     let timed = prop::collection::btree_set(0u8..12, 0..2);
     let histograms = prop::collection::btree_set(0u8..12, 0..2);
-    (series, timed, histograms, any::<bool>(), any::<bool>(), 0i64..30).prop_map(
-        |(series, timed, histograms, lean, delta, age)| Page {
+    let began = prop_oneof![6 => Just(1i64), 2 => Just(0), 2 => 2i64..6];
+    (series, timed, histograms, any::<bool>(), any::<bool>(), 0i64..30, began).prop_map(
+        |(series, timed, histograms, lean, delta, age, began)| Page {
             series: series.into_iter().collect(),
             timed,
             histograms,
             lean,
             delta,
             age,
+            began,
         },
     )
 }

@@ -23,6 +23,17 @@ pub(crate) struct Page {
     /// Whether a new layout is said as a delta, if there is a base.
     pub(crate) delta: bool,
     pub(crate) age: i64,
+    /// Says when the counters began; 0: nobody knows of any.
+    pub(crate) began: i64,
+}
+
+impl Page {
+    /// When the counters of some series began: every other one is known.
+    fn starts(&self) -> BTreeMap<u8, i64> {
+        let numbers = self.series.iter().map(|(number, _)| *number);
+        let known = numbers.filter(|number| self.began != 0 && number % 2 == 0);
+        known.map(|number| (number, self.began * 20 + i64::from(number))).collect()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -36,8 +47,11 @@ pub(crate) enum Action {
     Reload,
 }
 
-/// The samples of a series: time → (whether it is a histogram, bits of the value or of the histogram's sum).
-type Plain = BTreeMap<i64, (bool, u64)>;
+/// Whether it is a histogram, bits of the value or of the histogram's sum, when the counter began.
+type PlainSample = (bool, u64, i64);
+
+/// The samples of a series by time.
+type Plain = BTreeMap<i64, PlainSample>;
 
 #[derive(Default)]
 struct PlainTarget {
@@ -51,6 +65,11 @@ struct PlainTarget {
     reference: Option<(LayoutHash, Vec<f64>)>,
     layout: Option<(LayoutHash, Vec<u8>)>,
     late_times: BTreeSet<i64>,
+    /// When counters began, and the tick that said so.
+    starts: BTreeMap<u8, i64>,
+    starts_tick: Option<i64>,
+    /// What the scraper thinks that the shard was told.
+    told: Option<i64>,
 }
 
 pub(crate) struct World {
@@ -198,6 +217,17 @@ impl World {
         let mut histograms: Vec<_> =
             page.histograms.iter().filter_map(|number| Some((slot_of(number)?, histogram(value_of[number])))).collect();
         histograms.sort_unstable_by_key(|(slot, _)| *slot);
+        let is_known = matches!(change, LayoutChange::Known);
+        let is_other = plain.layout.as_ref().is_none_or(|(_, old)| *old != slots);
+        let mut starts = Vec::new();
+        if !is_known || is_other || plain.told != Some(page.began) {
+            starts = page.starts().into_iter().filter_map(|(number, start)| Some((slot_of(&number)?, start))).collect();
+            starts.sort_unstable();
+            if starts.is_empty() && !slots.is_empty() {
+                starts.push((0, 0));
+            }
+        }
+        let told = (!starts.is_empty() || !is_known).then(|| page.starts());
         let reference_name = reference.as_ref().map_or(0, |(_, values)| head::reference_hash(values));
         let answer = self.head.append_scrape(
             &self.tenant,
@@ -218,6 +248,8 @@ impl World {
                 timed,
                 track_timestamps_staleness: false,
                 histograms,
+                starts,
+                exemplars: vec![],
                 refuse_new_series: None,
             },
         );
@@ -247,7 +279,7 @@ impl World {
                 if page.lean {
                     plain.reference = Some((layout, values));
                 }
-                self.apply_scrape(target, time, page);
+                self.apply_scrape(target, time, page, told);
             }
         }
         answer
@@ -264,8 +296,13 @@ impl World {
         }
     }
 
-    fn apply_scrape(&mut self, target: u8, time: i64, page: &Page) {
+    fn apply_scrape(&mut self, target: u8, time: i64, page: &Page, told: Option<BTreeMap<u8, i64>>) {
         let plain = self.targets.get_mut(&target).unwrap();
+        let starts = told.clone().unwrap_or_else(|| plain.starts.clone());
+        if let Some(told) = told.filter(|_| plain.starts_tick.is_none_or(|newest| time >= newest)) {
+            (plain.starts, plain.starts_tick, plain.told) = (told, Some(time), Some(page.began));
+        }
+        let start_of = |number: u8, time: i64| starts.get(&number).copied().filter(|start| *start <= time).unwrap_or(0);
         plain.ticks.insert(time);
         let newest = *plain.ticks.last().unwrap();
         plain.ticks = plain.ticks.split_off(&(newest - self.limits.tick_window_ms));
@@ -281,7 +318,8 @@ impl World {
             let is_histogram = page.histograms.contains(number);
             alive.insert(*number, is_histogram);
             if in_order || !collides {
-                store.push((*number, time, (is_histogram, value.to_bits())));
+                let start = if in_order { starts.get(number).copied().unwrap_or(0) } else { start_of(*number, time) };
+                store.push((*number, time, (is_histogram, value.to_bits(), start)));
             }
         }
         if in_order {
@@ -289,7 +327,7 @@ impl World {
             let old = std::mem::replace(&mut plain.alive, alive.clone());
             for (number, was_histogram) in old {
                 if !alive.contains_key(&number) {
-                    store.push((number, time, (was_histogram, STALE_NAN.to_bits())));
+                    store.push((number, time, (was_histogram, STALE_NAN.to_bits(), 0)));
                 }
             }
         } else if !store.is_empty() {
@@ -298,7 +336,7 @@ impl World {
         for (number, time, sample) in store {
             let own = self.samples.entry(labels(target, number)).or_default();
             // A value that comes late beats the marker that was written meanwhile.
-            if own.get(&time).is_none_or(|(_, bits)| is_stale(f64::from_bits(*bits))) {
+            if own.get(&time).is_none_or(|(_, bits, _)| is_stale(f64::from_bits(*bits))) {
                 own.insert(time, sample);
             }
         }
@@ -306,13 +344,14 @@ impl World {
             self.newest = self.newest.max(Some(time));
         }
         for (number, value) in page.series.iter().filter(|(number, _)| page.timed.contains(number)) {
-            let sample = (page.histograms.contains(number), value.to_bits());
-            self.apply_timed(labels(target, *number).without(&[]), Some(target), time - page.age, sample);
+            let time = time - page.age;
+            let sample = (page.histograms.contains(number), value.to_bits(), start_of(*number, time));
+            self.apply_timed(labels(target, *number).without(&[]), Some(target), time, sample);
         }
     }
 
     /// The rules of Prometheus for one sample of a series by itself.
-    fn apply_timed(&mut self, labels: Labels, member_of: Option<u8>, time: i64, sample: (bool, u64)) {
+    fn apply_timed(&mut self, labels: Labels, member_of: Option<u8>, time: i64, sample: PlainSample) {
         let key = member_of.map_or_else(|| labels.clone(), |_| with_mark(&labels));
         let own = self.samples.entry(key).or_default();
         let last = own.last_key_value().map(|(time, _)| *time);
@@ -352,6 +391,8 @@ impl World {
                 timed: vec![],
                 track_timestamps_staleness: false,
                 histograms: vec![],
+                starts: vec![],
+                exemplars: vec![],
                 refuse_new_series: None,
             },
         );
@@ -360,7 +401,7 @@ impl World {
             plain.last_time = Some(time);
             plain.ended = true;
             for (number, was_histogram) in std::mem::take(&mut plain.alive) {
-                let sample = (was_histogram, STALE_NAN.to_bits());
+                let sample = (was_histogram, STALE_NAN.to_bits(), 0);
                 self.samples.entry(labels(target, number)).or_default().insert(time, sample);
             }
         }
@@ -369,8 +410,11 @@ impl World {
 
     pub(crate) fn push(&mut self, series: u8, time: i64, value: f64) {
         let samples = vec![(time, TimedValue::Float(value))];
-        self.head.append_pushed(&self.tenant, &[PushedSeries { labels: pushed(series), samples }], None);
-        self.apply_timed(pushed(series), None, time, (false, value.to_bits()));
+        // Some series say when they began, and some of those say it anew with every sample.
+        let start = [0, 5, time][usize::from(series % 3)];
+        let series_pushed = PushedSeries { labels: pushed(series), samples, starts: vec![start], exemplars: vec![] };
+        self.head.append_pushed(&self.tenant, &[series_pushed], None);
+        self.apply_timed(pushed(series), None, time, (false, value.to_bits(), start));
     }
 
     /// Saves the head, and goes on with what can be loaded.
@@ -425,7 +469,7 @@ impl World {
         let contents: Vec<CutContents> = self.head.view().cut_contents(cut).unwrap();
         let mut samples = BTreeMap::new();
         for series in contents.iter().flat_map(|contents| &contents.series) {
-            for (time, (_, bits)) in read_chunks(series) {
+            for (time, (_, bits, _)) in read_chunks(series) {
                 samples.insert((series.labels.clone(), time), bits);
             }
         }
@@ -436,7 +480,7 @@ impl World {
     pub(crate) fn read(&self, target: u8, series: u8) -> Vec<(i64, u64)> {
         let all = self.all();
         let samples = all.get(&labels(target, series)).cloned().unwrap_or_default();
-        samples.into_iter().map(|(time, (_, bits))| (time, bits)).collect()
+        samples.into_iter().map(|(time, (_, bits, _))| (time, bits)).collect()
     }
 
     fn all(&self) -> BTreeMap<Labels, Plain> {
@@ -453,7 +497,7 @@ impl World {
             for (time, sample) in samples {
                 // A value beats a marker; the row of the target beats the sample with its own time.
                 match into.get(time) {
-                    Some((_, bits)) if !is_stale(f64::from_bits(*bits)) => {}
+                    Some((_, bits, _)) if !is_stale(f64::from_bits(*bits)) => {}
                     Some(_) if is_stale(f64::from_bits(sample.1)) => {}
                     _ => {
                         into.insert(*time, *sample);
@@ -482,7 +526,7 @@ impl World {
             let marker = is_stale(f64::from_bits(*bits));
             let is_two = self.samples.get(&with_mark(labels)).is_some_and(|samples| samples.contains_key(time))
                 || (self.limits.out_of_order_ms > 0 && labels.metric() == "pushed");
-            assert!(marker || is_two || known.map(|(_, bits)| *bits) == Some(*bits), "a cut has {labels} at {time}");
+            assert!(marker || is_two || known.map(|(_, bits, _)| *bits) == Some(*bits), "a cut has {labels} at {time}");
         }
     }
 }
@@ -516,10 +560,13 @@ fn read_chunks(series: &Selected) -> Plain {
                 values.iter().map(|value| value.sum.to_bits()).collect()
             }
         };
-        for (time, bits) in times.into_iter().zip(bits) {
-            let sample = (parsed.kind() == Kind::Histograms, bits);
+        let mut starts = Vec::new();
+        parsed.read_starts_into(&row_times, TimeRange::ALL, Markers::Keep, &mut starts).unwrap();
+        starts.resize(times.len(), 0);
+        for ((time, bits), start) in times.into_iter().zip(bits).zip(starts) {
+            let sample = (parsed.kind() == Kind::Histograms, bits, start);
             match samples.get(&time) {
-                Some((_, old)) if !is_stale(f64::from_bits(*old)) || is_stale(f64::from_bits(bits)) => {}
+                Some((_, old, _)) if !is_stale(f64::from_bits(*old)) || is_stale(f64::from_bits(bits)) => {}
                 _ => {
                     samples.insert(time, sample);
                 }

@@ -33,7 +33,7 @@ impl Parsed {
             values: &self.values,
             timestamps: &self.timestamps,
             histograms: &self.histograms,
-            starts: &self.starts,
+            starts: Some(&self.starts),
             exemplars: &self.exemplars,
         }
     }

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Labels, LayoutHash, Metadata};
+use model::{Labels, LayoutHash, Metadata, Timestamp};
 use proto::entry::Outcome;
 
 use super::definition::{Definition, LayoutChange, delta, places};
 use super::report::{Report, ReportSeries, Stamp};
-use super::row::{Extras, Scratch, SentExemplars, all_present, is_set, set};
+use super::row::{Extras, RowStarts, Scratch, SentExemplars, all_present, is_set, set};
 use super::{MAX_AHEAD_MS, Numbers};
 
 pub(crate) use super::row::PartRow;
@@ -43,8 +43,12 @@ pub(crate) struct Part {
     candidate: Option<Arc<Reference>>,
     rows_since_reference: u32,
     sent_exemplars: SentExemplars,
-    /// The start times that the shard has stored.
-    starts_hash: u64,
+    /// When counters began, by slot, as the last page had it that could not be skimmed.
+    starts: Arc<[(u32, i64)]>,
+    /// What the shard knows of that; `None` while it is being told, or if nobody knows.
+    told_starts: Option<Arc<[(u32, i64)]>>,
+    /// How often it was told.
+    tellings: u64,
 }
 
 /// The layout of a part and how to say it.
@@ -86,7 +90,9 @@ pub(crate) struct Settled {
     pub(crate) is_reference: bool,
     /// A reference that the shard did not know.
     pub(crate) unknown_reference: Option<Arc<Reference>>,
-    pub(crate) starts_hash: Option<u64>,
+    /// What the shard was told about when counters began, if it was, and which telling that was.
+    pub(crate) told_starts: Option<Arc<[(u32, i64)]>>,
+    pub(crate) tellings: u64,
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -140,7 +146,9 @@ impl Part {
         self.layout = Some(Layout { name, change, definition: Arc::new(definition) });
         self.forget_references();
         self.sent_exemplars.clear();
-        self.starts_hash = 0;
+        // The slots are others now.
+        self.starts = Arc::default();
+        self.told_starts = None;
     }
 
     /// Where on the page the value of each slot is.
@@ -183,7 +191,9 @@ impl Part {
             out_of_bounds = self.put_timestamps(numbers, stamp, &mut present, &mut extras);
         }
         self.put_histograms(numbers, present.as_deref(), &mut extras);
-        self.put_starts(numbers, stamp, present.as_deref(), &mut extras);
+        if let Some(starts) = numbers.starts {
+            self.note_starts(starts);
+        }
         if !numbers.exemplars.is_empty() {
             extras.exemplars = self.sent_exemplars.news(numbers, &self.sources, stamp.timestamp_ms);
         }
@@ -239,23 +249,16 @@ impl Part {
         }
     }
 
-    /// Says when counters began, if the shard does not know it yet.
-    fn put_starts(&self, numbers: &Numbers<'_>, stamp: Stamp, present: Option<&[u64]>, extras: &mut Extras) {
-        if numbers.starts.is_empty() {
+    /// Takes note of when the counters of a page began.
+    fn note_starts(&mut self, starts: &[Option<Timestamp>]) {
+        if starts.is_empty() && self.starts.is_empty() {
             return;
         }
-        for (slot, source) in (0u32..).zip(&self.sources) {
-            if let Some(Some(start)) = numbers.starts.get(*source as usize)
-                && present.is_none_or(|present| is_set(present, slot))
-            {
-                extras.start_slots.push(slot);
-                extras.start_ages.push(stamp.timestamp_ms.saturating_sub(start.as_ms()));
-            }
-        }
-        extras.starts_hash = starts_hash(&extras.start_slots, &extras.start_ages, stamp);
-        if extras.starts_hash == self.starts_hash {
-            extras.start_slots.clear();
-            extras.start_ages.clear();
+        let start_of = |source: u32| starts.get(source as usize).copied().flatten();
+        let known = (0u32..).zip(&self.sources).filter_map(|(slot, source)| Some((slot, start_of(*source)?.as_ms())));
+        let known: Vec<(u32, i64)> = known.filter(|(_, start)| *start != 0).collect();
+        if *known != *self.starts {
+            self.starts = known.into();
         }
     }
 
@@ -281,6 +284,13 @@ impl Part {
         };
         let becomes = self.next_candidate(values);
         let layout = self.layout.as_ref().expect("series were placed before rows are made");
+        // A record that says its layout says all starts.
+        let tells_starts = layout.change != LayoutChange::Known || self.told_starts.as_ref() != Some(&self.starts);
+        if tells_starts {
+            self.tellings += 1;
+            self.told_starts = None;
+        }
+        let starts = RowStarts { all: self.starts.clone(), are_told: tells_starts, tellings: self.tellings };
         PartRow {
             layout: layout.name,
             change: layout.change.clone(),
@@ -289,6 +299,7 @@ impl Part {
             reference,
             becomes,
             samples,
+            starts,
             extras,
         }
     }
@@ -323,7 +334,9 @@ impl Part {
             Some(Outcome::Stored) => {
                 layout.change = LayoutChange::Known;
                 self.reference = candidate.filter(|_| settled.is_reference).or(self.reference.take());
-                self.starts_hash = settled.starts_hash.unwrap_or(self.starts_hash);
+                if settled.told_starts.is_some() && settled.tellings == self.tellings {
+                    self.told_starts.clone_from(&settled.told_starts);
+                }
             }
             // Whoever stored the tick may have had another layout. If so, the shard will say.
             Some(Outcome::Duplicate) => layout.change = LayoutChange::Known,
@@ -344,14 +357,4 @@ impl Part {
         self.reference = None;
         self.candidate = None;
     }
-}
-
-/// A name for start times, whatever the time of the row that tells them. Never 0.
-fn starts_hash(slots: &[u32], ages: &[i64], stamp: Stamp) -> u64 {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    for (slot, age) in slots.iter().zip(ages) {
-        hash.update(&slot.to_le_bytes());
-        hash.update(&stamp.timestamp_ms.saturating_sub(*age).to_le_bytes());
-    }
-    hash.digest().max(1)
 }

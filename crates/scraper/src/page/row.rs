@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Exemplar, Labels, LayoutHash};
+use model::{Exemplar, LayoutHash, Timestamp};
 use proto::entry;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -33,7 +33,19 @@ pub(crate) struct PartRow {
     pub(crate) becomes: Option<Arc<Reference>>,
     /// How many samples there are.
     pub(crate) samples: u32,
+    pub(crate) starts: RowStarts,
     pub(crate) extras: Extras,
+}
+
+/// When the counters of a row began.
+#[derive(Clone, Debug)]
+pub(crate) struct RowStarts {
+    /// Slots, ascending, and times in ms.
+    pub(crate) all: Arc<[(u32, i64)]>,
+    /// Whether the shard is to be told.
+    pub(crate) are_told: bool,
+    /// How often the part has told its shard, this row included.
+    pub(crate) tellings: u64,
 }
 
 /// What a row has beside its values: nothing, for most pages.
@@ -44,10 +56,6 @@ pub(crate) struct Extras {
     pub(crate) histogram_slots: Vec<u32>,
     pub(crate) histograms: Vec<Arc<model::Histogram>>,
     pub(crate) exemplars: Vec<entry::Exemplar>,
-    pub(crate) start_slots: Vec<u32>,
-    pub(crate) start_ages: Vec<i64>,
-    /// Of the start times, told or not; 0: there are none.
-    pub(crate) starts_hash: u64,
     pub(crate) track_timestamps_staleness: bool,
 }
 
@@ -95,14 +103,22 @@ impl SentExemplars {
         let mut news = Vec::new();
         for exemplar in numbers.exemplars {
             let slot = slots[exemplar.sample as usize];
-            if slot == u32::MAX || is_too_long(&exemplar.labels) || !self.is_new(slot, exemplar) {
+            if slot == u32::MAX || Exemplar::labels_are_too_long(&exemplar.labels) || !self.is_new(slot, exemplar) {
                 continue;
             }
+            let own = |column: &[Option<Timestamp>]| column.get(exemplar.sample as usize).copied().flatten();
+            let is_histogram = matches!(numbers.histograms.get(exemplar.sample as usize), Some(Some(_)));
+            if exemplar.timestamp.is_none() && is_histogram {
+                // Of several without a time nobody could tell which one is new. Prometheus drops them, too.
+                continue;
+            }
+            let time = exemplar.timestamp.or_else(|| own(numbers.timestamps));
             news.push(entry::Exemplar {
                 series: slot,
                 labels: Bytes::copy_from_slice(exemplar.labels.canonical_bytes()),
                 value: exemplar.value,
-                timestamp_ms: exemplar.timestamp.map_or(timestamp_ms, |time| time.as_ms()),
+                timestamp_ms: time.map_or(timestamp_ms, |time| time.as_ms()),
+                untimed: exemplar.timestamp.is_none(),
             });
         }
         news
@@ -118,9 +134,4 @@ impl SentExemplars {
         let hash = hash.digest();
         self.0.insert(slot, hash) != Some(hash)
     }
-}
-
-fn is_too_long(labels: &Labels) -> bool {
-    let characters = labels.iter().map(|(name, value)| name.chars().count() + value.chars().count());
-    characters.sum::<usize>() > Exemplar::MAX_LABEL_CHARACTERS
 }

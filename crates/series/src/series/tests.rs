@@ -46,6 +46,11 @@ fn number(row: Row) -> Option<f64> {
     }
 }
 
+/// When the counter of a value began: some of them nobody knows.
+fn began(value: f64) -> i64 {
+    if is_stale(value) { 0 } else { (value as i64).rem_euclid(3) }
+}
+
 impl Rows {
     fn chunk(&self) -> Chunk {
         if self.encoded && !self.rows.is_empty() { self.encode() } else { self.decoded() }
@@ -54,11 +59,12 @@ impl Rows {
     fn decoded(&self) -> Chunk {
         let mut samples = Samples::new();
         for (time, value) in self.rows.iter().filter_map(|(time, row)| Some((*time, number(*row)?))) {
+            let start = began(value);
             let value = match self.kind {
                 Kind::Floats => Value::Float(value),
                 Kind::Histograms => Value::Histogram(Arc::new(histogram(value))),
             };
-            samples.push(&model::Sample { timestamp: Timestamp(time), value }, 0);
+            samples.push(&model::Sample { timestamp: Timestamp(time), value }, start);
         }
         Chunk::Samples(Arc::new(samples))
     }
@@ -70,12 +76,14 @@ impl Rows {
         match self.kind {
             Kind::Floats => {
                 let mut samples = chunk::Samples::default();
-                self.rows.values().for_each(|row| samples.push(number(*row)));
+                let rows = self.rows.values().map(|row| number(*row));
+                rows.for_each(|value| samples.push_started(value, value.map_or(0, began)));
                 samples.encode(&mut bytes);
             }
             Kind::Histograms => {
                 let mut samples = chunk::Samples::default();
-                self.rows.values().for_each(|row| samples.push(number(*row).map(histogram)));
+                let rows = self.rows.values().map(|row| number(*row));
+                rows.for_each(|value| samples.push_started(value.map(histogram), value.map_or(0, began)));
                 samples.encode(&mut bytes).unwrap();
             }
         }
@@ -100,6 +108,12 @@ fn read(chunks: Vec<Chunk>, range: TimeRange) -> Read {
         })
         .collect();
     assert_eq!(read.len(), count, "a time comes once");
+    let float_starts: Vec<i64> = samples.floats.iter().map(|value| began(*value)).collect();
+    let histogram_starts: Vec<i64> = samples.histograms.iter().map(|histogram| began(histogram.sum)).collect();
+    for (starts, expected) in [(samples.float_starts, float_starts), (samples.histogram_starts, histogram_starts)] {
+        let are_unknown = starts.is_empty() && expected.iter().all(|start| *start == 0);
+        assert!(are_unknown || starts == expected, "{starts:?} for {expected:?}");
+    }
     read
 }
 
@@ -148,12 +162,12 @@ fn starts_stay_beside_their_samples() {
         let float_starts = vec![start; points.len()];
         Chunk::Samples(Arc::new(Samples { float_starts, ..Samples::clone(&samples) }))
     };
-    let encoded = Rows { kind: Kind::Floats, encoded: true, rows: [(3, Row::Number(3)), (6, Row::Number(6))].into() };
+    let encoded = Rows { kind: Kind::Floats, encoded: true, rows: [(3, Row::Number(3)), (6, Row::Number(7))].into() };
     let chunks = vec![with_starts(&[(4, 4.0), (5, 5.0)], 2), encoded.chunk(), with_starts(&[(5, -5.0)], 1)];
     let mut samples = Samples::new();
     Series { labels: Labels::empty(), chunks }.read(TimeRange::ALL, &mut samples).unwrap();
-    assert_eq!((samples.float_times, samples.floats), (vec![3, 4, 5, 6], vec![3.0, 4.0, 5.0, 6.0]));
-    assert_eq!(samples.float_starts, [0, 2, 2, 0]);
+    assert_eq!((samples.float_times, samples.floats), (vec![3, 4, 5, 6], vec![3.0, 4.0, 5.0, 7.0]));
+    assert_eq!(samples.float_starts, [0, 2, 2, 1]);
 }
 
 #[test]

@@ -72,7 +72,8 @@ fn series(series: &Json) -> String {
 
 /// The names of all labels of some label sets, that of the metric first.
 fn label_names<'a>(sets: impl Iterator<Item = &'a Json>) -> Vec<&'a str> {
-    let names: BTreeSet<&str> = sets.filter_map(Json::as_object).flat_map(|labels| labels.keys()).map(String::as_str).collect();
+    let names: BTreeSet<&str> =
+        sets.filter_map(Json::as_object).flat_map(|labels| labels.keys()).map(String::as_str).collect();
     let metric = names.get(METRIC_NAME).copied();
     metric.into_iter().chain(names.iter().copied().filter(|name| *name != METRIC_NAME)).collect()
 }
@@ -91,7 +92,8 @@ fn histogram(histogram: &Json) -> String {
     let mut parts = vec![format!("count:{}", text(&histogram["count"])), format!("sum:{}", text(&histogram["sum"]))];
     for bucket in histogram["buckets"].as_array().into_iter().flatten() {
         let rule = bucket[0].as_u64().unwrap_or_default();
-        let (open, close) = (if matches!(rule, 1 | 3) { '[' } else { '(' }, if matches!(rule, 0 | 3) { ']' } else { ')' });
+        let (open, close) =
+            (if matches!(rule, 1 | 3) { '[' } else { '(' }, if matches!(rule, 0 | 3) { ']' } else { ')' });
         parts.push(format!("{open}{},{}{close}:{}", text(&bucket[1]), text(&bucket[2]), text(&bucket[3])));
     }
     format!("{{{}}}", parts.join(", "))
@@ -134,7 +136,8 @@ mod tests {
     #[test]
     fn matrices_have_points_below_each_series() {
         let metric = json!({"__name__": "up", "job": "a"});
-        let result = json!([{"metric": metric, "values": [[0.5, "1"], [60, "0"]]}, {"metric": {}, "values": [[0, "NaN"]]}]);
+        let result =
+            json!([{"metric": metric, "values": [[0.5, "1"], [60, "0"]]}, {"metric": {}, "values": [[0, "NaN"]]}]);
         check(
             json!({"resultType": "matrix", "result": result}),
             "up{job=\"a\"}\n  1970-01-01T00:00:00.5Z    1\n  1970-01-01T00:01:00Z      0\n\n{}\n  1970-01-01T00:00:00Z      NaN\n",

@@ -1,0 +1,54 @@
+//! Where answers may differ, and nobody minds.
+
+use engine::QueryTimes;
+use promql::{Descend, Expr, ParseOptions, Sign, ValueType};
+
+use crate::Case;
+
+/// Whether our answer may differ from that of Prometheus:
+///
+/// - where the last digits of numbers decide, which differ between libraries of mathematics: powers as remainders, as
+///   angles or as labels;
+/// - where a unary minus, `label_replace` or `label_join` makes one series of a float and a histogram: what is around sees
+///   one of them, to us they remain two;
+/// - where what is sorted by labels that some series lack is used further: Prometheus leaves those anywhere;
+/// - where the parameter of an aggregation has an `@`: from the second step of a range on Prometheus looks further and
+///   further behind that time.
+pub(crate) fn may_differ(case: &Case) -> bool {
+    let Ok(expr) = promql::parse(&case.query, &ParseOptions::ALL) else { return false };
+    let has_histograms =
+        case.data.series.iter().any(|series| series.points.iter().flatten().any(|point| point.starts_with('{')));
+    let is_range = matches!(case.times, QueryTimes::Range { .. });
+    let mut may = is_chaotic(&case.query);
+    expr.walk(&mut |part, around| {
+        may |= match part {
+            Expr::Unary(unary) => has_histograms && unary.sign == Sign::Minus && part.value_type() == ValueType::Vector,
+            Expr::Call(call) if ["label_replace", "label_join"].contains(&call.function.name) => has_histograms,
+            Expr::Call(call) => call.function.name.starts_with("sort_by_label") && !around.is_empty(),
+            Expr::Aggregation(aggregation) => {
+                let is_ranging = is_range || around.iter().any(|expr| matches!(expr, Expr::Subquery(_)));
+                is_ranging && aggregation.param.as_deref().is_some_and(has_fixed_time)
+            }
+            _ => false,
+        };
+        Descend::Into
+    });
+    may
+}
+
+fn is_chaotic(query: &str) -> bool {
+    let has = |texts: &[&str]| texts.iter().any(|text| query.contains(text));
+    let is_inexact =
+        has(&["^", "atan2", "sin", "cos", "tan", "exp(", "ln(", "log", "quantile", "histogram", "</", ">/"]);
+    let is_steep = has(&["^", "sinh(", "cosh(", "exp(", "atan2"]) && has(&["%", "sin(", "cos(", "tan("]);
+    is_steep || (is_inexact && has(&["count_values"]))
+}
+
+fn has_fixed_time(expr: &Expr) -> bool {
+    let mut has = false;
+    expr.walk(&mut |part, _| {
+        has |= part.shift().is_some_and(|shift| shift.at.is_some());
+        Descend::Into
+    });
+    has
+}
