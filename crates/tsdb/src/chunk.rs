@@ -5,9 +5,9 @@ mod tests;
 
 use model::{Sample, Value};
 
-use crate::float_histogram::HistogramWriter;
+use crate::histogram::HistogramWriter;
 use crate::xor::FloatWriter;
-use crate::{float_histogram, xor};
+use crate::{histogram, xor};
 
 /// More samples begin a new chunk, as in Prometheus.
 const MOST_SAMPLES: u16 = 120;
@@ -17,6 +17,8 @@ const MOST_SAMPLES: u16 = 120;
 pub enum Encoding {
     /// Floats.
     Xor = 1,
+    /// Native histograms whose counts are integers.
+    Histogram = 2,
     /// Native histograms with float counts.
     FloatHistogram = 3,
 }
@@ -58,7 +60,8 @@ enum Open {
 }
 
 /// Encodes the samples of one series, ascending in time: 120 a chunk at the most, of one kind each. A chunk of histograms ends
-/// where their layout changes or their counter starts again.
+/// where their layout changes or their counter starts again. Histograms of integers and of floats are not told apart where
+/// they come from: those that are whole are encoded as integers, which takes less.
 ///
 /// What a histogram says about resets is taken over as far as chunks can say it: the second and later histograms of a chunk
 /// are not reset, for whoever reads them.
@@ -120,7 +123,7 @@ impl Growing {
     fn close(self) -> Chunk {
         let (encoding, bytes) = match self.open {
             Open::Floats(chunk) => (Encoding::Xor, chunk.into_bytes()),
-            Open::Histograms(chunk) => (Encoding::FloatHistogram, chunk.into_bytes()),
+            Open::Histograms(chunk) => (chunk.encoding(), chunk.into_bytes()),
         };
         Chunk { encoding, min_time_ms: self.first, max_time_ms: self.last, bytes }
     }
@@ -133,6 +136,7 @@ impl Growing {
 pub fn decode(encoding: Encoding, bytes: &[u8]) -> Result<Vec<Sample>, DecodeError> {
     match encoding {
         Encoding::Xor => xor::decode(bytes),
-        Encoding::FloatHistogram => float_histogram::decode(bytes),
+        Encoding::Histogram => histogram::decode(bytes, true),
+        Encoding::FloatHistogram => histogram::decode(bytes, false),
     }
 }

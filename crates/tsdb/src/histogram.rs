@@ -1,22 +1,26 @@
-//! Native histograms with float counts: a layout that all share, then times by the change of their distance, and every number
-//! by the bits in which it differs from the one before.
+//! Native histograms: a layout that all share, then times by the change of their distance, and numbers as [`floats`] or
+//! [`whole`] ones.
 //!
 //! ```text
 //! u16 count, flags (the two highest bits: 10 reset before the first, 00 unknown, 11 gauge), layout
-//! first   varbit time, 64 bits each: count, zero count, sum, positive buckets, negative buckets
-//! others  varbit change of the distance, XOR values in the same order
+//! first   varbit time, count, zero count, sum, positive buckets, negative buckets
+//! others  varbit change of the distance, changes of the numbers in the same order
 //! ```
 //!
 //! A staleness marker has no buckets.
 
+mod floats;
+mod whole;
+
 use std::sync::Arc;
 
-use model::{CounterReset, Histogram, STALE_NAN, Sample, Timestamp, Value};
+use floats::Floats;
+use model::{CounterReset, Histogram, Sample, Timestamp, Value};
+use whole::{Whole, is_whole};
 
 use crate::bits::{BitReader, BitWriter};
 use crate::varbit::{read_int, write_int};
-use crate::xor::XorValue;
-use crate::{DecodeError, layout};
+use crate::{DecodeError, Encoding, layout};
 
 const RESET: u8 = 0b1000_0000;
 const GAUGE: u8 = 0b1100_0000;
@@ -30,9 +34,15 @@ pub(crate) struct HistogramWriter {
     last: Arc<Histogram>,
     time: i64,
     distance: i64,
-    /// Count, zero count, sum, buckets.
-    values: Vec<XorValue>,
+    numbers: Numbers,
     count: u16,
+}
+
+/// The numbers of the last histogram.
+#[derive(Clone, Debug)]
+enum Numbers {
+    Floats(Floats),
+    Whole(Whole),
 }
 
 impl HistogramWriter {
@@ -47,10 +57,12 @@ impl HistogramWriter {
         let mut out = BitWriter::after(vec![flags]);
         layout::write(&mut out, &last);
         write_int(&mut out, time);
-        let values: Vec<f64> = numbers(&last).collect();
-        values.iter().for_each(|value| out.write(value.to_bits(), 64));
-        let values = values.into_iter().map(XorValue::new).collect();
-        Self { out, last, time, distance: 0, values, count: 1 }
+        let numbers = if is_whole(&last) {
+            Numbers::Whole(Whole::begin(&mut out, &last))
+        } else {
+            Numbers::Floats(Floats::begin(&mut out, &last))
+        };
+        Self { out, last, time, distance: 0, numbers, count: 1 }
     }
 
     /// Whether a histogram is a reset of the counter that this chunk holds.
@@ -68,7 +80,8 @@ impl HistogramWriter {
             && last.positive_spans == histogram.positive_spans
             && last.negative_spans == histogram.negative_spans
             && last.custom_values == histogram.custom_values
-            && is_gauge(last) == is_gauge(histogram);
+            && is_gauge(last) == is_gauge(histogram)
+            && (is_whole(histogram) || matches!(self.numbers, Numbers::Floats(_)));
         !last.is_stale() && (fits || histogram.is_stale())
     }
 
@@ -76,8 +89,9 @@ impl HistogramWriter {
         let histogram = stored(histogram);
         let distance = time.wrapping_sub(self.time);
         write_int(&mut self.out, distance.wrapping_sub(self.distance));
-        for (previous, value) in self.values.iter_mut().zip(numbers(&histogram)) {
-            previous.write(&mut self.out, value);
+        match &mut self.numbers {
+            Numbers::Floats(floats) => floats.push(&mut self.out, &histogram),
+            Numbers::Whole(whole) => whole.push(&mut self.out, &histogram),
         }
         (self.last, self.time, self.distance) = (histogram, time, distance);
         self.count += 1;
@@ -85,6 +99,13 @@ impl HistogramWriter {
 
     pub(crate) fn count(&self) -> u16 {
         self.count
+    }
+
+    pub(crate) fn encoding(&self) -> Encoding {
+        match self.numbers {
+            Numbers::Floats(_) => Encoding::FloatHistogram,
+            Numbers::Whole(_) => Encoding::Histogram,
+        }
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -102,13 +123,15 @@ fn stored(histogram: &Arc<Histogram>) -> Arc<Histogram> {
     histogram.clone()
 }
 
+/// Count, zero count, sum, buckets.
 fn numbers(histogram: &Histogram) -> impl Iterator<Item = f64> {
     let first = [histogram.count, histogram.zero_count, histogram.sum];
     let buckets = histogram.positive_buckets.iter().chain(&histogram.negative_buckets);
     first.into_iter().chain(buckets.copied())
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Sample>, DecodeError> {
+/// Decodes a chunk, of whole numbers or else of floats.
+pub(crate) fn decode(bytes: &[u8], are_whole: bool) -> Result<Vec<Sample>, DecodeError> {
     let mut bits = BitReader::new(bytes);
     let count = bits.read(16)?;
     let flags = bits.read(8)? as u8;
@@ -116,37 +139,46 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Sample>, DecodeError> {
         return Ok(Vec::new());
     }
     let layout = layout::read(&mut bits)?;
-    let lengths = layout.positive_spans.iter().chain(&layout.negative_spans).map(|span| span.length as usize);
-    let buckets = lengths.fold(0usize, usize::saturating_add);
-    // Each takes 64 bits in the first histogram.
-    if buckets > MOST_BUCKETS || buckets > bits.left() / 64 {
-        return Err(DecodeError::Corrupt("spans have more buckets than there are"));
-    }
-    let (mut time, mut distance) = (0, 0);
-    let mut values = Vec::with_capacity(3 + buckets);
+    let buckets = |spans: &[model::Span]| {
+        let buckets = spans.iter().fold(0usize, |sum, span| sum.saturating_add(span.length as usize));
+        let too_many = DecodeError::Corrupt("spans have more buckets than there are");
+        if buckets > MOST_BUCKETS { Err(too_many) } else { Ok(buckets) }
+    };
+    let (positive, negative) = (buckets(&layout.positive_spans)?, buckets(&layout.negative_spans)?);
+    let (mut time, mut distance) = (read_int(&mut bits)?, 0i64);
+    let mut numbers = if are_whole {
+        Numbers::Whole(Whole::read_first(&mut bits, positive, negative)?)
+    } else {
+        Numbers::Floats(Floats::read_first(&mut bits, positive + negative)?)
+    };
     let mut samples = Vec::new();
     for number in 0..count {
-        if number == 0 {
-            time = read_int(&mut bits)?;
-            for _ in 0..3 + buckets {
-                values.push((XorValue::new(0.0), f64::from_bits(bits.read(64)?)));
-            }
-            values.iter_mut().for_each(|(xor, value)| *xor = XorValue::new(*value));
-        } else {
+        if number > 0 {
             distance = read_int(&mut bits)?.wrapping_add(distance);
             time = distance.wrapping_add(time);
-            for at in 0..values.len() {
-                // What a staleness marker leaves out is not there.
-                if at == 3 && values[2].1.to_bits() == STALE_NAN.to_bits() {
-                    break;
-                }
-                values[at].1 = values[at].0.read(&mut bits)?;
-            }
+            numbers.read_next(&mut bits)?;
         }
-        let histogram = histogram(&layout, &values, hint(flags, number));
+        let histogram = histogram(&layout, &numbers.values(), positive, hint(flags, number));
         samples.push(Sample { timestamp: Timestamp(time), value: Value::Histogram(histogram.into()) });
     }
     Ok(samples)
+}
+
+impl Numbers {
+    fn read_next(&mut self, bits: &mut BitReader<'_>) -> Result<(), DecodeError> {
+        match self {
+            Self::Floats(floats) => floats.read_next(bits),
+            Self::Whole(whole) => whole.read_next(bits),
+        }
+    }
+
+    /// Count, zero count, sum, buckets.
+    fn values(&self) -> Vec<f64> {
+        match self {
+            Self::Floats(floats) => floats.values(),
+            Self::Whole(whole) => whole.values(),
+        }
+    }
 }
 
 fn hint(flags: u8, number: u64) -> CounterReset {
@@ -159,21 +191,18 @@ fn hint(flags: u8, number: u64) -> CounterReset {
     }
 }
 
-fn histogram(layout: &Histogram, values: &[(XorValue, f64)], counter_reset: CounterReset) -> Histogram {
-    let value = |at: usize| values[at].1;
-    let sum = value(2);
+fn histogram(layout: &Histogram, values: &[f64], positive: usize, counter_reset: CounterReset) -> Histogram {
+    let sum = values[2];
     if model::is_stale(sum) {
         return Histogram { sum, ..Histogram::default() };
     }
-    let positive = layout.positive_spans.iter().map(|span| span.length as usize).sum::<usize>();
-    let buckets = |from: usize, to: usize| values[from..to].iter().map(|(_, value)| *value).collect();
     Histogram {
         counter_reset,
-        count: value(0),
-        zero_count: value(1),
+        count: values[0],
+        zero_count: values[1],
         sum,
-        positive_buckets: buckets(3, 3 + positive),
-        negative_buckets: buckets(3 + positive, values.len()),
+        positive_buckets: values[3..3 + positive].to_vec(),
+        negative_buckets: values[3 + positive..].to_vec(),
         ..layout.clone()
     }
 }

@@ -1,7 +1,8 @@
 //! Prometheus' own chunks, byte for byte: what its servers read and write over the network.
 //!
 //! Samples go in and come out; [`encode`] cuts them into chunks as Prometheus does. The bytes are those of its
-//! `tsdb/docs/format/chunks.md` and `tsdb/chunkenc`, version 3.15: encodings XOR (floats) and float histogram.
+//! `tsdb/docs/format/chunks.md` and `tsdb/chunkenc`, version 3.15: encodings XOR (floats), histogram and float
+//! histogram.
 //!
 //! ```
 //! use model::{Sample, Timestamp, Value};
@@ -15,7 +16,7 @@
 
 mod bits;
 mod chunk;
-mod float_histogram;
+mod histogram;
 mod layout;
 mod varbit;
 mod xor;

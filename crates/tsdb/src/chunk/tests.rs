@@ -32,11 +32,17 @@ fn hex(chunk: &Chunk) -> String {
     chunk.bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// One whose counts are no integers.
 fn native(count: f64) -> Histogram {
+    Histogram { zero_count: 1.5, ..whole(count) }
+}
+
+/// One whose counts are integers, if the count is eight times some.
+fn whole(count: f64) -> Histogram {
     Histogram {
         schema: 1,
         zero_threshold: 0.001,
-        zero_count: 1.0,
+        zero_count: count / 8.0,
         count,
         sum: count * 2.5,
         positive_spans: vec![Span { offset: -2, length: 1 }, Span { offset: 3, length: 2 }],
@@ -88,9 +94,22 @@ fn bytes_of_histograms_are_those_of_prometheus() {
     check_bytes(
         samples,
         concat!(
-            "000400ff3f50624dd2f1a9fc8ca3694e317f0000c5e7f2b40020100000000000001ff8000000000000201a0000000000",
+            "000400ff3f50624dd2f1a9fc8ca3694e317f0000c5e7f2b40020100000000000001ffc000000000000201a0000000000",
             "00200800000000000020000000000000001ff800000000000020000000000000007c1d4c6e06dc1ddc0f703dc0d1d62f",
-            "da4ac9750dfeb17f84ffffebe13e01ee22bffc5eff44400000000004",
+            "da4ac9750dfeb17f84ffffebe13e01ee22fffe2f7fa2200000000002",
+        ),
+    );
+    let samples = vec![
+        histogram(1_700_000_000_000, whole(8.0)),
+        histogram(1_700_000_015_000, whole(16.0)),
+        histogram(1_700_000_030_001, whole(48.0)),
+        histogram(1_700_000_045_001, Histogram { sum: STALE_NAN, ..Histogram::default() }),
+    ];
+    check_bytes(
+        samples,
+        concat!(
+            "000400ff3f50624dd2f1a9fc8ca3694e317f0000c5e7f2b400622280680000000000014b5e5f07531888e90fd2d74731",
+            "3d626e337555cc5eff5c000000000004",
         ),
     );
     let custom = Histogram {
@@ -105,14 +124,11 @@ fn bytes_of_histograms_are_those_of_prometheus() {
     };
     check_bytes(
         vec![histogram(-5, custom)],
-        concat!(
-            "0001c000ee5c645180180000000000016f1f49038e200000000003768010000000000000000000000000000080380000",
-            "000000007fe00000000000008000000000000000",
-        ),
+        "0001c000ee5c645180180000000000016f1f49038e200000000003773200e000000000000462",
     );
     let coarse =
         Histogram { schema: -4, zero_threshold: 2f64.powi(-128), count: 1.0, zero_count: 1.0, ..Histogram::default() };
-    check_bytes(vec![histogram(1, coarse)], "00010074de113ff00000000000003ff00000000000000000000000000000");
+    check_bytes(vec![histogram(1, coarse)], "00010074de118c400000000000000000");
 }
 
 #[test]
@@ -137,16 +153,18 @@ fn a_chunk_of_histograms_ends_where_readers_would_take_it_for_something_else() {
         histogram(60, Histogram { sum: 1.0, ..gauge }),
         float(70, 1.0),
         histogram(80, custom),
+        histogram(90, whole(8.0)),
+        histogram(100, native(9.0)),
     ];
     let chunks = encode(samples.clone());
     let counts: Vec<usize> = chunks.iter().map(|chunk| decode(chunk.encoding, &chunk.bytes).unwrap().len()).collect();
-    assert_eq!(counts, [2, 2, 1, 2, 1, 1]);
+    assert_eq!(counts, [2, 2, 1, 2, 1, 1, 1, 1]);
     let hints = decoded(&chunks).into_iter().filter_map(|sample| match sample.value {
         Value::Histogram(histogram) if !histogram.is_stale() => Some(histogram.counter_reset),
         _ => None,
     });
     use CounterReset::{Gauge, NotReset, Reset, Unknown};
-    assert_eq!(hints.collect::<Vec<_>>(), [Unknown, NotReset, Reset, Unknown, Gauge, Gauge, Unknown]);
+    assert_eq!(hints.collect::<Vec<_>>(), [Unknown, NotReset, Reset, Unknown, Gauge, Gauge, Unknown, Reset, Unknown]);
     let without_hints = |samples: &[Sample]| {
         let mut samples = samples.to_vec();
         for sample in &mut samples {
@@ -178,8 +196,40 @@ proptest! {
     }
 
     #[test]
+    fn histograms_come_back(
+        counts in prop::collection::vec(([0u64..1 << 53, 0..100, 0..2, 0..1 << 30], any::<bool>(), 0i64..1 << 40), 1..200),
+        fraction in prop::sample::select(vec![0.0, 0.5]),
+    ) {
+        let mut time = -(1i64 << 41);
+        let samples = counts.into_iter().map(|([count, zero, one, other], is_gauge, step)| {
+            time += step;
+            let counter_reset = if is_gauge { CounterReset::Gauge } else { CounterReset::Unknown };
+            let buckets = vec![one as f64 + fraction, other as f64, zero as f64];
+            let value = Histogram { counter_reset, positive_buckets: buckets, zero_count: zero as f64, ..whole(count as f64) };
+            // Two sides and one bucket each that go up and down.
+            histogram(time, Histogram { negative_buckets: vec![other as f64], ..value })
+        });
+        let samples: Vec<Sample> = samples.collect();
+        let numbers = |samples: &[Sample]| samples.iter().map(|sample| match &sample.value {
+            Value::Float(_) => panic!("a histogram became a float"),
+            Value::Histogram(value) => {
+                let unmarked = Histogram { counter_reset: CounterReset::Unknown, ..Histogram::clone(value) };
+                (sample.timestamp, unmarked)
+            }
+        }).collect::<Vec<_>>();
+        let chunks = encode(samples.clone());
+        prop_assert_eq!(numbers(&decoded(&chunks)), numbers(&samples));
+        for chunk in chunks.iter().take(3) {
+            for end in 0..chunk.bytes.len() {
+                prop_assert!(decode(chunk.encoding, &chunk.bytes[..end]).is_err());
+            }
+        }
+    }
+
+    #[test]
     fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
         drop(decode(Encoding::Xor, &bytes));
+        drop(decode(Encoding::Histogram, &bytes));
         drop(decode(Encoding::FloatHistogram, &bytes));
     }
 }
