@@ -208,6 +208,9 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         query_memory: flags.query_memory_limit,
         lifecycle_is_enabled: flags.web_enable_lifecycle,
         per_step_stats: flags.enables("promql-per-step-stats"),
+        max_concurrent_remote_reads: flags.storage_remote_read_concurrent_limit,
+        remote_read_sample_limit: flags.storage_remote_read_sample_limit,
+        remote_read_frame_bytes: flags.storage_remote_read_max_bytes_in_frame,
         external_labels: settings.current().config.global.external_labels(),
         build: BuildInfo::default(),
     };
