@@ -8,7 +8,6 @@ const ROUNDS: usize = 10;
 const SEED: u64 = 1;
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that checks nothing must say so")]
 fn our_engine_answers_random_queries_as_the_real_one_does() {
     let Some(program) = Oracle::find() else {
         println!("skipped: {ROUNDS} rounds of random queries: there is no oracle, which `make tools` builds");
