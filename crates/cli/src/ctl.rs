@@ -14,6 +14,7 @@ use transport::{Hello, Nodes, TcpNet};
 
 use crate::flags::{Ctl, CtlCommand, CtlPeers};
 use crate::peers::Peers;
+use crate::table::Table;
 
 /// How long meta may take to answer an order.
 const ORDER_LIMIT: Duration = Duration::from_secs(10);
@@ -213,30 +214,4 @@ fn text_of(status: &Value) -> String {
 fn plain(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
-}
-
-/// Columns as wide as what is in them.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(|name| (*name).to_owned()).collect()] }
-    }
-
-    fn row(&mut self, row: Vec<String>) {
-        self.rows.push(row);
-    }
-
-    fn to_text(&self) -> String {
-        let columns = self.rows[0].len();
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        self.rows.iter().map(line).collect()
-    }
 }

@@ -237,6 +237,15 @@ impl Ingester {
         Ok(())
     }
 
+    /// How many cuts of the shards on this node are not known to be in the bucket.
+    pub async fn unshipped_cuts(&self) -> usize {
+        let mut count = 0;
+        for replica in self.replicas.all() {
+            count += replica.group.view().await.1.unshipped_cuts().count();
+        }
+        count
+    }
+
     /// Hands all leaderships over, as far as others can take them, and stops. What is committed stays committed.
     pub async fn drain(&self, limit: Duration) {
         let meta_status = self.meta_group.status();
