@@ -138,8 +138,9 @@ impl Shipper {
         if last_shipped == 0 || waits || !is_due || !has_old {
             return Ok(());
         }
-        // Whatever was shipped is in the catalog by the version that this node knows: it was told after the catalog had it.
-        let catalog_version = self.client.state().version;
+        // The version that this node has heard of may be older than the blocks, above all if another one has shipped them.
+        let known = wire::AddBlocksRequest { shard: replica.shard.0, cut: last_shipped, blocks: Vec::new() };
+        let catalog_version = self.client.add_blocks(known, CATALOG_LIMIT).await?;
         propose(replica, Command::Shipped(entry::Shipped { cut: last_shipped, catalog_version, drop_before_ms })).await
     }
 
