@@ -1,6 +1,6 @@
 //! What the samples of a chunk can be.
 
-use model::{CounterReset, Histogram, STALE_NAN, is_stale};
+use model::{Histogram, STALE_NAN, is_stale};
 
 use crate::{DecodeError, Kind, floats, histograms};
 
@@ -48,19 +48,7 @@ pub(crate) mod sealed {
         const KIND: Kind = Kind::Histograms;
 
         fn marker() -> Self {
-            Self {
-                schema: 0,
-                counter_reset: CounterReset::Unknown,
-                zero_threshold: 0.0,
-                zero_count: 0.0,
-                count: 0.0,
-                sum: STALE_NAN,
-                positive_spans: Vec::new(),
-                positive_buckets: Vec::new(),
-                negative_spans: Vec::new(),
-                negative_buckets: Vec::new(),
-                custom_values: Vec::new(),
-            }
+            Self::stale()
         }
 
         fn is_marker(&self) -> bool {

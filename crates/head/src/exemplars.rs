@@ -6,8 +6,7 @@
 use std::ops::RangeInclusive;
 
 use imbl::OrdMap;
-use model::{Exemplar, Labels, Matcher, TenantId};
-use xxhash_rust::xxh64::xxh64;
+use model::{Exemplar, Labels, Matcher, TenantId, prometheus_hash};
 
 use crate::head::HeadLimits;
 use crate::record::SentExemplar;
@@ -221,23 +220,6 @@ fn is_out_of_order(newest_time: i64, newest: &Kept, sent: &SentExemplar, out_of_
     }
     value < newest.value
         || (value == newest.value && prometheus_hash(&sent.exemplar.labels) < prometheus_hash(&newest.labels))
-}
-
-/// The hash of labels that Prometheus orders exemplars by: XXH64 over each name and value behind its length, which is one
-/// byte, or 255 and three bytes, lowest first.
-fn prometheus_hash(labels: &Labels) -> u64 {
-    let mut bytes = Vec::with_capacity(labels.size_bytes());
-    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
-        match u8::try_from(text.len()) {
-            Ok(length) if length < u8::MAX => bytes.push(length),
-            _ => {
-                bytes.push(u8::MAX);
-                bytes.extend_from_slice(&(text.len() as u32).to_le_bytes()[..3]);
-            }
-        }
-        bytes.extend_from_slice(text.as_bytes());
-    }
-    xxh64(&bytes, 0)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{CounterReset, Histogram, LayoutHash, Metadata, STALE_NAN, TargetId, TimeRange};
+use model::{Histogram, LayoutHash, Metadata, TargetId, TimeRange};
 
 use crate::bits::Bits;
 use crate::group::{Group, range_of};
@@ -214,7 +214,7 @@ impl Target {
         };
         for member in self.alive_histograms.difference(&now).copied() {
             if !is_float(member) && is_mine(member) {
-                histograms.push((member, stale_histogram()));
+                histograms.push((member, Arc::new(Histogram::stale())));
             }
         }
         histograms.sort_unstable_by_key(|(member, _)| *member);
@@ -402,21 +402,4 @@ pub(crate) fn group_of(frames: &[Frame]) -> Option<Arc<Group>> {
     let series = (parsed.floats.iter().count() + parsed.histograms.iter().count()) as u32;
     let rows = frames.iter().map(|frame| frame.rows).sum();
     Some(Group::new(bytes, range_of(first.first, last.last), rows, series))
-}
-
-/// The histogram that says "the series ended here".
-pub(crate) fn stale_histogram() -> Arc<Histogram> {
-    Arc::new(Histogram {
-        schema: 0,
-        counter_reset: CounterReset::Unknown,
-        zero_threshold: 0.0,
-        zero_count: 0.0,
-        count: 0.0,
-        sum: STALE_NAN,
-        positive_spans: Vec::new(),
-        positive_buckets: Vec::new(),
-        negative_spans: Vec::new(),
-        negative_buckets: Vec::new(),
-        custom_values: Vec::new(),
-    })
 }

@@ -57,12 +57,12 @@ pub(crate) fn client_config(settings: &TlsConfig, pem: &Pem, enable_http2: bool)
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone());
     let builder = builder.with_protocol_versions(&versions(settings)?).map_err(fail)?;
-    let verifier: Arc<dyn ServerCertVerifier> = if settings.insecure_skip_verify {
-        Arc::new(BelieveAnything(provider))
+    let trust = if settings.insecure_skip_verify {
+        Trust::Anything
     } else {
-        Arc::new(BelieveAuthorities::new(pem.ca.as_deref(), provider)?)
+        Trust::in_authorities(pem.ca.as_deref(), provider.clone())?
     };
-    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { trust, provider }));
     let mut config = match &pem.identity {
         Some((cert, key)) => {
             let key = PrivateKeyDer::from_pem_slice(key)
@@ -105,19 +105,27 @@ pub(crate) fn server_name(name: &str) -> io::Result<ServerName<'static>> {
     ServerName::try_from(bare.to_owned()).map_err(|_| io::Error::other(format!("{name:?} is no name of a server")))
 }
 
-/// Believes what an authority signed, and a certificate that is itself among the given authorities.
-///
-/// The second is for exporters with a certificate that they signed themselves, which users give as `ca_file`. Go takes it;
-/// the library's own check does not, since it never takes an authority's certificate for a server's.
+/// Decides whether a server is the one that was meant. That it has its certificate's key is checked in any case.
 #[derive(Debug)]
-struct BelieveAuthorities {
-    given: Vec<CertificateDer<'static>>,
-    by_signature: Arc<WebPkiServerVerifier>,
+struct Verifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
 }
 
-impl BelieveAuthorities {
-    /// Believes the authorities in `ca`, or the system's without it.
-    fn new(ca: Option<&[u8]>, provider: Arc<CryptoProvider>) -> Result<Self, HttpError> {
+#[derive(Debug)]
+enum Trust {
+    /// What `insecure_skip_verify` asks for.
+    Anything,
+    /// In what an authority signed, and in a certificate that is itself among the given ones.
+    ///
+    /// The second is for exporters with a certificate that they signed themselves, which users give as `ca_file`. Go takes
+    /// it; the library's own check does not, since it never takes an authority's certificate for a server's.
+    Authorities { given: Vec<CertificateDer<'static>>, signers: Arc<WebPkiServerVerifier> },
+}
+
+impl Trust {
+    /// In the authorities in `ca`, or in the system's without it.
+    fn in_authorities(ca: Option<&[u8]>, provider: Arc<CryptoProvider>) -> Result<Self, HttpError> {
         let fail = |error: String| HttpError::TlsSettings(format!("unable to use specified CA cert: {error}"));
         let given = ca.map(|pem| certificates(pem, "CA cert")).transpose()?.unwrap_or_default();
         let mut store = RootCertStore::empty();
@@ -130,14 +138,14 @@ impl BelieveAuthorities {
         for certificate in &given {
             store.add(certificate.clone()).map_err(|error| fail(error.to_string()))?;
         }
-        let by_signature = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
+        let signers = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
             .build()
             .map_err(|error| fail(error.to_string()))?;
-        Ok(Self { given, by_signature })
+        Ok(Self::Authorities { given, signers })
     }
 }
 
-impl ServerCertVerifier for BelieveAuthorities {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -146,12 +154,17 @@ impl ServerCertVerifier for BelieveAuthorities {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.given.contains(end_entity) {
-            // Whoever gave us this very certificate trusts it, so its dates are not looked at.
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
+        match &self.trust {
+            Trust::Anything => Ok(ServerCertVerified::assertion()),
+            Trust::Authorities { given, .. } if given.contains(end_entity) => {
+                // Whoever gave us this very certificate trusts it, so its dates are not looked at.
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Trust::Authorities { signers, .. } => {
+                signers.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
         }
-        self.by_signature.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -160,7 +173,7 @@ impl ServerCertVerifier for BelieveAuthorities {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_signature.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -169,49 +182,10 @@ impl ServerCertVerifier for BelieveAuthorities {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.by_signature.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_signature.supported_verify_schemes()
-    }
-}
-
-/// What `insecure_skip_verify` asks for. That the server has the certificate's key is checked all the same.
-#[derive(Debug)]
-struct BelieveAnything(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for BelieveAnything {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -28,7 +28,7 @@ pub use quantile::{NanObservations, Quantile};
 pub use sum::HistogramSum;
 pub use validate::HistogramError;
 
-use crate::is_stale;
+use crate::{STALE_NAN, is_stale};
 
 /// The schema that says "the bounds of the buckets are listed": a classic histogram in native form.
 pub const CUSTOM_BUCKETS_SCHEMA: i8 = -53;
@@ -96,6 +96,23 @@ impl Histogram {
     /// Whether the bounds of the buckets are listed, instead of given by the schema.
     pub fn has_custom_buckets(&self) -> bool {
         self.schema == CUSTOM_BUCKETS_SCHEMA
+    }
+
+    /// The staleness marker: the series ended here.
+    pub fn stale() -> Self {
+        Self {
+            schema: 0,
+            counter_reset: CounterReset::Unknown,
+            zero_threshold: 0.0,
+            zero_count: 0.0,
+            count: 0.0,
+            sum: STALE_NAN,
+            positive_spans: Vec::new(),
+            positive_buckets: Vec::new(),
+            negative_spans: Vec::new(),
+            negative_buckets: Vec::new(),
+            custom_values: Vec::new(),
+        }
     }
 
     /// Whether it is a staleness marker.

@@ -1,10 +1,8 @@
 //! `limitk` and `limit_ratio`.
 
 use series::QueryError;
-use xxhash_rust::xxh64::xxh64;
 
 use super::groups::Groups;
-use crate::identity::Identity;
 use crate::ledger::Record;
 use crate::scalar::Scalar;
 use crate::sink::{Output, Sink};
@@ -120,7 +118,7 @@ fn is_below(table: &Table, a: usize, b: usize) -> bool {
 /// complement leaves out.
 pub(crate) fn limit_ratio(table: &mut Table, ratio: &Scalar) {
     table.change(|row| {
-        let offset = hash(row.id) as f64 / u64::MAX as f64;
+        let offset = model::prometheus_hash(row.id.iter()) as f64 / u64::MAX as f64;
         let keeps = |step: usize| {
             let ratio = ratio.at(step).clamp(-1.0, 1.0);
             (ratio > 0.0 && offset < ratio) || (ratio < 0.0 && offset >= 1.0 + ratio)
@@ -132,20 +130,4 @@ pub(crate) fn limit_ratio(table: &mut Table, ratio: &Scalar) {
         }
         row.histograms.retain(|(step, _)| keeps(*step as usize));
     });
-}
-
-/// Prometheus' hash of a label set, over the bytes as it holds them: each name and value after its length.
-fn hash(id: &Identity) -> u64 {
-    let mut bytes = Vec::new();
-    for text in id.iter().flat_map(|(name, value)| [name, value]) {
-        match u8::try_from(text.len()) {
-            Ok(length) if length < u8::MAX => bytes.push(length),
-            _ => {
-                bytes.push(u8::MAX);
-                bytes.extend_from_slice(&(text.len() as u32).to_le_bytes()[..3]);
-            }
-        }
-        bytes.extend_from_slice(text.as_bytes());
-    }
-    xxh64(&bytes, 0)
 }

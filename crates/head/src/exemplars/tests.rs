@@ -64,7 +64,6 @@ fn exemplars_come_in_order_and_once() {
     check(&[at(10)], &sent(10, 6.0, "t", true), 0, Ok(1));
     check(&[at(10)], &sent(10, 4.0, "t", true), 0, Err(OUT_OF_ORDER));
     // Then hashes do: those of Go's `labels.FromStrings("trace", "t").Hash()` and its like.
-    assert_eq!(prometheus_hash(&Labels::from_pairs([("trace", "t")])), xxh64(b"\x05trace\x01t", 0));
     let mut texts = ["t", "u"];
     texts.sort_by_key(|text| prometheus_hash(&Labels::from_pairs([("trace", *text)])));
     let [low, high] = texts.map(|text| sent(10, 5.0, text, true));

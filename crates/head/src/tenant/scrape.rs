@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use index::PairId;
-use model::Labels;
+use model::{Histogram, Labels};
 
 use super::{Owned, Owner, Place, TenantHead};
 use crate::bits::Bits;
@@ -13,7 +13,7 @@ use crate::loose::{Loose, Timed};
 use crate::members::NONE;
 use crate::record::{Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, ScrapeRow, TimedValue};
 use crate::starts::Starts;
-use crate::target::{Families, Frame, Layout, Sorted, Target, stale_histogram};
+use crate::target::{Families, Frame, Layout, Sorted, Target};
 use crate::{piece, row};
 
 /// A scrape being appended.
@@ -408,7 +408,7 @@ impl Scrape<'_, '_> {
             let loose = self.tenant.loose[at as usize].as_ref().expect("a timed member has samples");
             let is_histogram = matches!(&loose.last, Some(Timed { value: TimedValue::Histogram(_), .. }));
             let value = if is_histogram {
-                TimedValue::Histogram(stale_histogram())
+                TimedValue::Histogram(Arc::new(Histogram::stale()))
             } else {
                 TimedValue::Float(model::STALE_NAN)
             };
