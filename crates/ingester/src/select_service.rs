@@ -230,8 +230,13 @@ async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, questio
             send(&frames, *shard, last).await;
         }
     });
-    // Whoever asked may leave while nothing is being sent: what is being read then is the last.
-    future::select(pin!(join_all(shards)), pin!(frames.closed())).await;
+    while_wanted(&frames, join_all(shards)).await;
+}
+
+/// Works until it is done or nobody waits for frames any more, which may happen while none is being sent. What is being read
+/// then is the last.
+async fn while_wanted(frames: &Frames, work: impl Future) {
+    future::select(pin!(work), pin!(frames.closed())).await;
 }
 
 async fn send(frames: &Frames, shard: u32, frame: Frame) -> bool {
@@ -268,4 +273,19 @@ async fn select_shard(
     }
     replicas.metrics().select_seconds.observe(reading.as_secs_f64());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_ends_when_whoever_asked_leaves() {
+        let (frames, receiver) = mpsc::channel(FRAMES);
+        let leaving = async {
+            tokio::task::yield_now().await;
+            drop(receiver);
+        };
+        future::join(while_wanted(&frames, future::pending::<()>()), leaving).await;
+    }
 }
