@@ -7,7 +7,8 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench bench-query fuzz fuzz-promql
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench \
+	bench-query fuzz fuzz-promql promqltest-cluster
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -56,11 +57,12 @@ s3-server:
 
 real-parts: s3-server
 	$(call go-part,oracle,./oracle)
+	$(call go-part,read-chunks,./read-chunks)
 
 tools: ## Build the real Prometheus, promtool, its engine as an oracle and an S3 server into target/tools (needs Go).
 	cd tests/tools && GOFLAGS=-mod=mod go build -o ../../target/tools/ \
 		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
-		github.com/versity/versitygw/cmd/versitygw ./oracle
+		github.com/versity/versitygw/cmd/versitygw ./oracle ./read-chunks
 
 bench: release tools ## Compare with the current Prometheus over a synthetic fleet: CPU, memory, bytes.
 	cargo build --release --package ringwood-fleet
@@ -76,3 +78,9 @@ fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Ru
 fuzz-promql: tools ## Compare our PromQL engine with the real one on random queries: make fuzz-promql SECONDS=60 SEED=1.
 	cargo run --release --package ringwood-differential --bin fuzz-promql -- \
 		--seconds=$${SECONDS:-60} --seed=$${SEED:-1}
+
+promqltest-cluster: release ## Run all test scripts of PromQL through whole clusters: RINGWOOD_SHARED=the folder with conformance/..
+	for options in --shards=1 "--shards=1 --ship" --shards=4 "--shards=4 --ship"; do \
+		echo "$$options" && $${CARGO_TARGET_DIR:-target}/release/ringwood tool promqltest --cluster $$options \
+			$${RINGWOOD_SHARED:-../shared}/conformance/promqltest/*.test || exit 1; \
+	done

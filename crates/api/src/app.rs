@@ -21,6 +21,8 @@ pub(crate) struct App {
     /// For what would keep other requests waiting.
     pub(crate) pool: CpuPool,
     pub(crate) gate: Gate,
+    /// For remote reads, whose clients may be slow: they keep no queries waiting.
+    pub(crate) read_gate: Gate,
     pub(crate) metrics: Metrics,
 }
 

@@ -22,6 +22,12 @@ pub struct ApiConfig {
     pub lifecycle_is_enabled: bool,
     /// Whether per-step statistics are shown when they are asked for: `promql-per-step-stats`.
     pub per_step_stats: bool,
+    /// How many remote reads may be answered at a time. Others wait.
+    pub max_concurrent_remote_reads: usize,
+    /// More samples for one query of a remote read that is answered at once are refused; 0: no limit.
+    pub remote_read_sample_limit: u64,
+    /// About how many bytes the frames of a streamed remote read have at the most: one chunk more, in fact.
+    pub remote_read_frame_bytes: usize,
     /// Labels that series get when they leave for other servers.
     pub external_labels: Labels,
     /// Which build this is.
@@ -49,6 +55,9 @@ impl Default for ApiConfig {
             query_memory: ByteSize::mib(512),
             lifecycle_is_enabled: false,
             per_step_stats: false,
+            max_concurrent_remote_reads: 10,
+            remote_read_sample_limit: 50_000_000,
+            remote_read_frame_bytes: 1 << 20,
             external_labels: Labels::empty(),
             build: BuildInfo::default(),
         }

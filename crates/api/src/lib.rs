@@ -64,5 +64,6 @@ pub use backend::{
     NotReady, QueryLog, RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
 };
 pub use config::{ApiConfig, ServeConfig};
+pub use params::{parse_time, rfc3339};
 pub use router::{InvalidApiConfig, router};
 pub use serve::serve;

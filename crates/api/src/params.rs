@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use model::{Matcher, TimeRange, Timestamp, quote};
 
 pub(crate) use duration::parse_duration;
-pub(crate) use time::{parse_time, rfc3339};
+pub use time::{parse_time, rfc3339};
 
 use crate::error::ApiError;
 

@@ -14,7 +14,7 @@ use engine::{QueryRequest, QueryResult, Value};
 use model::quote;
 use series::{Budget, QueryError};
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, Turn};
 use log::{Asked, log_line};
 
 use crate::answer::{Remarks, success_in_pieces};

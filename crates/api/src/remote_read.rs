@@ -1,8 +1,10 @@
 //! `/api/v1/read`: samples for other servers.
 
 mod messages;
+mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -17,20 +19,16 @@ use series::{Budget, Charge, Hints, QueryError, Queryable, Samples, Select};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::lifecycle::failure;
-use messages::{LabelMatcher, ReadQuery, ReadRequest, TimeSeries};
+use messages::{LabelMatcher, ReadQuery, ReadRequest, ResponseType, TimeSeries};
+use stream::ChunkStream;
 
 /// The largest request that is read, before and after decompression.
 const MAX_REQUEST_BYTES: usize = 32 << 20;
-/// More samples for one query are refused.
-const MAX_SAMPLES: usize = 50_000_000;
 
 /// `/read`
 pub(crate) async fn read(State(app): State<Arc<App>>, caller: Caller, body: Body) -> Response {
-    match answer(&app, &caller, body).await {
-        Ok(bytes) => {
-            let headers = [(header::CONTENT_TYPE, "application/x-protobuf"), (header::CONTENT_ENCODING, "snappy")];
-            (headers, bytes).into_response()
-        }
+    match answer(app, &caller, body).await {
+        Ok(response) => response,
         Err(ReadError::Request(fault)) => failure(StatusCode::BAD_REQUEST, &fault),
         Err(ReadError::Query(error)) => failure(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
@@ -48,32 +46,53 @@ impl From<QueryError> for ReadError {
     }
 }
 
-async fn answer(app: &App, caller: &Caller, body: Body) -> Result<Vec<u8>, ReadError> {
+async fn answer(app: Arc<App>, caller: &Caller, body: Body) -> Result<Response, ReadError> {
     let body = Limited::new(body, MAX_REQUEST_BYTES).collect().await;
     let body = body.map_err(|error| ReadError::Request(error.to_string()))?.to_bytes();
     let request = ReadRequest::decode(&*decompress(&body)?).map_err(|error| ReadError::Request(error.to_string()))?;
-    if !request.accepts_samples() {
-        let fault = "server does not support any of the requested response types; supported: SAMPLES";
-        return Err(ReadError::Request(fault.to_owned()));
-    }
+    let response_type = request.response_type().map_err(ReadError::Request)?;
     let external = &app.config.external_labels;
     let selects: Result<Vec<Select>, ReadError> =
         request.queries.iter().map(|query| select_of(query, external)).collect();
     let selects = selects?;
     let limit = app.engine.options().timeout;
-    let (_turn, waited) = app.gate.enter(&caller.tenant, &app.clock, limit, &app.metrics).await?;
+    let (turn, waited) = app.read_gate.enter(&caller.tenant, &app.clock, limit, &app.metrics).await?;
+    let left = limit.saturating_sub(waited);
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
-    let budget = Budget::new(app.config.query_memory.bytes());
-    let results = app.clock.timeout(limit.saturating_sub(waited), async {
-        let mut results = Results::new(&budget)?;
-        for select in selects {
-            results.add(&*storage, select, external, &budget).await?;
+    match response_type {
+        ResponseType::Samples => {
+            let results = samples(&app, &*storage, selects, left).await?;
+            let bytes = app.pool.run(move || results.compress()).await;
+            let headers = [(header::CONTENT_TYPE, "application/x-protobuf"), (header::CONTENT_ENCODING, "snappy")];
+            Ok((headers, bytes).into_response())
         }
-        Ok::<_, ReadError>(results)
+        ResponseType::StreamedXorChunks => {
+            let body = ChunkStream::new(app, storage, selects, left, turn).into_body().await?;
+            Ok(([(header::CONTENT_TYPE, stream::CONTENT_TYPE)], body).into_response())
+        }
+    }
+}
+
+/// All samples of all queries, for whoever does not take them piece by piece.
+async fn samples(
+    app: &App,
+    storage: &dyn Queryable,
+    selects: Vec<Select>,
+    limit: Duration,
+) -> Result<Results, ReadError> {
+    let budget = Budget::new(app.config.query_memory.bytes());
+    let results = app.clock.timeout(limit, async {
+        let mut results = Results::new(&budget, app.config.remote_read_sample_limit)?;
+        for select in selects {
+            results.add(storage, select, &app.config.external_labels, &budget).await?;
+        }
+        Ok(results)
     });
-    let timeout = QueryError::Timeout { during: "remote read", limit };
-    let results = results.await.unwrap_or(Err(timeout.into()))?;
-    Ok(app.pool.run(move || results.compress()).await)
+    results.await.unwrap_or_else(|| Err(timed_out(app).into()))
+}
+
+fn timed_out(app: &App) -> QueryError {
+    QueryError::Timeout { during: "remote read", limit: app.engine.options().timeout }
 }
 
 fn decompress(body: &[u8]) -> Result<Vec<u8>, ReadError> {
@@ -108,13 +127,15 @@ fn select_of(query: &ReadQuery, external: &Labels) -> Result<Select, ReadError> 
 /// The answer, as far as it is written: a `ReadResponse` with a `QueryResult` for each query.
 struct Results {
     bytes: Vec<u8>,
+    /// More samples for one query are refused.
+    sample_limit: u64,
     /// What it takes in memory.
     charge: Charge,
 }
 
 impl Results {
-    fn new(budget: &Budget) -> Result<Self, QueryError> {
-        Ok(Self { bytes: Vec::new(), charge: budget.charge(0, String::new)? })
+    fn new(budget: &Budget, sample_limit: u64) -> Result<Self, QueryError> {
+        Ok(Self { bytes: Vec::new(), sample_limit, charge: budget.charge(0, String::new)? })
     }
 
     async fn add(
@@ -132,9 +153,9 @@ impl Results {
         while let Some(batch) = batches.try_next().await? {
             for series in batch {
                 series.read(range, &mut samples)?;
-                count += samples.len();
-                if count > MAX_SAMPLES {
-                    return Err(ReadError::Request(format!("exceeded sample limit ({MAX_SAMPLES})")));
+                count += samples.len() as u64;
+                if self.sample_limit > 0 && count > self.sample_limit {
+                    return Err(ReadError::Request(format!("exceeded sample limit ({})", self.sample_limit)));
                 }
                 let series = TimeSeries::new(&with_external(&series.labels, external), &samples);
                 let size = series.encoded_len() as u64;

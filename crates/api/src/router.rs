@@ -54,11 +54,13 @@ pub fn router(
 ) -> Result<Router, InvalidApiConfig> {
     let origins = AllowedOrigins::new(&config.cors_origin)?;
     let gate = Gate::new(config.max_concurrent_queries);
+    let read_gate = Gate::new(config.max_concurrent_remote_reads);
     let prefix = config.route_prefix.trim_matches('/').to_owned();
     if !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)) || prefix.contains("//") {
         return Err(InvalidApiConfig::RoutePrefix(config.route_prefix));
     }
-    let app = Arc::new(App { config, backend, engine, clock, pool, gate, metrics: Metrics::register(registry) });
+    let metrics = Metrics::register(registry);
+    let app = Arc::new(App { config, backend, engine, clock, pool, gate, read_gate, metrics });
     let api = api(&app).layer(from_fn_with_state(origins, cors));
     let all = below(&prefix, pages(&app).nest("/api/v1", api))
         .fallback(not_found)

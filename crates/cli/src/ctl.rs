@@ -2,13 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use meta::{Client, ClientConfig};
+use model::NodeId;
 use proto::meta::{NodeState, StatusReply};
 use serde_json::{Value, json};
-use stdx::Clock;
+use stdx::{Clock, Rng, Tasks};
+use transport::{Hello, Nodes, TcpNet};
 
-use crate::flags::{Ctl, CtlCommand};
+use crate::flags::{Ctl, CtlCommand, CtlPeers};
 use crate::peers::Peers;
+use crate::table::Table;
+
+/// How long meta may take to answer an order.
+const ORDER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs a command.
 pub(crate) fn run(ctl: Ctl) -> Result<ExitCode, String> {
@@ -22,6 +31,59 @@ pub(crate) fn run(ctl: Ctl) -> Result<ExitCode, String> {
             print!("{}", text_of(&answer["data"]));
             Ok(ExitCode::SUCCESS)
         }
+        CtlCommand::Drain { node, cancel, peers } => runtime.block_on(drain(NodeId(node), cancel, peers)),
+        CtlCommand::Remove { node, force, peers } => runtime.block_on(async {
+            let removed = client(peers).remove(NodeId(node), force, ORDER_LIMIT).await;
+            removed.map_err(|error| format!("remove node {node}: {error}"))?;
+            println!("node {node} is removed");
+            Ok(ExitCode::SUCCESS)
+        }),
+    }
+}
+
+/// A client of the cluster for the time of a command.
+fn client(peers: CtlPeers) -> Client {
+    let net = Arc::new(TcpNet);
+    let config = ClientConfig {
+        seeds: peers.addresses,
+        catalog: false,
+        nodes: Nodes::new(net, Hello::new()),
+        clock: Clock::system(),
+        rng: Rng::from_entropy(),
+    };
+    Client::start(config, &Tasks::new())
+}
+
+/// Has a node emptied, and tells how far that is.
+async fn drain(node: NodeId, cancel: bool, peers: CtlPeers) -> Result<ExitCode, String> {
+    let client = client(peers);
+    let drained = client.drain(node, cancel, ORDER_LIMIT).await;
+    drained.map_err(|error| format!("drain node {node}: {error}"))?;
+    if cancel {
+        println!("node {node} takes part again");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut states = client.watch();
+    let mut told = None;
+    loop {
+        let state = states.borrow_and_update().clone();
+        match state.nodes.get(&node).map(|node| node.state) {
+            Some(meta::NodeState::Draining) => {}
+            // The first state has not come yet, or does not know of the order yet.
+            None | Some(meta::NodeState::Up) if told.is_none() => {}
+            _ => return Err(format!("node {node} is not to be emptied any more")),
+        }
+        let held = state.replicas_on(node);
+        let is_draining = state.nodes.get(&node).is_some_and(|node| node.state == meta::NodeState::Draining);
+        if is_draining && told != Some(held) {
+            println!("node {node} holds {held} replicas");
+            told = Some(held);
+        }
+        if is_draining && held == 0 {
+            println!("node {node} is empty: it can be ended, and then removed");
+            return Ok(ExitCode::SUCCESS);
+        }
+        states.changed().await.map_err(|_| "the client of meta ended".to_owned())?;
     }
 }
 
@@ -46,10 +108,10 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         }))
     });
     let map = status.shard_map.as_ref();
-    let shards = map
-        .into_iter()
-        .flat_map(|map| &map.shards)
-        .map(|shard| json!({"shard": shard.shard, "replicas": shard.replicas, "joining": shard.joining}));
+    let shards = map.into_iter().flat_map(|map| &map.shards).map(|shard| {
+        let proto::meta::Shard { shard, replicas, joining, leaving, .. } = shard;
+        json!({"shard": shard, "replicas": replicas, "joining": joining, "leaving": leaving})
+    });
     let targets: BTreeMap<&str, (u32, i64)> = status
         .scraper_status
         .iter()
@@ -152,30 +214,4 @@ fn text_of(status: &Value) -> String {
 fn plain(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
-}
-
-/// Columns as wide as what is in them.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(|name| (*name).to_owned()).collect()] }
-    }
-
-    fn row(&mut self, row: Vec<String>) {
-        self.rows.push(row);
-    }
-
-    fn to_text(&self) -> String {
-        let columns = self.rows[0].len();
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        self.rows.iter().map(line).collect()
-    }
 }

@@ -1,5 +1,7 @@
 //! What can be said on the command line, or in the environment.
 
+mod tool;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use raftlog::Durability;
 use stdx::ByteSize;
+
+pub(crate) use tool::{Output, Promqltest, Server, Span, Tool, ToolCommand};
 
 /// A horizontally sharded metrics cluster that speaks Prometheus. Without a command, it serves.
 #[derive(Debug, Parser)]
@@ -43,34 +47,44 @@ pub(crate) struct Ctl {
     pub(crate) command: CtlCommand,
 }
 
-/// What to look at.
+/// What to look at, or to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CtlCommand {
     /// Nodes, shards, leaders, how far each replica is, the catalog, scrapers and their targets.
     Status,
+    /// Empties an ingester: its replicas go to others. Returns when it holds none any more; it goes on without this command.
+    Drain {
+        /// The number of the node, as `ctl status` shows it.
+        node: u64,
+        /// Lets it take part again instead.
+        #[arg(long)]
+        cancel: bool,
+        #[command(flatten)]
+        peers: CtlPeers,
+    },
+    /// Ends the identity of an ingester that will never come back. Its replicas are replaced.
+    Remove {
+        /// The number of the node, as `ctl status` shows it.
+        node: u64,
+        /// Even if it holds replicas. What no other node has is lost.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        peers: CtlPeers,
+    },
 }
 
-/// The tools.
+/// Where commands are taken: not by HTTP, which everyone may be let in to.
 #[derive(Debug, Args)]
-pub(crate) struct Tool {
-    #[command(subcommand)]
-    pub(crate) command: ToolCommand,
-}
-
-/// A tool.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ToolCommand {
-    /// Runs test scripts of PromQL against the engine, and says what passed and what did not.
-    Promqltest {
-        /// The scripts.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
-    /// Writes an expression in the usual form.
-    FormatQuery {
-        /// The expression.
-        expression: String,
-    },
+pub(crate) struct CtlPeers {
+    /// gRPC addresses of ingesters, separated by commas.
+    #[arg(
+        long = "cluster.peers",
+        env = "RINGWOOD_CLUSTER_PEERS",
+        value_delimiter = ',',
+        default_value = "localhost:9095"
+    )]
+    pub(crate) addresses: Vec<String>,
 }
 
 /// Flags of a server. Every one can be given in the environment too: `--storage.path` as `RINGWOOD_STORAGE_PATH`.
@@ -140,6 +154,27 @@ pub(crate) struct ServerFlags {
     /// Maximum number of samples a query may hold in memory.
     #[arg(long = "query.max-samples", env = "RINGWOOD_QUERY_MAX_SAMPLES", default_value_t = 50_000_000)]
     pub(crate) query_max_samples: u64,
+    /// Maximum number of remote reads answered at once.
+    #[arg(
+        long = "storage.remote.read-concurrent-limit",
+        env = "RINGWOOD_STORAGE_REMOTE_READ_CONCURRENT_LIMIT",
+        default_value_t = 10
+    )]
+    pub(crate) storage_remote_read_concurrent_limit: usize,
+    /// Maximum number of samples that one query of a remote read may have, unless they are streamed; 0 means no limit.
+    #[arg(
+        long = "storage.remote.read-sample-limit",
+        env = "RINGWOOD_STORAGE_REMOTE_READ_SAMPLE_LIMIT",
+        default_value_t = 50_000_000
+    )]
+    pub(crate) storage_remote_read_sample_limit: u64,
+    /// Maximum number of bytes in a frame of a streamed remote read, one chunk not counted.
+    #[arg(
+        long = "storage.remote.read-max-bytes-in-frame",
+        env = "RINGWOOD_STORAGE_REMOTE_READ_MAX_BYTES_IN_FRAME",
+        default_value_t = 1 << 20
+    )]
+    pub(crate) storage_remote_read_max_bytes_in_frame: usize,
     /// Memory that one query may take.
     #[arg(long = "query.memory-limit", env = "RINGWOOD_QUERY_MEMORY_LIMIT", default_value = "512MiB")]
     pub(crate) query_memory_limit: ByteSize,
@@ -200,6 +235,9 @@ pub(crate) struct ServerFlags {
     /// How much time a block of a new cluster spans.
     #[arg(long = "block.window", env = "RINGWOOD_BLOCK_WINDOW", default_value = "2h", value_parser = duration)]
     pub(crate) block_window: Duration,
+    /// An ingester that was silent for so long is replaced, if others can take its place. 0: never.
+    #[arg(long = "placement.replace-after", env = "RINGWOOD_PLACEMENT_REPLACE_AFTER", default_value = "10m", value_parser = duration)]
+    pub(crate) placement_replace_after: Duration,
     /// How long a process may take to hand over and end after SIGTERM.
     #[arg(long = "shutdown.deadline", env = "RINGWOOD_SHUTDOWN_DEADLINE", default_value = "30s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
@@ -271,6 +309,9 @@ impl ServerFlags {
             ("query.timeout", span(self.query_timeout)),
             ("query.max-concurrency", self.query_max_concurrency.to_string()),
             ("query.max-samples", self.query_max_samples.to_string()),
+            ("storage.remote.read-concurrent-limit", self.storage_remote_read_concurrent_limit.to_string()),
+            ("storage.remote.read-sample-limit", self.storage_remote_read_sample_limit.to_string()),
+            ("storage.remote.read-max-bytes-in-frame", self.storage_remote_read_max_bytes_in_frame.to_string()),
             ("query.memory-limit", self.query_memory_limit.to_string()),
             ("query.lookback-delta", span(self.query_lookback_delta)),
             ("query.cache-bytes", self.query_cache_bytes.to_string()),

@@ -16,6 +16,7 @@ mod reload;
 mod server;
 mod settings;
 mod sources;
+mod table;
 mod tool;
 
 use std::process::ExitCode;

@@ -9,8 +9,10 @@ use std::sync::atomic::AtomicBool;
 
 use api::{ApiConfig, BuildInfo, ServeConfig};
 use bucket::{Bucket, BucketConfig};
+use distributor::Distributor;
 use engine::{Engine, EngineOptions, Features};
 use futures::Stream;
+use ingester::Ingester;
 use model::Timestamp;
 use promql::ParseOptions;
 use stdx::{Clock, CpuPool, Rng, Tasks};
@@ -79,54 +81,74 @@ pub(crate) fn run(flags: ServerFlags) -> Result<ExitCode, String> {
 }
 
 async fn serve(flags: ServerFlags) -> Result<ExitCode, String> {
-    let (clock, rng, registry, tasks) = (Clock::system(), Rng::from_entropy(), Registry::new(), Tasks::new());
-    let started = Timestamp(clock.wall_ms());
     let http = TcpNet.listen(&flags.web_listen_address.to_string()).await;
     let http = http.map_err(|error| format!("listen on {}: {error}", flags.web_listen_address))?;
-    let net: Arc<dyn Net> = if flags.is_alone() { Arc::new(MemoryNet::default()) } else { Arc::new(TcpNet) };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let process = Process {
-        bucket: open_bucket(&flags, &clock, &rng, &registry)?,
-        nodes: Nodes::new(net, Hello::new()),
-        pools: Pools::new(cores),
-        flags,
-        clock,
-        rng,
-        registry,
-        tasks,
-        max_exemplars: watch::Sender::new(None),
-    };
-    let ingester = roles::ingester(&process).await?;
-    let client = roles::client(&process, ingester.as_deref())?;
-    let querier = roles::querier(&process, &client);
-    let scraping = roles::scraper(&process, &client)?;
-    let distributor = scraping.as_ref().map(|(_, distributor)| distributor.clone());
-    let scraping = scraping.map(|(scraping, _)| scraping);
-    let own_address = format!("localhost:{}", process.flags.web_listen_address.port());
-    let file = process.flags.config_file.clone();
-    let exemplars =
-        ExemplarStorage { is_on: process.flags.enables("exemplar-storage"), limit: process.max_exemplars.clone() };
-    let clock = process.clock.clone();
-    let settings = Arc::new(Settings::load(file, own_address, scraping, exemplars, clock, &process.registry)?);
-    ends::look_for_node_exporter(&process, &settings);
-    let is_stopping = Arc::new(AtomicBool::new(false));
-    let parts = Parts {
-        settings: settings.clone(),
-        client,
-        ingester: ingester.clone(),
-        querier,
-        peers: Peers::new(process.clock.clone())?,
-        active_queries: active_queries(&process),
-        external_url: roles::external_url(&process.flags)?,
-        scraper_name: roles::scraper_name(&process.flags),
-        registry: process.registry.clone(),
-        started,
-        is_stopping: is_stopping.clone(),
-        flags: process.flags.clone(),
-    };
-    serve_http(&process, http, parts, &settings)?;
-    tracing::info!(address = %process.flags.web_listen_address, roles = ?process.flags.role, "serving");
-    ends::until_told(&process, &settings, ingester.as_deref(), distributor.as_deref(), &is_stopping).await
+    let running = Running::start(flags, Clock::system(), http).await?;
+    ends::look_for_node_exporter(&running.process, &running.settings);
+    tracing::info!(address = %running.process.flags.web_listen_address, roles = ?running.process.flags.role, "serving");
+    running.until_told().await
+}
+
+/// A process that serves, for others to use and to end.
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    settings: Arc<Settings>,
+    pub(crate) ingester: Option<Arc<Ingester>>,
+    pub(crate) distributor: Option<Arc<Distributor>>,
+    is_stopping: Arc<AtomicBool>,
+}
+
+impl Running {
+    /// Lets the roles come to be, and answers whoever connects to `http`.
+    ///
+    /// # Errors
+    /// Why the process can't serve, in words.
+    pub(crate) async fn start(flags: ServerFlags, clock: Clock, http: Box<dyn Listener>) -> Result<Self, String> {
+        let (rng, registry, tasks) = (Rng::from_entropy(), Registry::new(), Tasks::new());
+        let started = Timestamp(clock.wall_ms());
+        let net: Arc<dyn Net> = if flags.is_alone() { Arc::new(MemoryNet::default()) } else { Arc::new(TcpNet) };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let process = Process {
+            bucket: open_bucket(&flags, &clock, &rng, &registry)?,
+            nodes: Nodes::new(net, Hello::new()),
+            pools: Pools::new(cores),
+            flags,
+            clock,
+            rng,
+            registry,
+            tasks,
+            max_exemplars: watch::Sender::new(None),
+        };
+        let ingester = roles::ingester(&process).await?;
+        let client = roles::client(&process, ingester.as_deref())?;
+        let querier = roles::querier(&process, &client);
+        let scraping = roles::scraper(&process, &client)?;
+        let distributor = scraping.as_ref().map(|(_, distributor)| distributor.clone());
+        let scraping = scraping.map(|(scraping, _)| scraping);
+        let own_address = format!("localhost:{}", process.flags.web_listen_address.port());
+        let file = process.flags.config_file.clone();
+        let exemplars =
+            ExemplarStorage { is_on: process.flags.enables("exemplar-storage"), limit: process.max_exemplars.clone() };
+        let clock = process.clock.clone();
+        let settings = Arc::new(Settings::load(file, own_address, scraping, exemplars, clock, &process.registry)?);
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let parts = Parts {
+            settings: settings.clone(),
+            client,
+            ingester: ingester.clone(),
+            querier,
+            peers: Peers::new(process.clock.clone())?,
+            active_queries: active_queries(&process),
+            external_url: roles::external_url(&process.flags)?,
+            scraper_name: roles::scraper_name(&process.flags),
+            registry: process.registry.clone(),
+            started,
+            is_stopping: is_stopping.clone(),
+            flags: process.flags.clone(),
+        };
+        serve_http(&process, http, parts, &settings)?;
+        Ok(Self { process, settings, ingester, distributor, is_stopping })
+    }
 }
 
 fn open_bucket(flags: &ServerFlags, clock: &Clock, rng: &Rng, registry: &Registry) -> Result<Bucket, String> {
@@ -186,6 +208,9 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         query_memory: flags.query_memory_limit,
         lifecycle_is_enabled: flags.web_enable_lifecycle,
         per_step_stats: flags.enables("promql-per-step-stats"),
+        max_concurrent_remote_reads: flags.storage_remote_read_concurrent_limit,
+        remote_read_sample_limit: flags.storage_remote_read_sample_limit,
+        remote_read_frame_bytes: flags.storage_remote_read_max_bytes_in_frame,
         external_labels: settings.current().config.global.external_labels(),
         build: BuildInfo::default(),
     };

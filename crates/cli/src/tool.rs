@@ -1,38 +1,24 @@
 //! `ringwood tool`.
 
-use std::process::ExitCode;
+mod client;
+mod promqltest;
+mod query;
 
-use promqltest::{MemoryBackend, Report, Script, settings};
+use std::process::ExitCode;
 
 use crate::flags::{Tool, ToolCommand};
 
 /// Runs a tool.
 pub(crate) fn run(tool: Tool) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start the runtime: {error}"))?;
     match tool.command {
-        ToolCommand::Promqltest { files } => promqltest(&files),
+        ToolCommand::Promqltest(options) => runtime.block_on(promqltest::run(&options)),
         ToolCommand::FormatQuery { expression } => {
             let parsed = promql::parse(&expression, &promql::ParseOptions::ALL).map_err(|error| error.to_string())?;
             println!("{}", promql::prettify(&parsed));
             Ok(ExitCode::SUCCESS)
         }
+        question => runtime.block_on(query::run(question)),
     }
-}
-
-fn promqltest(files: &[std::path::PathBuf]) -> Result<ExitCode, String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let mut total = Report::default();
-    for file in files {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
-        let script = Script::parse(&text).map_err(|error| format!("{name}: {error}"))?;
-        let report = runtime.block_on(script.run(&mut MemoryBackend::new(settings())));
-        for failure in &report.failures {
-            println!("{name}:{failure}");
-        }
-        total.passed += report.passed;
-        total.failures.extend(report.failures);
-    }
-    println!("{} passed, {} failed", total.passed, total.failures.len());
-    Ok(if total.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -161,6 +161,14 @@ impl<S: StateMachine> Group<S> {
         NodeId(*self.raft.node_id())
     }
 
+    /// Whether this node knows anything of the group: its first voters, a vote, or entries.
+    ///
+    /// # Errors
+    /// If the group has stopped.
+    pub async fn is_initialized(&self) -> Result<bool, GroupError> {
+        self.raft.is_initialized().await.map_err(|error| GroupError::Fatal(self.id, error.to_string()))
+    }
+
     /// Makes these nodes the group's first voters. Done already, it does nothing: so every one of them may call it.
     ///
     /// # Errors

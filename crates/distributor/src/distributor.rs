@@ -1,11 +1,15 @@
 //! The door of the crate.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use chunk::EncodeError;
+use model::{ShardId, TenantId};
+use proto::entry::Record;
 use stdx::{Clock, Rng, Tasks};
 use telemetry::Registry;
 use tokio::sync::oneshot;
@@ -17,6 +21,7 @@ use crate::config::Config;
 use crate::delivery::{Sender, Shared};
 use crate::link::Links;
 use crate::metrics::Metrics;
+use crate::pushed::{self, PushedSeries};
 use crate::route::Routes;
 
 /// Takes records to the leaders of their shards. Cheap to clone; clones share one buffer.
@@ -67,16 +72,41 @@ impl Distributor {
     /// lacked is up to the caller.
     pub fn append(&self, records: Vec<Outgoing>) -> Appended {
         let map = self.shared.routes.shard_map();
+        let shard_of = |slot| map.as_ref().map(|map| map.shard_of(slot));
+        self.deliver(records.into_iter().map(|Outgoing { slot, record, samples }| (shard_of(slot), record, samples)))
+    }
+
+    /// Takes samples in that were not scraped, in one record for each shard if they fit. They are on their way when this
+    /// returns, as those of [`Self::append`] are.
+    ///
+    /// # Errors
+    /// If a histogram contradicts itself. Nothing is on its way then.
+    pub fn push(&self, tenant: &TenantId, series: &[PushedSeries]) -> Result<Appended, EncodeError> {
+        let map = self.shared.routes.shard_map();
+        let mut by_shard: BTreeMap<Option<ShardId>, Vec<&PushedSeries>> = BTreeMap::new();
+        for series in series {
+            let shard = map.as_ref().map(|map| map.shard_of(ring::slot_of_series(tenant, &series.labels)));
+            by_shard.entry(shard).or_default().push(series);
+        }
+        let mut records = Vec::with_capacity(by_shard.len());
+        for (shard, series) in by_shard {
+            let encoded = pushed::records(tenant, series.into_iter())?;
+            records.extend(encoded.into_iter().map(|(record, samples)| (shard, record, samples)));
+        }
+        Ok(self.deliver(records.into_iter()))
+    }
+
+    /// Sends records to their shards. Where nobody knows the shard, the record is given up.
+    fn deliver(&self, records: impl ExactSizeIterator<Item = (Option<ShardId>, Record, u32)>) -> Appended {
         let now = self.shared.clock.now();
         let mut pending = Vec::with_capacity(records.len());
-        for Outgoing { slot, record, samples } in records {
+        for (shard, record, samples) in records {
             let (waiting, delivery) = Waiting::new(record, samples, now);
             pending.push(delivery);
-            let Some(map) = &map else {
+            let Some(shard) = shard else {
                 self.shared.buffer.give_up(waiting, Dropped::NoShardMap);
                 continue;
             };
-            let shard = map.shard_of(slot);
             let is_new = self.shared.buffer.push(shard, waiting);
             if is_new {
                 for lane in [Lane::Fresh, Lane::Backlog] {

@@ -15,10 +15,12 @@ mod delivery;
 mod distributor;
 mod link;
 mod metrics;
+mod pushed;
 mod route;
 mod window;
 
 pub use batch::{Delivery, Dropped, Outgoing};
 pub use config::Config;
 pub use distributor::{Appended, Distributor};
+pub use pushed::PushedSeries;
 pub use route::Routes;

@@ -15,4 +15,5 @@ mod replicas;
 mod select_service;
 mod ship;
 
+pub use limits::limits_of;
 pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};

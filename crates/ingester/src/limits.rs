@@ -25,8 +25,8 @@ const TICK_WINDOW_MS: std::ops::RangeInclusive<i64> = 10_000..=600_000;
 /// The pause after limits could not be written.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a shard is bound by when it is born.
-pub(crate) fn limits_of(birth: Birth) -> HeadLimits {
+/// What a data shard is bound by when it is born, in a cluster with this birth.
+pub fn limits_of(birth: Birth) -> HeadLimits {
     let window_ms = birth.block_window_ms;
     let tick_window_ms = (window_ms / TICK_WINDOW_PART).clamp(*TICK_WINDOW_MS.start(), *TICK_WINDOW_MS.end());
     HeadLimits { window_ms, tick_window_ms, ..HeadLimits::default() }

@@ -64,6 +64,8 @@ pub struct IngesterConfig {
     /// How many exemplars all shards of the cluster keep together; `None` as long as that is not known, for what is kept must
     /// not go by mistake. What the leader of a shard has here counts.
     pub max_exemplars: watch::Receiver<Option<u64>>,
+    /// Nodes that are silent for so long are replaced, if others can take their place; `None`: never.
+    pub replace_after: Option<Duration>,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
 }
@@ -153,7 +155,7 @@ impl Ingester {
         let meta_group = Group::open(ShardId::META, MetaMachine::new(), folder, group_env.clone()).await?;
         groups.insert(&meta_group);
         let change = change_replicas(env.nodes.clone(), env.clock.clone());
-        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), change));
+        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), change, config.replace_after));
         service.serve(meta_group.clone(), leader.clone());
         if let Some(first) = founding.as_ref().filter(|first| first.meta_nodes().contains(&identity.node)) {
             first.give_birth(identity, &meta_group, &leader, &env.clock).await?;
@@ -233,6 +235,15 @@ impl Ingester {
             }
         }
         Ok(())
+    }
+
+    /// How many cuts of the shards on this node are not known to be in the bucket.
+    pub async fn unshipped_cuts(&self) -> usize {
+        let mut count = 0;
+        for replica in self.replicas.all() {
+            count += replica.group.view().await.1.unshipped_cuts().count();
+        }
+        count
     }
 
     /// Hands all leaderships over, as far as others can take them, and stops. What is committed stays committed.

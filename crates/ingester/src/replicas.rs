@@ -11,10 +11,11 @@ use meta::{Birth, Client};
 use model::{NodeId, ShardId};
 use parking_lot::RwLock;
 use raftlog::Write;
-use ring::Shard;
+use ring::{Shard, ShardMap};
 use shard::ShardMachine;
 use stdx::{Clock, CpuPool, Tasks};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError};
 
 use crate::batch::{Batcher, Refusal};
@@ -25,6 +26,13 @@ use crate::ship::Shipper;
 
 /// A shard that the map no longer puts here is kept for so long, for reads that are under way.
 const LINGER: Duration = Duration::from_secs(5);
+/// The pause between two looks for shards to open or to close, if the map stays as it is.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long the leader of meta may take to say what the map is.
+const ASK_LIMIT: Duration = Duration::from_secs(2);
+/// Meta's leader says in the map who is to join a shard, and asks the shard for it no sooner than after its next look: for so
+/// long, and a good deal longer, its answer holds that a replica is not wanted.
+const NOTICE: Duration = Duration::from_millis(100);
 /// A leader hands over to the preferred one after leading undisturbed for so long.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The pause between two looks at whether a snapshot is due.
@@ -96,51 +104,84 @@ impl Replicas {
     /// Opens and closes shards as the map says, for ever.
     pub(crate) async fn follow_map(self: Arc<Self>) {
         let mut states = self.env.client.watch();
+        // When shards that the map does not put here any more are to be closed.
+        let mut closing: BTreeMap<ShardId, Instant> = BTreeMap::new();
         loop {
             let state = states.borrow_and_update().clone();
             if let (Some(map), Some(birth)) = (&state.shard_map, state.birth) {
-                let is_here =
-                    |shard: &Shard| shard.replicas.contains(&self.node()) || shard.joining.contains(&self.node());
-                let wanted: BTreeMap<ShardId, &Shard> = map
-                    .shards
-                    .iter()
-                    .filter(|(id, shard)| **id != ShardId::META && is_here(shard))
-                    .map(|(id, shard)| (*id, shard))
-                    .collect();
-                for (id, shard) in &wanted {
-                    if self.get(*id).is_none() {
-                        self.open_or_say_why(*id, shard, birth).await;
-                    }
-                }
-                let gone: Vec<_> =
-                    self.all().into_iter().filter(|replica| !wanted.contains_key(&replica.shard)).collect();
-                for replica in gone {
-                    self.close(replica).await;
-                }
+                self.open_wanted(map, birth).await;
+                self.close_unwanted(map, &mut closing).await;
             }
-            if states.changed().await.is_err() {
-                return;
+            let look_again = self.clock().sleep(LOOK_AGAIN);
+            tokio::select! {
+                changed = states.changed() => if changed.is_err() { return },
+                () = look_again => {}
             }
         }
     }
 
-    async fn open_or_say_why(&self, id: ShardId, shard: &Shard, birth: Birth) {
-        match self.open(id, shard, birth).await {
+    fn is_here(&self, shard: &Shard) -> bool {
+        shard.replicas.contains(&self.node()) || shard.joining.contains(&self.node())
+    }
+
+    async fn open_wanted(&self, map: &ShardMap, birth: Birth) {
+        let wanted = map.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_here(shard));
+        for (id, _) in wanted {
+            if self.get(*id).is_none() {
+                self.open_or_say_why(*id, birth).await;
+            }
+        }
+    }
+
+    /// Closes replicas that were not wanted for a while, if the leader of meta says the same.
+    async fn close_unwanted(&self, map: &ShardMap, closing: &mut BTreeMap<ShardId, Instant>) {
+        let now = self.clock().now();
+        let is_wanted = |map: &ShardMap, id: ShardId| map.shards.get(&id).is_some_and(|shard| self.is_here(shard));
+        let unwanted: Vec<_> = self.all().into_iter().filter(|replica| !is_wanted(map, replica.shard)).collect();
+        closing.retain(|id, _| unwanted.iter().any(|replica| replica.shard == *id));
+        for replica in unwanted {
+            if *closing.entry(replica.shard).or_insert(now + LINGER) > now {
+                continue;
+            }
+            // A replica that comes back is only safe with what it had: its shard counts on it again. So nothing is removed on
+            // hearsay, nor if the answer may have become old: the leader of meta gives notice of so long.
+            let asked = self.clock().now();
+            match self.env.client.newest_shard_map(ASK_LIMIT).await {
+                Ok(newest) if is_wanted(&newest, replica.shard) => {}
+                Ok(_) if self.clock().now() - asked < NOTICE => self.close(replica).await,
+                Ok(_) => tracing::debug!(shard = %replica.shard, "the answer came late"),
+                Err(error) => tracing::debug!(shard = %replica.shard, %error, "nobody says that it may be closed"),
+            }
+        }
+    }
+
+    async fn open_or_say_why(&self, id: ShardId, birth: Birth) {
+        match self.open(id, birth).await {
             Ok(()) => {}
-            // The next change of the map tries again; until then the shard lives from its other replicas.
+            // The next look tries again; until then the shard lives from its other replicas.
             Err(error) => tracing::error!(shard = %id, error = %telemetry_chain(&error), "a replica can't be opened"),
         }
     }
 
-    async fn open(&self, id: ShardId, shard: &Shard, birth: Birth) -> Result<(), GroupError> {
+    async fn open(&self, id: ShardId, birth: Birth) -> Result<(), OpenError> {
         let env = &self.env;
         let tasks = env.group.tasks.child();
         let folder = env.folder.join(id.to_string());
         let machine = ShardMachine::new(limits_of(birth));
         let group = Group::open(id, machine, folder, env.group.clone()).await?;
+        let founders = match group.is_initialized().await? {
+            true => Vec::new(),
+            false => match self.founders(id).await {
+                Ok(founders) => founders,
+                Err(error) => {
+                    group.shutdown().await;
+                    return Err(error.into());
+                }
+            },
+        };
         env.groups.insert(&group);
-        if shard.born_on.contains(&self.node()) {
-            group.initialize(shard.born_on.iter().copied()).await?;
+        if founders.contains(&self.node()) {
+            group.initialize(founders).await?;
         }
         let clock = env.group.clock.clone();
         let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), clock.clone(), &tasks);
@@ -158,10 +199,16 @@ impl Replicas {
         Ok(())
     }
 
+    /// Who may set up a shard that is empty here. What the map was once must not be believed: a shard that lives elsewhere by
+    /// now would be set up a second time, without its data.
+    async fn founders(&self, id: ShardId) -> Result<Vec<NodeId>, RpcError> {
+        let newest = self.env.client.newest_shard_map(ASK_LIMIT).await?;
+        Ok(newest.shards.get(&id).map(|shard| shard.born_on.clone()).unwrap_or_default())
+    }
+
     /// Lets a shard go that the map no longer puts here: its data are on the nodes that took it over.
     async fn close(&self, replica: Arc<Replica>) {
         let id = replica.shard;
-        self.clock().sleep(LINGER).await;
         self.open.write().remove(&id);
         self.env.groups.remove(id);
         stop(&replica).await;
@@ -255,6 +302,17 @@ async fn hand_over(replica: Arc<Replica>, client: Client, own: NodeId) {
             }
         }
     }
+}
+
+/// Why a replica can't be opened.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    /// Its disk.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// Nobody says whether it is to be set up.
+    #[error("learn whether the shard is new")]
+    Meta(#[from] RpcError),
 }
 
 /// An error with what caused it.

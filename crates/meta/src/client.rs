@@ -9,6 +9,7 @@ use model::{NodeId, ShardId};
 use parking_lot::RwLock;
 use proto::meta;
 use proto::meta::meta_client::MetaClient;
+use ring::ShardMap;
 use stdx::{Backoff, Clock, Rng, Tasks};
 use tokio::sync::watch;
 use tonic::{Response, Status};
@@ -153,6 +154,34 @@ impl Client {
             async move { client.add_blocks(request).await }
         });
         Ok(added.await?.version)
+    }
+
+    /// The shard map as it is now, not as this client has heard of it last.
+    ///
+    /// # Errors
+    /// When no leader could be asked within `limit`, or the cluster is not born yet.
+    pub async fn newest_shard_map(&self, limit: Duration) -> Result<ShardMap, RpcError> {
+        let unborn = || RpcError::new(ErrorKind::Unavailable, "the cluster is not born yet");
+        let map = self.status(limit).await?.shard_map.ok_or_else(unborn)?;
+        wire::shard_map_from_proto(&map).map_err(|error| RpcError::new(ErrorKind::Bug, error.to_string()))
+    }
+
+    /// Lets a node be emptied, or with `cancel` take part again. What becomes of it, the state shows.
+    ///
+    /// # Errors
+    /// If meta refuses, or does not answer within `limit`.
+    pub async fn drain(&self, node: NodeId, cancel: bool, limit: Duration) -> Result<(), RpcError> {
+        let request = meta::DrainRequest { node_id: node.0, cancel };
+        self.ask(limit, |mut client| async move { client.drain(request).await }).await.map(drop)
+    }
+
+    /// Lets the identity of a node end. Without `force` it must be empty.
+    ///
+    /// # Errors
+    /// If meta refuses, or does not answer within `limit`.
+    pub async fn remove(&self, node: NodeId, force: bool, limit: Duration) -> Result<(), RpcError> {
+        let request = meta::RemoveRequest { node_id: node.0, force };
+        self.ask(limit, |mut client| async move { client.remove(request).await }).await.map(drop)
     }
 
     /// What operators see.

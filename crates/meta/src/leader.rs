@@ -1,6 +1,6 @@
 //! What the leader of meta does beside answering.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,15 +18,14 @@ use tokio::time::Instant;
 use transport::{ErrorKind, RpcError};
 
 use crate::machine::MetaMachine;
-use crate::replace::wanted_replicas;
-use crate::state::ClusterState;
-use crate::wire;
+use crate::state::{ClusterState, Node, NodeState};
+use crate::{placement, wire};
 
 /// How long a scraper may be silent before its targets go to others.
 pub const LEASE: Duration = Duration::from_secs(2);
 /// The pause between two looks at leases and replicas.
 const LOOK: Duration = Duration::from_millis(250);
-/// How many shards change their replicas at once.
+/// How many shards change their replicas at once, so that copies of snapshots leave room for what comes in.
 const MOVES: usize = 4;
 
 /// Asks a node that leads a shard to take the next step towards these replicas.
@@ -39,6 +38,7 @@ pub struct Leader {
     group: Group<MetaMachine>,
     clock: Clock,
     change_replicas: ChangeReplicas,
+    replace_after: Option<Duration>,
     heard: Mutex<Heard>,
 }
 
@@ -66,9 +66,15 @@ pub(crate) struct Lease {
 }
 
 impl Leader {
-    /// The leader's part on this node. `change_replicas` reaches the leaders of data shards.
-    pub fn new(group: Group<MetaMachine>, clock: Clock, change_replicas: ChangeReplicas) -> Self {
-        Self { group, clock, change_replicas, heard: Mutex::default() }
+    /// The leader's part on this node. `change_replicas` reaches the leaders of data shards; nodes that are silent for
+    /// `replace_after` are replaced, if that is said and others can take their place.
+    pub fn new(
+        group: Group<MetaMachine>,
+        clock: Clock,
+        change_replicas: ChangeReplicas,
+        replace_after: Option<Duration>,
+    ) -> Self {
+        Self { group, clock, change_replicas, replace_after, heard: Mutex::default() }
     }
 
     /// Leads whenever the group says so, for ever.
@@ -86,7 +92,8 @@ impl Leader {
             };
             let state = self.group.view().await.1.into_state();
             self.expire_leases(&state, since).await;
-            self.replace_replicas(&state).await;
+            self.end_the_lost(&state, since).await;
+            self.place_replicas(&state).await;
         }
     }
 
@@ -168,41 +175,72 @@ impl Leader {
         }
     }
 
-    /// Takes the next step for shards that lack replicas.
-    async fn replace_replicas(&self, state: &ClusterState) {
-        let Some(map) = &state.shard_map else { return };
-        let leaders = self.shard_leaders();
-        for (shard, wanted) in wanted_replicas(state).into_iter().take(MOVES) {
-            let current = &map.shards[&shard];
-            let joining: Vec<_> = wanted.iter().copied().filter(|node| !current.replicas.contains(node)).collect();
-            if current.joining != joining {
-                // The newcomers must know before the leader speaks to them.
-                tracing::info!(%shard, ?wanted, "replacing replicas");
-                self.set_replicas(shard, Shard { joining, ..current.clone() }).await;
-                continue;
-            }
-            let stepped = match (shard, leaders.get(&shard)) {
-                (ShardId::META, _) => {
-                    let voters = wanted.iter().copied().collect();
-                    self.group.step_towards(&voters).await.map_err(RpcError::from)
-                }
-                (_, Some(leader)) => (self.change_replicas)(*leader, shard, wanted.clone()).await,
-                (_, None) => continue,
-            };
-            match stepped {
-                Ok(Step::Done) => {
-                    tracing::info!(%shard, ?wanted, "replicas replaced");
-                    let done = Shard { replicas: wanted, joining: Vec::new(), ..current.clone() };
-                    self.set_replicas(shard, done).await;
-                }
-                Ok(Step::Waiting(what)) => tracing::debug!(%shard, what, "replacing replicas"),
-                Err(error) => tracing::info!(%shard, %error, "a step towards new replicas failed"),
+    /// Lets the identities end of nodes that were silent for too long, if others can take their place: without them a lost
+    /// node is worth waiting for, and it must not come back to find that its data are not wanted.
+    async fn end_the_lost(&self, state: &ClusterState, since: Instant) {
+        let Some(limit) = self.replace_after else { return };
+        let (now, beats) = (self.clock.now(), self.beats());
+        let silence = |node: &NodeId| {
+            let last = beats.get(node).map_or(since, |beat| beat.at.max(since));
+            now.duration_since(last)
+        };
+        let heard: BTreeSet<NodeId> =
+            state.nodes_up().map(|(node, _)| node).filter(|node| silence(node) < LEASE).collect();
+        let takes_part = |node: &Node| node.state != NodeState::Gone;
+        for (lost, _) in state.nodes.iter().filter(|(id, node)| takes_part(node) && silence(id) > limit) {
+            if placement::can_do_without(state, *lost, &heard) {
+                tracing::warn!(node = %lost, silent = ?silence(lost), "it is lost, and will be replaced");
+                self.try_propose(Command::NodeGone(lost.0)).await;
             }
         }
     }
 
-    async fn set_replicas(&self, id: ShardId, shard: Shard) {
-        self.try_propose(Command::SetReplicas(wire::shard_to_proto(id, &shard))).await;
+    /// Begins moves, and takes the next step of those that have begun.
+    async fn place_replicas(&self, state: &ClusterState) {
+        let Some(map) = &state.shard_map else { return };
+        let moving = map.shards.values().filter(|shard| shard.is_moving()).count();
+        let changes = placement::changes(state, &self.series(), MOVES.saturating_sub(moving));
+        for (id, shard) in &changes {
+            // The newcomers must know before the leader speaks to them: hence the first step comes with the next look.
+            tracing::info!(shard = %id, from = ?shard.replicas, to = ?shard.wanted(), "replicas are to change");
+            self.set_replicas(*id, shard).await;
+        }
+        let leaders = self.shard_leaders();
+        for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
+            self.step(*id, shard, leaders.get(id)).await;
+        }
+    }
+
+    /// Takes the next step of a move.
+    async fn step(&self, id: ShardId, shard: &Shard, leader: Option<&NodeId>) {
+        let wanted = shard.wanted();
+        let stepped = match (id, leader) {
+            (ShardId::META, _) => {
+                self.group.step_towards(&wanted.iter().copied().collect()).await.map_err(RpcError::from)
+            }
+            (_, Some(leader)) => (self.change_replicas)(*leader, id, wanted.clone()).await,
+            (_, None) => return,
+        };
+        match stepped {
+            Ok(Step::Done) => {
+                tracing::info!(shard = %id, replicas = ?wanted, "replicas have changed");
+                let done = Shard { replicas: wanted, joining: Vec::new(), leaving: Vec::new(), ..shard.clone() };
+                self.set_replicas(id, &done).await;
+            }
+            Ok(Step::Waiting(what)) => tracing::debug!(shard = %id, what, "replicas change"),
+            Err(error) => tracing::info!(shard = %id, %error, "a step towards other replicas failed"),
+        }
+    }
+
+    /// How many series each shard has, as far as its leader has said lately.
+    fn series(&self) -> BTreeMap<ShardId, u64> {
+        let heard = self.heard.lock();
+        let replicas = heard.beats.values().flat_map(|beat| &beat.request.replicas);
+        replicas.filter(|replica| replica.is_leader).map(|it| (ShardId(it.shard), it.series_count)).collect()
+    }
+
+    async fn set_replicas(&self, id: ShardId, shard: &Shard) {
+        self.try_propose(Command::SetReplicas(wire::shard_to_proto(id, shard))).await;
     }
 
     /// Proposes what the next look would propose again.

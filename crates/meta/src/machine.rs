@@ -12,7 +12,7 @@ use proto::meta;
 use proto::meta::command::Command;
 use ring::{Host, Shard, ShardMap, place};
 
-use crate::replace::META_VOTERS;
+use crate::placement::META_VOTERS;
 use crate::state::{Change, ClusterState, Node, NodeState, ScraperMember};
 use crate::wire;
 
@@ -128,6 +128,7 @@ impl MetaMachine {
             Command::Birthday(birthday) => self.birthday(birthday),
             Command::Register(request) => self.register(request),
             Command::NodeGone(node) => self.node_gone(NodeId(node)),
+            Command::Drain(request) => self.drain(&request),
             Command::SetReplicas(shard) => self.set_replicas(&shard),
             Command::ScraperJoin(request) => Ok((self.scraper_join(request), None)),
             Command::ScraperLeave(request) => Ok((self.scraper_leave(&request), None)),
@@ -149,10 +150,9 @@ impl MetaMachine {
             .iter()
             .map(|member| Host { node: NodeId(member.node_id), zone: member.zone.clone() })
             .collect();
-        let born = |replicas: Vec<NodeId>| Shard { born_on: replicas.clone(), replicas, joining: Vec::new() };
         let placed = place(birth.shards, birth.replication as usize, &hosts);
         let meta = (ShardId::META, founders_of(&hosts));
-        let shards = placed.into_iter().chain([meta]).map(|(id, replicas)| (id, born(replicas))).collect();
+        let shards = placed.into_iter().chain([meta]).map(|(id, replicas)| (id, Shard::born(replicas))).collect();
         self.next_node_id = birthday.members.iter().map(|member| member.node_id).max().unwrap_or(0) + 1;
         let founders = founders_of(&hosts);
         let mut changes = vec![Change::Born { cluster_id, birth, founders }];
@@ -206,17 +206,36 @@ impl MetaMachine {
         Ok((if gone == *node { Vec::new() } else { vec![Change::Node(id, gone)] }, Some(id)))
     }
 
+    fn drain(&self, request: &meta::DrainRequest) -> Decision {
+        let id = NodeId(request.node_id);
+        let node = self.state.nodes.get(&id).ok_or_else(|| format!("node {id} was never part of this cluster"))?;
+        let state = match (node.state, request.cancel) {
+            (NodeState::Gone, _) => return Err(format!("the identity of node {id} has ended")),
+            (_, true) => NodeState::Up,
+            (_, false) => NodeState::Draining,
+        };
+        let others = self.state.nodes_up().filter(|(other, _)| *other != id).count();
+        if state == NodeState::Draining && others == 0 {
+            return Err(format!("node {id} can't be emptied: there is no other node to take what it holds"));
+        }
+        let next = Node { state, ..node.clone() };
+        Ok((if next == *node { Vec::new() } else { vec![Change::Node(id, next)] }, Some(id)))
+    }
+
     fn set_replicas(&self, message: &meta::Shard) -> Decision {
         let (id, mut shard) = wire::shard_from_proto(message);
         let map = self.state.shard_map.as_ref().ok_or("the cluster is not born yet")?;
         let old = map.shards.get(&id).ok_or_else(|| format!("there is no shard {id}"))?;
-        if let Some(node) = shard.replicas.iter().chain(&shard.joining).find(|node| !self.is_known(**node)) {
+        let mut named = shard.replicas.iter().chain(&shard.joining).chain(&shard.leaving);
+        if let Some(node) = named.find(|node| !self.is_known(**node)) {
             return Err(format!("node {node} was never part of this cluster"));
         }
-        if shard.replicas.is_empty() {
+        if shard.replicas.is_empty() || shard.wanted().is_empty() {
             return Err(format!("shard {id} can't be without replicas"));
         }
-        shard.born_on.clone_from(&old.born_on);
+        // Once others hold it, nobody may set it up again: a founder that comes back has lost what it had.
+        let is_as_born = shard.replicas.iter().all(|node| old.born_on.contains(node));
+        shard.born_on = if is_as_born { old.born_on.clone() } else { Vec::new() };
         if shard == *old {
             return Ok((Vec::new(), None));
         }
@@ -368,6 +387,21 @@ mod tests {
         assert_eq!(wiped.node_id, 5);
         assert_eq!(machine.state.nodes[&NodeId(2)].state, NodeState::Gone);
         assert!(ask(&mut machine, register("host2:1", 2, 0)).refused.contains("has ended"));
+    }
+
+    #[test]
+    fn nodes_are_drained_and_taken_back() {
+        let mut machine = born(2);
+        let drain = |node_id, cancel| Command::Drain(meta::DrainRequest { node_id, cancel });
+        let state = |machine: &MetaMachine| machine.state.nodes[&NodeId(1)].state;
+        assert_eq!(ask(&mut machine, drain(1, false)).refused, "");
+        assert_eq!(state(&machine), NodeState::Draining);
+        assert!(ask(&mut machine, drain(2, false)).refused.contains("no other node"));
+        assert_eq!(ask(&mut machine, drain(1, true)).refused, "");
+        assert_eq!(state(&machine), NodeState::Up);
+        ask(&mut machine, Command::NodeGone(1));
+        assert!(ask(&mut machine, drain(1, true)).refused.contains("has ended"));
+        assert!(ask(&mut machine, drain(9, false)).refused.contains("never part"));
     }
 
     #[test]

@@ -256,6 +256,25 @@ impl Meta for MetaService {
         Ok(Response::new(meta::AddBlocksReply { version: answer.version }))
     }
 
+    async fn drain(&self, request: Request<meta::DrainRequest>) -> Result<Response<meta::DrainReply>, Status> {
+        self.leading().await?.leader.propose(Command::Drain(request.into_inner())).await?;
+        Ok(Response::new(meta::DrainReply {}))
+    }
+
+    async fn remove(&self, request: Request<meta::RemoveRequest>) -> Result<Response<meta::RemoveReply>, Status> {
+        let replica = self.leading().await?;
+        let request = request.into_inner();
+        let state = replica.group.view().await.1.into_state();
+        let node = NodeId(request.node_id);
+        let held = state.replicas_on(node);
+        if held > 0 && !request.force {
+            let message = format!("node {node} holds {held} replicas: drain it first");
+            return Err(RpcError::new(ErrorKind::Rejected, message).into());
+        }
+        replica.leader.propose(Command::NodeGone(request.node_id)).await?;
+        Ok(Response::new(meta::RemoveReply {}))
+    }
+
     async fn status(&self, _: Request<meta::StatusRequest>) -> Result<Response<meta::StatusReply>, Status> {
         let replica = self.leading().await?;
         let state = replica.group.view().await.1.into_state();

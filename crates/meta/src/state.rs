@@ -167,6 +167,12 @@ impl ClusterState {
         self.nodes.iter().filter(|(_, node)| node.state == NodeState::Up).map(|(id, node)| (*id, node))
     }
 
+    /// How many replicas a node holds, or is about to hold, that of meta included.
+    pub fn replicas_on(&self, node: NodeId) -> usize {
+        let shards = self.shard_map.iter().flat_map(|map| map.shards.values());
+        shards.filter(|shard| shard.replicas.contains(&node) || shard.joining.contains(&node)).count()
+    }
+
     /// The scrapers on a ring.
     pub fn scraper_ring(&self) -> ScraperRing {
         ScraperRing::new(self.scraper_epoch, self.scrapers.keys().map(|name| name.as_str().into()))

@@ -81,6 +81,7 @@ pub(crate) fn shard_to_proto(id: ShardId, shard: &Shard) -> meta::Shard {
         replicas: to_ids(&shard.replicas),
         born_on: to_ids(&shard.born_on),
         joining: to_ids(&shard.joining),
+        leaving: to_ids(&shard.leaving),
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn shard_from_proto(message: &meta::Shard) -> (ShardId, Shard) {
         replicas: from_ids(&message.replicas),
         born_on: from_ids(&message.born_on),
         joining: from_ids(&message.joining),
+        leaving: from_ids(&message.leaving),
     };
     (ShardId(message.shard), shard)
 }

@@ -9,11 +9,12 @@
 //! ```
 //!
 //! A [`Script`] is read from a text and [run](Script::run) against a [`Backend`]: [`MemoryBackend`] evaluates in this
-//! process; others may ask a whole cluster.
+//! process; [`Compared`] asks a server over HTTP, and whether it says the same.
 
 mod annotations;
 mod backend;
 mod compare;
+mod http;
 mod memory;
 mod native;
 mod rewrite;
@@ -21,6 +22,7 @@ mod run;
 mod script;
 
 pub use backend::{Answer, Backend, LoadedSeries};
+pub use http::{Compared, HttpServer};
 pub use memory::{MemoryBackend, MemoryStorage, settings};
 pub use run::{Failure, Report};
 pub use script::{Script, ScriptError};

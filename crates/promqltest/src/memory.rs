@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::{Engine, EngineOptions, Features, QueryRequest};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use model::{CounterReset, Histogram, Labels, METRIC_NAME, Matcher, Sample, TimeRange, Value};
+use model::{Histogram, Labels, METRIC_NAME, Matcher, Sample, TimeRange, Value};
 use promql::ParseOptions;
 use series::{Budget, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
@@ -59,15 +59,16 @@ impl MemoryStorage {
         let series = self.series.entry(labels.metric().to_owned()).or_default();
         let stored = series.entry(labels).or_default();
         let mut observed = Samples::new();
-        for (sample, start) in with_starts(&samples) {
+        for (sample, start) in samples.iter_with_starts() {
             let value = match sample.value {
                 Value::Float(value) => {
                     stored.last_histogram = None;
                     Value::Float(value)
                 }
                 Value::Histogram(histogram) => {
-                    let counter_reset = observed_reset(stored.last_histogram.as_deref(), &histogram);
-                    let histogram = Arc::new(Histogram { counter_reset, ..(*histogram).clone() });
+                    let mut histogram = Histogram::clone(&histogram);
+                    histogram.observe_reset(stored.last_histogram.as_deref());
+                    let histogram = Arc::new(histogram);
                     stored.last_histogram = Some(histogram.clone());
                     Value::Histogram(histogram)
                 }
@@ -123,37 +124,6 @@ fn has_samples(samples: &Samples, range: TimeRange) -> bool {
         let next = times.get(times.partition_point(|time| *time < range.start().as_ms()));
         next.is_some_and(|time| *time < range.end().as_ms())
     })
-}
-
-/// The samples in order of time, each with the time its counter began.
-fn with_starts(samples: &Samples) -> impl Iterator<Item = (Sample, i64)> {
-    let (mut floats, mut histograms) = (samples.float_starts.iter(), samples.histogram_starts.iter());
-    samples.iter().map(move |sample| {
-        let start = match sample.value {
-            Value::Float(_) => floats.next(),
-            Value::Histogram(_) => histograms.next(),
-        };
-        (sample, start.copied().unwrap_or_default())
-    })
-}
-
-/// What a histogram tells about a reset once it is stored behind another one: that there was none, if both fit into one
-/// chunk, which says so; else nothing, since chunks know nothing of each other.
-fn observed_reset(previous: Option<&Histogram>, histogram: &Histogram) -> CounterReset {
-    match histogram.counter_reset {
-        CounterReset::Gauge => return CounterReset::Gauge,
-        CounterReset::Reset => return CounterReset::Unknown,
-        CounterReset::Unknown | CounterReset::NotReset => {}
-    }
-    let fits = previous.is_some_and(|previous| {
-        let unmarked = Histogram { counter_reset: CounterReset::Unknown, ..histogram.clone() };
-        let has_same_layout = histogram.schema == previous.schema
-            && histogram.zero_threshold == previous.zero_threshold
-            && histogram.custom_values == previous.custom_values;
-        previous.counter_reset != CounterReset::Gauge
-            && (histogram.is_stale() || (!previous.is_stale() && has_same_layout && !unmarked.is_reset_after(previous)))
-    });
-    if fits { CounterReset::NotReset } else { CounterReset::Unknown }
 }
 
 fn texts<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> Texts {

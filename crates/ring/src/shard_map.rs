@@ -57,6 +57,26 @@ pub struct Shard {
     pub born_on: Vec<NodeId>,
     /// Nodes that are on their way to be replicas: they follow, and answer nobody yet.
     pub joining: Vec<NodeId>,
+    /// Replicas that will be none as soon as those that join have everything.
+    pub leaving: Vec<NodeId>,
+}
+
+impl Shard {
+    /// A shard that is born on these nodes, and stays there.
+    pub fn born(replicas: Vec<NodeId>) -> Self {
+        Self { born_on: replicas.clone(), replicas, joining: Vec::new(), leaving: Vec::new() }
+    }
+
+    /// Whether its replicas are about to change.
+    pub fn is_moving(&self) -> bool {
+        !self.joining.is_empty() || !self.leaving.is_empty()
+    }
+
+    /// Who holds it when its move is over, the preferred leader first.
+    pub fn wanted(&self) -> Vec<NodeId> {
+        let stay = self.replicas.iter().filter(|node| !self.leaving.contains(node));
+        stay.chain(&self.joining).copied().collect()
+    }
 }
 
 /// Which shard owns which slot, and who holds it. Versioned: the epoch rises with each change.
@@ -138,7 +158,7 @@ mod tests {
     use super::*;
 
     fn map(count: u32) -> ShardMap {
-        let shard = Shard { replicas: vec![NodeId(1)], born_on: vec![NodeId(1)], joining: vec![] };
+        let shard = Shard::born(vec![NodeId(1)]);
         ShardMap::born((0..=count).map(|number| (ShardId(number), shard.clone())).collect())
     }
 

@@ -77,19 +77,26 @@ impl Samples {
 
     /// The samples in order of time.
     pub fn iter(&self) -> impl Iterator<Item = Sample> {
+        self.iter_with_starts().map(|(sample, _)| sample)
+    }
+
+    /// The samples in order of time, each with the time its counter began, in ms (0: unknown).
+    pub fn iter_with_starts(&self) -> impl Iterator<Item = (Sample, i64)> {
+        let start = |starts: &[i64], at: usize| starts.get(at).copied().unwrap_or(0);
         let (mut float, mut histogram) = (0, 0);
         std::iter::from_fn(move || {
             let next_float = self.float_times.get(float);
             let next_histogram = self.histogram_times.get(histogram);
             match (next_float, next_histogram) {
                 (Some(time), other) if other.is_none_or(|other| time <= other) => {
+                    let value = Value::Float(self.floats[float]);
                     float += 1;
-                    Some(Sample { timestamp: Timestamp(*time), value: Value::Float(self.floats[float - 1]) })
+                    Some((Sample { timestamp: Timestamp(*time), value }, start(&self.float_starts, float - 1)))
                 }
                 (_, Some(time)) => {
+                    let value = Value::Histogram(self.histograms[histogram].clone());
                     histogram += 1;
-                    let value = Value::Histogram(self.histograms[histogram - 1].clone());
-                    Some(Sample { timestamp: Timestamp(*time), value })
+                    Some((Sample { timestamp: Timestamp(*time), value }, start(&self.histogram_starts, histogram - 1)))
                 }
                 _ => None,
             }

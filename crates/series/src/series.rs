@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chunk::{DecodeError, Kind, Markers};
-use model::{Labels, TimeRange, Timestamp};
+use model::{Histogram, Labels, TimeRange, Timestamp};
 
 use crate::order::put_in_order;
 use crate::{QueryError, Samples, Times};
@@ -115,13 +115,31 @@ fn append_encoded(bytes: &[u8], times: &[i64], range: TimeRange, samples: &mut S
         }
         Kind::Histograms => {
             let before = samples.histograms.len();
-            let mut histograms = Vec::new();
-            chunk.read_into(times, range, Markers::Keep, &mut samples.histogram_times, &mut histograms)?;
-            samples.histograms.extend(histograms.into_iter().map(Arc::new));
+            append_histograms(&chunk, times, range, samples)?;
             let count = samples.histograms.len();
             extend_starts(&mut samples.histogram_starts, &starts, 0..count - before, count);
         }
     }
+    Ok(())
+}
+
+/// Adds the histograms in a range. Each learns from the one before it in the chunk whether its counter started again: sources
+/// do not say so, and the engine warns where it matters.
+fn append_histograms(
+    chunk: &chunk::Chunk<'_>,
+    times: &[i64],
+    range: TimeRange,
+    samples: &mut Samples,
+) -> Result<(), DecodeError> {
+    let (mut all_times, mut all) = (Vec::new(), Vec::<Histogram>::new());
+    chunk.read_into(times, TimeRange::ALL, Markers::Keep, &mut all_times, &mut all)?;
+    let wanted = within(&all_times, range);
+    for at in wanted.clone() {
+        let (earlier, rest) = all.split_at_mut(at);
+        rest[0].observe_reset(earlier.last());
+    }
+    samples.histogram_times.extend_from_slice(&all_times[wanted.clone()]);
+    samples.histograms.extend(all.drain(wanted).map(Arc::new));
     Ok(())
 }
 

@@ -12,4 +12,4 @@ pub use bucket::Outage;
 pub use scrape::FakeTarget;
 pub use scrapers::{CounterPages, ScraperNode, TimePages};
 pub use time::virtual_clock;
-pub use world::{Node, Outsider, World};
+pub use world::{Node, Outsider, REPLACE_AFTER, World};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucket::Bucket;
 use consensus::Timing;
-use ingester::{Ingester, IngesterConfig, IngesterEnv};
+use ingester::{Ingester, IngesterConfig, IngesterEnv, IngesterError};
 use meta::{Birth, Client};
 use model::{NodeId, ShardId, TenantId};
 use parking_lot::Mutex;
@@ -24,6 +24,9 @@ use transport::{Hello, MemoryNet, Net, Nodes};
 
 use crate::Outage;
 use crate::bucket::memory_bucket;
+
+/// A node that is silent for so long is replaced.
+pub const REPLACE_AFTER: Duration = Duration::from_secs(60);
 
 /// What survives nodes: the net, their disks and the bucket.
 pub struct World {
@@ -51,7 +54,7 @@ pub struct Node {
 }
 
 impl World {
-    /// A world in which these ingesters can be started.
+    /// A world in which these ingesters form a cluster. Others can join them, once they have a disk (see [`World::wipe`]).
     pub fn new(names: &[&str], birth: Birth, clock: Clock) -> Self {
         let (rng, outage) = (Rng::from_seed(11), Outage::default());
         let world = Self {
@@ -82,6 +85,11 @@ impl World {
 
     /// Starts an ingester, and waits until it belongs to a cluster.
     pub async fn start(&self, name: &str) -> Node {
+        self.try_start(name).await.unwrap()
+    }
+
+    /// Starts an ingester, and waits until it belongs to a cluster, or is told why it may not.
+    pub async fn try_start(&self, name: &str) -> Result<Node, IngesterError> {
         let (folder, log) = {
             let disks = self.disks.lock();
             let (folder, log) = &disks[name];
@@ -94,13 +102,14 @@ impl World {
             address: name.to_owned(),
             zone: name.to_owned(),
             peers: self.names.clone(),
-            expect: self.names.len() as u32,
+            expect: if self.names.iter().any(|first| first == name) { self.names.len() as u32 } else { 0 },
             birth: self.birth,
             folder,
             local_retention: Duration::ZERO,
             memory_limit_bytes: u64::MAX,
             snapshot_bytes: 16 << 10,
             max_exemplars: self.max_exemplars.subscribe(),
+            replace_after: Some(REPLACE_AFTER),
             timing: Timing::default(),
         };
         let env = IngesterEnv {
@@ -117,8 +126,8 @@ impl World {
             tasks: tasks.clone(),
         };
         let listener = net.listen(name).await.unwrap();
-        let ingester = Ingester::start(config, env, listener).await.unwrap();
-        Node { name: name.to_owned(), ingester, tasks }
+        let ingester = Ingester::start(config, env, listener).await?;
+        Ok(Node { name: name.to_owned(), ingester, tasks })
     }
 
     /// A client of the cluster that is no node of it.

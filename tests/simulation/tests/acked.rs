@@ -1,4 +1,4 @@
-//! What was acknowledged can be read, whoever dies.
+//! What was acknowledged can be read, whoever comes, goes or dies.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use meta::Birth;
-use model::{Matcher, TimeRange};
+use meta::{Birth, ClusterState, NodeState};
+use model::{Matcher, NodeId, ShardId, TimeRange};
 use proto::entry::Outcome;
 use series::{Budget, Hints, Samples, Select};
 use simulation::{FakeTarget, Outsider, World, virtual_clock};
@@ -116,6 +116,104 @@ async fn windows_are_cut_shipped_and_dropped_and_the_answer_stays_the_same() {
     let stored = world.bucket.list("").await.unwrap();
     let stored: Vec<String> = stored.into_iter().map(|object| object.key).filter(|key| key.ends_with(".rwb")).collect();
     assert_eq!(stored.len(), cataloged.len(), "the catalog has every block, and no other");
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+/// Goes on scraping until the state of the cluster is as it should be.
+async fn scrape_until(
+    outsider: &Outsider,
+    targets: &[FakeTarget],
+    (tick, acked): (&mut i64, &mut Readable),
+    is_reached: impl Fn(&ClusterState) -> bool,
+) {
+    for _ in 0..600 {
+        if is_reached(&outsider.client.state()) {
+            assert_same(&read_all(outsider).await, acked);
+            return;
+        }
+        scrape_all(outsider, targets, *tick, acked).await;
+        *tick += 1000;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    panic!("it never comes: {:?}", outsider.client.state().shard_map);
+}
+
+/// Whether each shard has so many replicas, on these nodes alone, and none is about to move.
+fn has_settled(state: &ClusterState, count: usize, nodes: &[NodeId]) -> bool {
+    let map = state.shard_map.as_ref().unwrap();
+    let is_there = |node: &NodeId| nodes.contains(node);
+    map.shards
+        .values()
+        .all(|shard| !shard.is_moving() && shard.replicas.len() == count && shard.replicas.iter().all(is_there))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_grows_from_one_to_six_and_shrinks_to_one_again() {
+    let world = World::new(&["a"], birth(7_200_000), virtual_clock(START_MS));
+    let mut nodes = world.start_all().await;
+    let outsider = world.outsider();
+    let targets: Vec<_> = (0..5).map(|number| FakeTarget::new(number, 3)).collect();
+    let (mut acked, mut tick) = (Readable::new(), START_MS);
+    scrape_all(&outsider, &targets, tick, &mut acked).await;
+    tick += 1000;
+    for names in [["b", "c"].as_slice(), &["d", "e", "f"]] {
+        for name in names {
+            world.wipe(name);
+            nodes.push(world.start(name).await);
+        }
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.ingester.identity().node).collect();
+        let reached =
+            |state: &ClusterState| has_settled(state, 3, &ids) && ids.iter().all(|node| state.replicas_on(*node) > 0);
+        scrape_until(&outsider, &targets, (&mut tick, &mut acked), reached).await;
+    }
+    for left in [3, 1] {
+        let leaving = nodes.split_off(left);
+        for node in &leaving {
+            let id = node.ingester.identity().node;
+            outsider.client.drain(id, false, Duration::from_secs(10)).await.unwrap();
+        }
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.ingester.identity().node).collect();
+        let reached = |state: &ClusterState| has_settled(state, left.min(3), &ids);
+        scrape_until(&outsider, &targets, (&mut tick, &mut acked), reached).await;
+        for node in leaving {
+            let id = node.ingester.identity().node;
+            node.die().await;
+            outsider.client.remove(id, false, Duration::from_secs(10)).await.unwrap();
+        }
+        scrape_all(&outsider, &targets, tick, &mut acked).await;
+        tick += 1000;
+        assert_same(&read_all(&outsider).await, &acked);
+    }
+    assert_eq!(outsider.client.state().shard_map.as_ref().unwrap().replicas(ShardId::META).len(), 1);
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_node_is_replaced_and_told_so_when_it_comes_back() {
+    let clock = virtual_clock(START_MS);
+    let world = World::new(&["a", "b", "c", "d"], birth(7_200_000), clock.clone());
+    let mut nodes = world.start_all().await;
+    let outsider = world.outsider();
+    let targets: Vec<_> = (0..5).map(|number| FakeTarget::new(number, 3)).collect();
+    let (mut acked, mut tick) = (Readable::new(), START_MS);
+    scrape_all(&outsider, &targets, tick, &mut acked).await;
+    tick += 1000;
+    let lost = nodes.remove(1);
+    let (name, id) = (lost.name.clone(), lost.ingester.identity().node);
+    lost.die().await;
+    let ids: Vec<NodeId> = nodes.iter().map(|node| node.ingester.identity().node).collect();
+    let reached = |state: &ClusterState| state.nodes[&id].state == NodeState::Gone && has_settled(state, 3, &ids);
+    let begun = clock.now();
+    scrape_until(&outsider, &targets, (&mut tick, &mut acked), reached).await;
+    assert!(clock.now() - begun >= simulation::REPLACE_AFTER, "it was given time to come back");
+    let told = world.try_start(&name).await.err().unwrap().to_string();
+    assert!(told.contains("has ended"), "{told}");
     for node in nodes {
         node.die().await;
     }

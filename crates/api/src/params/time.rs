@@ -14,7 +14,7 @@ const UNBOUNDED: [(&str, i64); 2] = [
 ///
 /// # Errors
 /// The message says that it is none.
-pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub fn parse_time(text: &str) -> Result<Timestamp, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
     let unbounded = || UNBOUNDED.iter().find(|(known, _)| *known == text).map(|(_, ms)| *ms);
     let ms = seconds.map(seconds_to_ms).or_else(|| parse_rfc3339(text)).or_else(unbounded);
@@ -22,7 +22,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
 }
 
 /// A time as `2026-08-21T16:53:52.5Z`, with as many decimals as it needs.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
+pub fn rfc3339(time: Timestamp) -> String {
     let (seconds, ms) = (time.as_ms().div_euclid(1000), time.as_ms().rem_euclid(1000));
     let (year, month, day) = date_of_days(seconds.div_euclid(DAY_SECONDS));
     let second = seconds.rem_euclid(DAY_SECONDS);

@@ -6,8 +6,15 @@ use model::{CounterReset, Histogram, Labels};
 use prost::{Message, Oneof};
 use series::Samples;
 
-/// Samples as they are, all in one answer: what a client gets that names no response type.
-const SAMPLES: i32 = 0;
+/// A way to answer. Its number is that of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum ResponseType {
+    /// Samples as they are, all in one answer: what a client gets that names no type.
+    Samples = 0,
+    /// Chunks, in frames.
+    StreamedXorChunks = 1,
+}
 
 /// What a client wants.
 #[derive(Clone, PartialEq, Message)]
@@ -52,8 +59,40 @@ pub(crate) struct TimeSeries {
     histograms: Vec<HistogramSample>,
 }
 
+/// Part of the answer to a query: chunks of one series, or some of them.
 #[derive(Clone, PartialEq, Message)]
-struct LabelPair {
+pub(crate) struct ChunkedReadResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) chunked_series: Vec<ChunkedSeries>,
+    /// Which query it is, counted from 0.
+    #[prost(int64, tag = "2")]
+    pub(crate) query_index: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ChunkedSeries {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) labels: Vec<LabelPair>,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) chunks: Vec<ChunkMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ChunkMessage {
+    #[prost(int64, tag = "1")]
+    pub(crate) min_time_ms: i64,
+    /// Included.
+    #[prost(int64, tag = "2")]
+    pub(crate) max_time_ms: i64,
+    /// The number of [`tsdb::Encoding`].
+    #[prost(int32, tag = "3")]
+    pub(crate) encoding: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) bytes: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct LabelPair {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(string, tag = "2")]
@@ -118,19 +157,49 @@ struct BucketSpan {
 }
 
 impl ReadRequest {
-    /// Whether the client understands samples.
-    pub(crate) fn accepts_samples(&self) -> bool {
-        self.accepted_response_types.is_empty() || self.accepted_response_types.contains(&SAMPLES)
+    /// The first type that the client understands, and we too.
+    ///
+    /// # Errors
+    /// The message says that there is none.
+    pub(crate) fn response_type(&self) -> Result<ResponseType, String> {
+        let accepted = &self.accepted_response_types;
+        if accepted.is_empty() {
+            return Ok(ResponseType::Samples);
+        }
+        let known = accepted.iter().find_map(|number| ResponseType::try_from(*number).ok());
+        known.ok_or_else(|| {
+            let accepted: Vec<String> = accepted.iter().map(i32::to_string).collect();
+            format!(
+                "server does not support any of the requested response types: [{}]; supported: map[SAMPLES:{{}} \
+                 STREAMED_XOR_CHUNKS:{{}}]",
+                accepted.join(" ")
+            )
+        })
     }
+}
+
+impl ChunkMessage {
+    pub(crate) fn new(chunk: tsdb::Chunk) -> Self {
+        Self {
+            min_time_ms: chunk.min_time_ms,
+            max_time_ms: chunk.max_time_ms,
+            encoding: chunk.encoding as i32,
+            bytes: chunk.bytes,
+        }
+    }
+}
+
+/// Labels as they are sent.
+pub(crate) fn label_pairs(labels: &Labels) -> Vec<LabelPair> {
+    labels.iter().map(|(name, value)| LabelPair { name: name.to_owned(), value: value.to_owned() }).collect()
 }
 
 impl TimeSeries {
     pub(crate) fn new(labels: &Labels, samples: &Samples) -> Self {
-        let labels = labels.iter().map(|(name, value)| LabelPair { name: name.to_owned(), value: value.to_owned() });
         let floats = samples.float_times.iter().zip(&samples.floats);
         let histograms = samples.histogram_times.iter().zip(&samples.histograms);
         Self {
-            labels: labels.collect(),
+            labels: label_pairs(labels),
             samples: floats.map(|(time, value)| FloatSample { value: *value, timestamp: *time }).collect(),
             histograms: histograms.map(|(time, histogram)| HistogramSample::new(*time, histogram)).collect(),
         }

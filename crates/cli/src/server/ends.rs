@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use distributor::Distributor;
 use ingester::Ingester;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Process;
+use super::{Process, Running};
 use crate::reload::Settings;
 use crate::settings::NODE_EXPORTER;
 
@@ -36,58 +35,53 @@ pub(super) fn look_for_node_exporter(process: &Process, settings: &Arc<Settings>
     });
 }
 
-/// Runs until a signal says to end, or the node's identity has ended; then lets everything end in order.
-pub(super) async fn until_told(
-    process: &Process,
-    settings: &Settings,
-    ingester: Option<&Ingester>,
-    distributor: Option<&Distributor>,
-    is_stopping: &AtomicBool,
-) -> Result<ExitCode, String> {
-    let on = |kind| signal(kind).map_err(|error| format!("wait for signals: {error}"));
-    let (mut hangup, mut terminate, mut interrupt) =
-        (on(SignalKind::hangup())?, on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    let outcome = loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                // What is wrong is logged; the old configuration stays.
-                drop(settings.reload());
+impl Running {
+    /// Runs until a signal says to end, or the node's identity has ended; then lets everything end in order.
+    pub(super) async fn until_told(self) -> Result<ExitCode, String> {
+        let on = |kind| signal(kind).map_err(|error| format!("wait for signals: {error}"));
+        let (mut hangup, mut terminate, mut interrupt) =
+            (on(SignalKind::hangup())?, on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+        let outcome = loop {
+            tokio::select! {
+                _ = hangup.recv() => {
+                    // What is wrong is logged; the old configuration stays.
+                    drop(self.settings.reload());
+                }
+                () = either(&mut terminate, &mut interrupt) => break Ok(ExitCode::SUCCESS),
+                why = ended(self.ingester.as_deref()) => {
+                    break Err(format!("the cluster does not take this node any more: {why}"));
+                }
             }
-            () = either(&mut terminate, &mut interrupt) => break Ok(ExitCode::SUCCESS),
-            why = ended(ingester) => {
-                break Err(format!("the cluster does not take this node any more: {why}"));
-            }
-        }
-    };
-    is_stopping.store(true, Ordering::Relaxed);
-    tracing::info!("stopping");
-    let deadline = process.flags.shutdown_deadline;
-    let ending = end_in_order(process, settings, ingester, distributor);
-    if process.clock.timeout(deadline, ending).await.is_none() {
-        tracing::warn!(?deadline, "ending took too long; what is committed stays committed");
+        };
+        tracing::info!("stopping");
+        self.end().await;
+        outcome
     }
-    outcome
-}
 
-/// Lets everything end that depends on something else before that: scraping, shipping, shards, connections.
-async fn end_in_order(
-    process: &Process,
-    settings: &Settings,
-    ingester: Option<&Ingester>,
-    distributor: Option<&Distributor>,
-) {
-    let limit = process.flags.shutdown_deadline / 3;
-    if let Some(scraper) = settings.scraper() {
-        scraper.drain(limit).await;
+    /// Lets everything end in order, within the deadline.
+    pub(crate) async fn end(self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        let deadline = self.process.flags.shutdown_deadline;
+        if self.process.clock.timeout(deadline, self.end_in_order()).await.is_none() {
+            tracing::warn!(?deadline, "ending took too long; what is committed stays committed");
+        }
     }
-    if let Some(distributor) = distributor {
-        distributor.drain(limit).await;
+
+    /// Lets everything end that depends on something else before that: scraping, shipping, shards, connections.
+    async fn end_in_order(&self) {
+        let limit = self.process.flags.shutdown_deadline / 3;
+        if let Some(scraper) = self.settings.scraper() {
+            scraper.drain(limit).await;
+        }
+        if let Some(distributor) = &self.distributor {
+            distributor.drain(limit).await;
+        }
+        if let Some(ingester) = &self.ingester {
+            ingester.drain(limit).await;
+        }
+        self.process.tasks.stop();
+        self.process.tasks.wait().await;
     }
-    if let Some(ingester) = ingester {
-        ingester.drain(limit).await;
-    }
-    process.tasks.stop();
-    process.tasks.wait().await;
 }
 
 async fn either(first: &mut Signal, second: &mut Signal) {

@@ -53,6 +53,7 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         memory_limit_bytes: flags.storage_memory_limit.bytes(),
         snapshot_bytes: flags.storage_snapshot_bytes.bytes(),
         max_exemplars: process.max_exemplars.subscribe(),
+        replace_after: Some(flags.placement_replace_after).filter(|after| !after.is_zero()),
         timing: Timing::default(),
     };
     let env = IngesterEnv {

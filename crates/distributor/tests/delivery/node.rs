@@ -239,7 +239,7 @@ impl Routes for FakeRoutes {
 /// A map of `shards` data shards, each on all of `nodes`.
 pub(crate) fn shard_map(shards: u32, nodes: &[u64]) -> ShardMap {
     let replicas: Vec<NodeId> = nodes.iter().map(|node| NodeId(*node)).collect();
-    let shard = Shard { born_on: replicas.clone(), replicas, joining: Vec::new() };
+    let shard = Shard::born(replicas);
     ShardMap::born((0..=shards).map(|number| (ShardId(number), shard.clone())).collect())
 }
 

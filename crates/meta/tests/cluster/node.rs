@@ -83,7 +83,7 @@ impl World {
         let group = Group::open(ShardId::META, MetaMachine::new(), folder.path().join("meta"), env).await.unwrap();
         groups.insert(&group);
         let change = Arc::new(|_, _, _| async { Ok(Step::Waiting("no data shards here".to_owned())) }.boxed());
-        let leader = Arc::new(Leader::new(group.clone(), clock.clone(), change));
+        let leader = Arc::new(Leader::new(group.clone(), clock.clone(), change, None));
         service.serve(group.clone(), leader.clone());
         if let Some(first) = &founding {
             first.give_birth(identity, &group, &leader, &clock).await.unwrap();

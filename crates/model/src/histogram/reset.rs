@@ -6,6 +6,27 @@ use super::layout::reduced_index;
 use super::{CounterReset, Histogram};
 
 impl Histogram {
+    /// Takes down what Prometheus' chunks tell about a reset of a histogram behind `previous`: that there was none, if both
+    /// fit into one chunk; else nothing, since chunks know nothing of each other. A gauge stays one.
+    ///
+    /// What the source said about a reset is not asked: a chunk begins wherever it said that there was one.
+    pub fn observe_reset(&mut self, previous: Option<&Self>) {
+        if self.counter_reset == CounterReset::Gauge {
+            return;
+        }
+        let said = std::mem::replace(&mut self.counter_reset, CounterReset::Unknown);
+        let fits = |previous: &Self| {
+            let has_same_layout = self.schema == previous.schema
+                && self.zero_threshold == previous.zero_threshold
+                && self.custom_values == previous.custom_values;
+            self.is_stale() || (!previous.is_stale() && has_same_layout && !self.is_reset_after(previous))
+        };
+        let previous = previous.filter(|previous| previous.counter_reset != CounterReset::Gauge);
+        if said != CounterReset::Reset && previous.is_some_and(fits) {
+            self.counter_reset = CounterReset::NotReset;
+        }
+    }
+
     /// Whether the counter started again after `previous`: this histogram says so, or says nothing and has less than
     /// `previous` somewhere, or a layout that can only come from a new start (a finer schema, a narrower zero bucket).
     ///

@@ -214,3 +214,20 @@ proptest! {
         let _ = series.read(TimeRange::ALL, &mut Samples::new());
     }
 }
+
+#[test]
+fn histograms_learn_of_resets_from_those_before_the_range() {
+    let counts = [1.0, 2.0, 1.0, 3.0];
+    let mut rows = chunk::Samples::default();
+    counts.into_iter().for_each(|count| rows.push(Some(Histogram { count, ..histogram(count) })));
+    let mut bytes = Vec::new();
+    rows.encode(&mut bytes).unwrap();
+    let mut encoded = Vec::new();
+    chunk::times::encode(&[10, 20, 30, 40], &mut encoded);
+    let times = Arc::new(Times::new(encoded.into()));
+    let series = Series { labels: Labels::default(), chunks: vec![Chunk::Encoded { times, bytes: bytes.into() }] };
+    let mut samples = Samples::new();
+    series.read(TimeRange::inclusive(Timestamp(20), Timestamp(40)), &mut samples).unwrap();
+    let resets: Vec<CounterReset> = samples.histograms.iter().map(|histogram| histogram.counter_reset).collect();
+    assert_eq!(resets, [CounterReset::NotReset, CounterReset::Unknown, CounterReset::NotReset]);
+}
