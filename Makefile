@@ -7,8 +7,8 @@ export CARGO_INCREMENTAL = 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench fuzz \
-	fuzz-promql promqltest-cluster
+.PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench \
+	bench-query fuzz fuzz-promql promqltest-cluster
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,10 @@ tools: ## Build the real Prometheus, promtool, its engine as an oracle and an S3
 bench: release tools ## Compare with the current Prometheus over a synthetic fleet: CPU, memory, bytes.
 	cargo build --release --package ringwood-fleet
 	tests/bench
+
+bench-query: release tools ## Compare what dashboards' queries cost: make bench-query WITH='--recent-series=100000 --old-series=10000'.
+	cargo build --release --package ringwood-bench-query
+	$${CARGO_TARGET_DIR:-target}/release/bench-query --ringwood=$${CARGO_TARGET_DIR:-target}/release/ringwood $(WITH)
 
 fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Rust and cargo-fuzz; `ls fuzz/targets`).
 	cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$${SECONDS_PER_TARGET:-60}

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use engine::{Engine, EngineOptions, InvalidQuery, QueryRequest, QueryResult, Value};
 use futures::future::BoxFuture;
+use futures::{StreamExt, stream};
 use model::Labels;
 use promqltest::MemoryStorage;
-use series::{Budget, Cancel, LabelQuery, QueryError, Queryable, Samples, Select, SeriesStream, Texts};
+use series::{Budget, Cancel, Chunk, LabelQuery, QueryError, Queryable, Samples, Select, Series, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
 
 /// 1,000 counters with a sample every 15 s for an hour.
@@ -98,6 +99,51 @@ async fn nobody_waits_for_a_canceled_query() {
     let request = QueryRequest { cancel, ..hour("sum(x_total)") };
     let refused = run(EngineOptions::default(), request).await.map(drop);
     assert_eq!(refused, Err(QueryError::Canceled { during: "expression evaluation" }));
+}
+
+/// Storage with one series after another, without end.
+struct Endless(Arc<Samples>);
+
+impl Queryable for Endless {
+    fn select(&self, _: Select, _: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
+        let samples = self.0.clone();
+        let series = move |number: u64| Series {
+            labels: Labels::from_pairs([("__name__", "x_total"), ("number", &format!("{number:020}"))]),
+            chunks: vec![Chunk::Samples(samples.clone())],
+        };
+        let batches = stream::iter(0..).map(move |batch| Ok((0..512).map(|at| series(batch * 512 + at)).collect()));
+        Box::pin(async { Ok(batches.boxed()) })
+    }
+
+    fn label_names(&self, _: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        Box::pin(async { Ok(Texts::default()) })
+    }
+
+    fn label_values(&self, _: &str, _: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        Box::pin(async { Ok(Texts::default()) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_ends_soon_after_a_query_is_dropped() {
+    let samples = Samples {
+        float_times: (0..240).map(|at| at * 15_000).collect(),
+        floats: (0..240).map(f64::from).collect(),
+        ..Samples::new()
+    };
+    let clock = Clock::system();
+    let engine = Engine::new(EngineOptions::default(), clock.clone(), CpuPool::new(2));
+    let budget = Budget::unlimited();
+    let request = QueryRequest { budget: budget.clone(), ..hour("sum(rate(x_total[5m]))") };
+    let running = engine.run(engine.prepare(request).unwrap(), Arc::new(Endless(Arc::new(samples))));
+    assert!(clock.timeout(Duration::from_millis(50), running).await.is_none(), "endless series came to an end");
+    // Work on the threads of the pool holds some of the budget until it sees that nobody waits.
+    let dropped = clock.now();
+    while budget.used() > 0 {
+        clock.sleep(Duration::from_millis(1)).await;
+    }
+    let took = clock.now() - dropped;
+    assert!(took < Duration::from_millis(100), "work went on for {took:?}");
 }
 
 #[tokio::test]

@@ -108,34 +108,31 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// The chunk of a series. Reads one length for each series before it.
-    pub(crate) fn find(&self, series: u32) -> Option<&'a [u8]> {
-        let mut runs = Reader::new(WHAT, self.runs);
-        let (mut before, mut next) = (0u64, 0u64);
-        for _ in 0..self.run_count {
-            let first = next + runs.varint().ok()?;
-            let count = runs.varint().ok()? + 1;
-            if u64::from(series) < first {
-                return None;
-            }
-            if u64::from(series) < first + count {
-                before += u64::from(series) - first;
-                return self.chunk_at(before);
-            }
-            before += count;
-            next = first + count;
-        }
-        None
+    /// Prepares looking up many series. Costs a step for each series that the section has.
+    pub(crate) fn lookup(&self, piece: &Bytes) -> Lookup {
+        let mut end = 0;
+        let places = self.iter().map(|(series, chunk)| {
+            end += chunk.len();
+            (series, end)
+        });
+        Lookup { places: places.collect(), chunks: piece.slice_ref(self.chunks) }
     }
+}
 
-    fn chunk_at(&self, at: u64) -> Option<&'a [u8]> {
-        let mut lengths = Reader::new(WHAT, self.lengths);
-        let mut start = 0usize;
-        for _ in 0..at {
-            start += usize::try_from(lengths.varint().ok()?).ok()?;
-        }
-        let length = usize::try_from(lengths.varint().ok()?).ok()?;
-        self.chunks.get(start..start.checked_add(length)?)
+/// The chunks of a section by series.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
+    /// The series, ascending, and where the chunk of each ends: the next one begins there.
+    places: Vec<(u32, usize)>,
+    chunks: Bytes,
+}
+
+impl Lookup {
+    /// The chunk of a series.
+    pub(crate) fn find(&self, series: u32) -> Option<Bytes> {
+        let at = self.places.binary_search_by_key(&series, |(series, _)| *series).ok()?;
+        let start = at.checked_sub(1).map_or(0, |before| self.places[before].1);
+        Some(self.chunks.slice(start..self.places[at].1))
     }
 }
 

@@ -1,16 +1,17 @@
 //! Reading a view.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+mod reading;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use index::RoaringBitmap;
 use model::{Labels, Matcher, TenantId, TimeRange};
 
-use crate::loose::{Loose, encode};
+use self::reading::Reading;
+use crate::loose::Loose;
 use crate::piece::Piece;
-use crate::row::{encode_column, encode_histograms};
 use crate::segment::SegmentError;
 use crate::target::Target;
 use crate::tenant::{Owned, Place, TenantHead, labels_of};
@@ -38,28 +39,44 @@ pub struct SelectedChunk {
     pub chunk: Bytes,
 }
 
+/// The series that a question has found, sorted by labels. Their chunks are read when it is their turn, so that whoever has
+/// enough, or leaves, costs no more than that.
+#[derive(Debug)]
+pub struct Selection {
+    series: std::vec::IntoIter<(Labels, u32)>,
+    /// `None`: the tenant has nothing here.
+    reading: Option<Reading>,
+}
+
+impl Iterator for Selection {
+    type Item = Result<Selected, SegmentError>;
+
+    /// The next series that has samples in the range. Fails if data is damaged.
+    fn next(&mut self) -> Option<Self::Item> {
+        let reading = self.reading.as_mut()?;
+        for (labels, series) in self.series.by_ref() {
+            match reading.chunks(series) {
+                Ok(chunks) if chunks.is_empty() => {}
+                Ok(chunks) => return Some(Ok(Selected { labels, chunks })),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        None
+    }
+}
+
 impl HeadView {
     /// The series of a tenant that pass all matchers and have samples in the range, sorted by labels.
     ///
-    /// # Errors
-    /// If data is damaged.
-    pub fn select(
-        &self,
-        tenant: &TenantId,
-        matchers: &[Matcher],
-        range: TimeRange,
-    ) -> Result<Vec<Selected>, SegmentError> {
-        let Some(head) = self.0.tenants.get(tenant) else { return Ok(Vec::new()) };
-        let mut reading = Reading::new(head, range);
-        let mut selected = Vec::new();
-        for series in head.matching(matchers).iter() {
-            let chunks = reading.chunks(series)?;
-            if !chunks.is_empty() {
-                selected.push(Selected { labels: head.labels(series), chunks });
-            }
-        }
-        selected.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(selected)
+    /// Finds them and their labels; their samples are read one series after the other, as the [`Selection`] is iterated.
+    pub fn select(&self, tenant: &TenantId, matchers: &[Matcher], range: TimeRange) -> Selection {
+        let Some(head) = self.0.tenants.get(tenant) else {
+            return Selection { series: Vec::new().into_iter(), reading: None };
+        };
+        let found = head.matching(matchers);
+        let mut series: Vec<(Labels, u32)> = found.iter().map(|series| (head.labels(series), series)).collect();
+        series.sort_unstable();
+        Selection { series: series.into_iter(), reading: Some(Reading::new(head.clone(), range)) }
     }
 
     /// The label sets of a tenant that pass all matchers and have samples in the range, sorted.
@@ -167,165 +184,6 @@ impl Loose {
     }
 }
 
-/// Lookups only: their order decides nothing.
-type Fixed = BuildHasherDefault<DefaultHasher>;
-
-/// Reads series of a view one after another, opening each piece once.
-struct Reading<'a> {
-    head: &'a TenantHead,
-    range: TimeRange,
-    /// The pieces of each target that have rows in the range.
-    targets: HashMap<u32, Arc<[OpenPiece]>, Fixed>,
-    next_times_id: u64,
-}
-
-/// A piece whose bytes are at hand.
-struct OpenPiece {
-    bytes: Bytes,
-    times_id: u64,
-    times: Bytes,
-    /// Raw rows are encoded for each series that is asked for.
-    rows: Vec<Arc<crate::row::Row>>,
-}
-
-impl<'a> Reading<'a> {
-    fn new(head: &'a TenantHead, range: TimeRange) -> Self {
-        Self { head, range, targets: HashMap::default(), next_times_id: 0 }
-    }
-
-    fn chunks(&mut self, series: u32) -> Result<Vec<SelectedChunk>, SegmentError> {
-        let mut chunks = Vec::new();
-        match self.head.series.get(series as usize) {
-            Some(Place::Member { target: at, member }) => {
-                let Some(target) = self.head.targets[*at as usize].as_ref() else { return Ok(chunks) };
-                self.target_chunks(*at, target, series, *member, &mut chunks)?;
-                if let Some(at) = target.members.timed.get(member) {
-                    self.loose_chunks(*at, series, &mut chunks)?;
-                }
-            }
-            Some(Place::Loose(at)) => self.loose_chunks(*at, series, &mut chunks)?,
-            Some(Place::Free) | None => {}
-        }
-        Ok(chunks)
-    }
-
-    fn target_chunks(
-        &mut self,
-        at: u32,
-        target: &Target,
-        series: u32,
-        member: u32,
-        chunks: &mut Vec<SelectedChunk>,
-    ) -> Result<(), SegmentError> {
-        let pieces = match self.targets.get(&at) {
-            Some(pieces) => pieces.clone(),
-            None => {
-                let pieces = self.open_target(target)?;
-                self.targets.insert(at, pieces.clone());
-                pieces
-            }
-        };
-        let column = target.members.columns[member as usize];
-        for piece in pieces.iter() {
-            if piece.rows.is_empty() {
-                push_chunks(piece, series, chunks)?;
-            } else {
-                push_row_chunks(piece, series, column, member, chunks);
-            }
-        }
-        Ok(())
-    }
-
-    fn open_target(&mut self, target: &Target) -> Result<Arc<[OpenPiece]>, SegmentError> {
-        let range = self.range;
-        let mut pieces = Vec::new();
-        for group in target.groups.iter().filter(|group| group.range().overlaps(range)) {
-            pieces.push(self.open(group.bytes()?)?);
-        }
-        for frame in target.frames.iter().filter(|frame| frame.range().overlaps(range)) {
-            pieces.push(self.open(frame.bytes.clone())?);
-        }
-        let bounds = target.rows.first().zip(target.rows.last());
-        let open = bounds.map(|(first, last)| crate::group::range_of(first.time, last.time));
-        if open.is_some_and(|open| open.overlaps(range)) {
-            let times: Vec<i64> = target.rows.iter().map(|row| row.time).collect();
-            let mut encoded = Vec::new();
-            chunk::times::encode(&times, &mut encoded);
-            let times_id = self.new_times_id();
-            pieces.push(OpenPiece { bytes: Bytes::new(), times_id, times: encoded.into(), rows: target.rows.clone() });
-        }
-        for frame in target.late.iter().filter(|frame| frame.range().overlaps(range)) {
-            pieces.push(self.open(frame.bytes.clone())?);
-        }
-        Ok(pieces.into())
-    }
-
-    fn open(&mut self, bytes: Bytes) -> Result<OpenPiece, SegmentError> {
-        let piece = parse(&bytes)?;
-        let times = bytes.slice_ref(piece.times);
-        Ok(OpenPiece { times_id: self.new_times_id(), times, bytes, rows: Vec::new() })
-    }
-
-    fn loose_chunks(&mut self, at: u32, series: u32, chunks: &mut Vec<SelectedChunk>) -> Result<(), SegmentError> {
-        let range = self.range;
-        let Some(loose) = self.head.loose[at as usize].as_ref() else { return Ok(()) };
-        for group in loose.groups.iter().filter(|group| group.range().overlaps(range)) {
-            push_chunks(&self.open(group.bytes()?)?, series, chunks)?;
-        }
-        for frame in loose.frames.iter().filter(|frame| frame.range().overlaps(range)) {
-            push_chunks(&self.open(frame.bytes.clone())?, series, chunks)?;
-        }
-        let mut late = loose.late.clone();
-        late.sort_by_key(|sample| sample.time);
-        for samples in [&loose.open, &late] {
-            let here = samples.iter().any(|sample| range.contains(model::Timestamp(sample.time)));
-            if let Some(frame) = here.then(|| encode(series, samples)).flatten() {
-                push_chunks(&self.open(frame.bytes)?, series, chunks)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn new_times_id(&mut self) -> u64 {
-        self.next_times_id += 1;
-        self.next_times_id
-    }
-}
-
-fn parse(bytes: &Bytes) -> Result<Piece<'_>, SegmentError> {
-    Piece::parse(bytes).map_err(|error| SegmentError::Damaged(error.to_string()))
-}
-
-/// Adds the chunks that an encoded piece has of a series.
-fn push_chunks(piece: &OpenPiece, series: u32, chunks: &mut Vec<SelectedChunk>) -> Result<(), SegmentError> {
-    let parsed = parse(&piece.bytes)?;
-    for section in [&parsed.floats, &parsed.histograms] {
-        if let Some(chunk) = section.find(series) {
-            let chunk = piece.bytes.slice_ref(chunk);
-            chunks.push(SelectedChunk { times_id: piece.times_id, times: piece.times.clone(), chunk });
-        }
-    }
-    Ok(())
-}
-
-/// Adds what raw rows have of a series.
-fn push_row_chunks(piece: &OpenPiece, series: u32, column: u32, member: u32, chunks: &mut Vec<SelectedChunk>) {
-    let mut push = |chunk: Vec<u8>| {
-        let times = piece.times.clone();
-        chunks.push(SelectedChunk { times_id: piece.times_id, times, chunk: chunk.into() });
-    };
-    let mut chunk = Vec::new();
-    if column != crate::members::NONE && encode_column(&piece.rows, (series, column), &mut Vec::new(), &mut chunk) {
-        push(chunk);
-    }
-    let mut chunk = Vec::new();
-    let has_histograms = piece.rows.iter().any(|row| !row.histograms.is_empty());
-    let mut encoded = || encode_histograms(&piece.rows, (series, member), &mut chunk);
-    if has_histograms && encoded().expect("an accepted histogram is valid") {
-        push(chunk);
-    }
-}
-
 /// The series that some groups have, by metric and then by labels, with all their chunks in these groups.
 pub(crate) fn series_of_groups<'a>(
     head: &TenantHead,
@@ -353,4 +211,8 @@ pub(crate) fn series_of_groups<'a>(
         same
     });
     Ok(series)
+}
+
+fn parse(bytes: &Bytes) -> Result<Piece<'_>, SegmentError> {
+    Piece::parse(bytes).map_err(|error| SegmentError::Damaged(error.to_string()))
 }

@@ -1,16 +1,15 @@
 //! The gRPC service that queriers read from.
 
+mod batches;
 mod exemplars;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::Stream;
-use futures::future::join_all;
-use head::{SegmentError, Selected};
+use futures::future::{self, join_all};
 use model::{MatchOp, Matcher, ShardId, TenantId, TimeRange, Timestamp};
 use proto::select;
 use proto::select::select_frame::Frame;
@@ -22,6 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use transport::{ErrorKind, RpcError};
 
+use self::batches::Batches;
 use crate::replica::Consistency;
 use crate::replicas::Replicas;
 
@@ -29,10 +29,6 @@ use crate::replicas::Replicas;
 const BOUND: Duration = Duration::from_millis(250);
 /// Frames that wait for the connection.
 const FRAMES: usize = 16;
-/// A frame has no more series than this, ...
-const FRAME_SERIES: usize = 512;
-/// ... and is sent when it has so many bytes.
-const FRAME_BYTES: usize = 1 << 20;
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
@@ -234,7 +230,13 @@ async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, questio
             send(&frames, *shard, last).await;
         }
     });
-    join_all(shards).await;
+    while_wanted(&frames, join_all(shards)).await;
+}
+
+/// Works until it is done or nobody waits for frames any more, which may happen while none is being sent. What is being read
+/// then is the last.
+async fn while_wanted(frames: &Frames, work: impl Future) {
+    future::select(pin!(work), pin!(frames.closed())).await;
 }
 
 async fn send(frames: &Frames, shard: u32, frame: Frame) -> bool {
@@ -256,73 +258,34 @@ async fn select_shard(
         return Ok(());
     }
     let question = question.clone();
-    let selected = replicas.reading().run(move || read(&view, &question, labels_only)).await;
-    let selected = selected.map_err(|error| corrupt(shard, &error))?;
-    replicas.metrics().select_seconds.observe((replicas.clock().now() - started).as_secs_f64());
-    let mut batches = Batches::new(selected, limit);
-    while let Some(batch) = batches.next() {
-        let batch = batch.map_err(|message| select::ShardError { kind: Kind::TooLarge.into(), message })?;
+    let finding = move || Batches::find(&view, &question, labels_only, limit);
+    let mut batches = replicas.reading().run(finding).await;
+    let mut reading = replicas.clock().now() - started;
+    loop {
+        let resumed = replicas.clock().now();
+        let batch;
+        (batch, batches) = replicas.reading().run(move || (batches.next(), batches)).await;
+        reading += replicas.clock().now() - resumed;
+        let Some(batch) = batch.map_err(|error| error.to_wire(shard))? else { break };
         if !send(frames, shard.0, Frame::Series(batch)).await {
-            return Ok(());
+            break;
         }
     }
+    replicas.metrics().select_seconds.observe(reading.as_secs_f64());
     Ok(())
 }
 
-fn corrupt(shard: ShardId, error: &SegmentError) -> select::ShardError {
-    select::ShardError { kind: Kind::Corrupt.into(), message: format!("shard {shard}: {error}") }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn read(view: &ShardView, question: &Question, labels_only: bool) -> Result<Vec<Selected>, SegmentError> {
-    let Question { tenant, matchers, range, .. } = question;
-    if labels_only {
-        let labels = view.select_labels(tenant, matchers, *range);
-        return Ok(labels.into_iter().map(|labels| Selected { labels, chunks: Vec::new() }).collect());
-    }
-    view.select(tenant, matchers, *range)
-}
-
-/// Series, in messages of a moderate size.
-struct Batches {
-    series: std::vec::IntoIter<Selected>,
-    /// Where each column of times stands in the numbering of the whole answer.
-    times: BTreeMap<u64, u32>,
-    left: usize,
-}
-
-impl Batches {
-    fn new(series: Vec<Selected>, limit: usize) -> Self {
-        Self { series: series.into_iter(), times: BTreeMap::new(), left: limit }
-    }
-
-    fn next(&mut self) -> Option<Result<select::SeriesBatch, String>> {
-        let mut batch = select::SeriesBatch::default();
-        let mut bytes = 0;
-        while batch.series.len() < FRAME_SERIES && bytes < FRAME_BYTES {
-            let Some(series) = self.series.next() else { break };
-            let labels = Bytes::copy_from_slice(series.labels.canonical_bytes());
-            bytes += labels.len() + series.chunks.iter().map(|chunk| chunk.chunk.len() + 8).sum::<usize>();
-            let mut chunks = Vec::with_capacity(series.chunks.len());
-            for chunk in series.chunks {
-                let next = self.times.len() as u32;
-                let times = *self.times.entry(chunk.times_id).or_insert_with(|| {
-                    bytes += chunk.times.len();
-                    batch.times.push(chunk.times);
-                    next
-                });
-                chunks.push(select::Chunk { times, chunk: chunk.chunk });
-            }
-            batch.series.push(select::Series { labels, chunks });
-        }
-        if batch.series.is_empty() {
-            return None;
-        }
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
-                Some(Ok(batch))
-            }
-            None => Some(Err("the answer is larger than it may be".to_owned())),
-        }
+    #[tokio::test]
+    async fn work_ends_when_whoever_asked_leaves() {
+        let (frames, receiver) = mpsc::channel(FRAMES);
+        let leaving = async {
+            tokio::task::yield_now().await;
+            drop(receiver);
+        };
+        future::join(while_wanted(&frames, future::pending::<()>()), leaving).await;
     }
 }

@@ -484,7 +484,8 @@ impl World {
     }
 
     fn all(&self) -> BTreeMap<Labels, Plain> {
-        let selected = self.head.view().select(&self.tenant, &[], TimeRange::ALL).unwrap();
+        let selected =
+            self.head.view().select(&self.tenant, &[], TimeRange::ALL).collect::<Result<Vec<_>, _>>().unwrap();
         assert!(selected.is_sorted_by(|a, b| a.labels < b.labels), "sorted, and no series twice");
         selected.iter().map(|series| (series.labels.clone(), read_chunks(series))).collect()
     }

@@ -58,7 +58,7 @@ impl FakeShard {
     pub(crate) fn read(&self) -> BTreeMap<String, Samples> {
         let mut all: BTreeMap<String, Samples> = BTreeMap::new();
         for shard in self.state.lock().shards.values() {
-            for series in shard.view().select(&TenantId::default(), &[], TimeRange::ALL).unwrap() {
+            for series in shard.view().select(&TenantId::default(), &[], TimeRange::ALL).map(Result::unwrap) {
                 let samples = all.entry(series.labels.to_string()).or_default();
                 samples.extend(series.chunks.iter().flat_map(|selected| read_chunk(&selected.times, &selected.chunk)));
                 samples.sort_by_key(|sample| sample.0);
