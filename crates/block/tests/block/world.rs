@@ -98,7 +98,8 @@ pub(crate) fn read(series: &Series, range: TimeRange) -> Result<Vec<(i64, Cell)>
     let floats = samples.float_times.iter().copied().zip(samples.floats.iter().map(float));
     let histograms = samples.histograms.iter().map(|histogram| match is_stale(histogram.sum) {
         true => Cell::Stale,
-        false => Cell::Histogram(Histogram::clone(histogram)),
+        // Reading finds out about resets; whether rightly is tested where that is done.
+        false => Cell::Histogram(Histogram { counter_reset: CounterReset::Unknown, ..Histogram::clone(histogram) }),
     });
     let mut all: Vec<_> = floats.chain(samples.histogram_times.iter().copied().zip(histograms)).collect();
     all.sort_by_key(|(time, _)| *time);
