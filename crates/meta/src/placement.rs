@@ -10,6 +10,9 @@ use crate::state::{ClusterState, Node, NodeState};
 /// How many nodes hold meta, as far as there are nodes.
 pub(crate) const META_VOTERS: usize = 3;
 
+/// What a shard without series costs, its log and its group: as much as so many series.
+const EMPTY_SHARD: f64 = 1000.0;
+
 /// A replica moves to a less loaded node if their loads differ by so many times its weight: less would only go to and fro.
 const WORTH: f64 = 1.5;
 
@@ -242,18 +245,13 @@ fn swapped(held: &[NodeId], from: NodeId, to: NodeId) -> Vec<NodeId> {
     held.iter().map(|node| if *node == from { to } else { *node }).collect()
 }
 
-/// What each shard weighs: the mean of all is 1. Half of it is there without any series, since a log and a group cost too.
-/// Meta weighs nothing.
+/// What each shard weighs, in series. Meta weighs nothing: its voters are chosen first.
 fn weights(shards: impl Iterator<Item = ShardId>, series: &BTreeMap<ShardId, u64>) -> BTreeMap<ShardId, f64> {
-    let counts: BTreeMap<ShardId, u64> = shards.map(|id| (id, series.get(&id).copied().unwrap_or(0))).collect();
-    let data_shards = counts.len().saturating_sub(1).max(1);
-    let mean = counts.values().sum::<u64>() as f64 / data_shards as f64;
-    let weight = |(id, count): (&ShardId, &u64)| match *id {
-        ShardId::META => (*id, 0.0),
-        _ if mean == 0.0 => (*id, 1.0),
-        _ => (*id, 0.5 + 0.5 * *count as f64 / mean),
+    let weight = |id: ShardId| match id {
+        ShardId::META => 0.0,
+        _ => EMPTY_SHARD + series.get(&id).copied().unwrap_or(0) as f64,
     };
-    counts.iter().map(weight).collect()
+    shards.map(|id| (id, weight(id))).collect()
 }
 
 #[cfg(test)]
