@@ -66,50 +66,50 @@ where
 {
     let limit = params.limit()?;
     let range = params.range()?;
-    let mut selectors = params.selectors().map_err(ApiError::bad_data)?;
+    let selectors = params.selectors().map_err(ApiError::bad_data)?;
+    let storage = app.backend.queryable(&caller.tenant, caller.consistency);
+    let mut texts = app.in_time(find_texts(&*storage, selectors, range, one_more_than(limit), ask)).await?;
+    let mut remarks = Remarks::default();
+    if limit > 0 && texts.len() > limit {
+        texts.truncate(limit);
+        remarks.warn_truncated();
+    }
+    Ok(success_in_pieces(List::new(texts), remarks))
+}
+
+/// What `ask` finds for each of the selectors, put together: sorted, none twice. No selectors: of all series.
+///
+/// `limit` is the most that is wanted of each selector; 0: all.
+pub(crate) async fn find_texts<F>(
+    storage: &dyn Queryable,
+    mut selectors: Vec<Vec<Matcher>>,
+    range: TimeRange,
+    limit: usize,
+    ask: F,
+) -> Result<Vec<String>, QueryError>
+where
+    F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
+{
     if selectors.is_empty() {
         selectors.push(Vec::new());
     }
-    let storage = app.backend.queryable(&caller.tenant, caller.consistency);
-    let found = app.in_time(async {
-        let mut found = Found::default();
-        for matchers in selectors {
-            let query = LabelQuery { matchers: matchers.into(), range, limit: one_more_than(limit) };
-            found.add(ask(&*storage, query).await?);
+    let mut found = Vec::new();
+    for matchers in selectors {
+        let query = LabelQuery { matchers: matchers.into(), range, limit };
+        let more = ask(storage, query).await?.texts;
+        if found.is_empty() {
+            found = more;
+        } else {
+            let all: BTreeSet<String> = found.into_iter().chain(more).collect();
+            found = all.into_iter().collect();
         }
-        Ok(found)
-    });
-    let mut found = found.await?;
-    let mut remarks = Remarks::default();
-    if limit > 0 && (found.is_truncated || found.texts.len() > limit) {
-        found.texts.truncate(limit);
-        remarks.warn_truncated();
     }
-    Ok(success_in_pieces(List::new(found.texts), remarks))
+    Ok(found)
 }
 
 /// Storage is asked for one more than is wanted, so that it shows when something is cut off.
 fn one_more_than(limit: usize) -> usize {
     if limit == 0 { 0 } else { limit.saturating_add(1) }
-}
-
-/// Texts of several answers, sorted.
-#[derive(Default)]
-struct Found {
-    texts: Vec<String>,
-    is_truncated: bool,
-}
-
-impl Found {
-    fn add(&mut self, more: Texts) {
-        self.is_truncated |= more.truncated;
-        if self.texts.is_empty() {
-            self.texts = more.texts;
-        } else {
-            let all: BTreeSet<String> = std::mem::take(&mut self.texts).into_iter().chain(more.texts).collect();
-            self.texts = all.into_iter().collect();
-        }
-    }
 }
 
 /// The label sets of series.

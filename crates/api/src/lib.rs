@@ -55,6 +55,7 @@ mod ready;
 mod remote_read;
 mod router;
 mod rules;
+mod search;
 mod serve;
 mod status;
 mod targets;

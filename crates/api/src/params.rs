@@ -81,6 +81,15 @@ impl Params {
         parse_time(text).map(Some).map_err(invalid)
     }
 
+    /// A time that may be given, with a message that does not name it as a parameter.
+    pub(crate) fn time_or(&self, name: &'static str, default: Timestamp) -> Result<Timestamp, ApiError> {
+        let text = self.first(name);
+        if text.is_empty() {
+            return Ok(default);
+        }
+        parse_time(text).map_err(|fault| ApiError::bad_data(format!("invalid time value for '{name}': {fault}")))
+    }
+
     /// From `start` to `end`, both included and both optional.
     pub(crate) fn range(&self) -> Result<TimeRange, ApiError> {
         let start = self.optional_time("start")?.unwrap_or(Timestamp::MIN);

@@ -23,8 +23,8 @@ use crate::metrics::Metrics;
 use crate::query::Gate;
 use crate::ready::when_ready;
 use crate::{
-    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, remote_read, rules, status,
-    targets,
+    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, remote_read, rules, search,
+    status, targets,
 };
 
 /// Why a configuration makes no API.
@@ -93,6 +93,9 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/labels", get(labels::names).post(labels::names))
         .route("/label/{name}/values", get(labels::values))
         .route("/series", get(labels::series).post(labels::series))
+        .route("/search/metric_names", get(search::metric_names).post(search::metric_names))
+        .route("/search/label_names", get(search::label_names).post(search::label_names))
+        .route("/search/label_values", get(search::label_values).post(search::label_values))
         .route("/metadata", get(metadata::of_metrics))
         .route("/targets", get(targets::list))
         .route("/targets/metadata", get(metadata::of_targets))
