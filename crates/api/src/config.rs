@@ -45,6 +45,8 @@ pub struct ServeConfig {
     pub max_connections: usize,
     /// How long a client may take to send the head of a request, and then to send more of its body.
     pub read_timeout: Duration,
+    /// How long a client may leave an answer that is made piece by piece unread before it is broken off.
+    pub stall_timeout: Duration,
     /// How long requests may go on when the server stops.
     pub grace: Duration,
 }
@@ -75,6 +77,8 @@ impl Default for ServeConfig {
         Self {
             max_connections: 512,
             read_timeout: Duration::from_secs(5 * 60),
+            // As long as a query may take.
+            stall_timeout: Duration::from_secs(2 * 60),
             // As long as a dashboard's query usually takes; clients ask another server again.
             grace: Duration::from_secs(5),
         }

@@ -219,7 +219,11 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
     let (clock, working) = (process.clock.clone(), process.pools.evaluating.clone());
     let router = api::router(config, Arc::new(parts), engine, clock, working, &process.registry);
     let router = router.map_err(|error| error.to_string())?;
-    let serving = ServeConfig { max_connections: flags.web_max_connections, ..ServeConfig::default() };
+    let serving = ServeConfig {
+        max_connections: flags.web_max_connections,
+        stall_timeout: flags.query_timeout,
+        ..ServeConfig::default()
+    };
     api::serve(connections(http), router, serving, &process.clock, &process.tasks);
     Ok(())
 }
