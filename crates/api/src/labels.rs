@@ -10,14 +10,15 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use model::{Labels, Matcher, NameScheme, TimeRange, quote};
+use http::Uri;
+use model::{Labels, Matcher, NameScheme, TimeRange, quote_bytes};
 use series::{Budget, Charge, Hints, LabelQuery, QueryError, Queryable, Select, Texts};
 
 use crate::answer::{List, Remarks, success_in_pieces};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::params::Params;
+use crate::params::{Params, decode_bytes};
 use escaped_name::unescape;
 
 /// `/labels`
@@ -29,13 +30,19 @@ pub(crate) async fn names(State(app): State<Arc<App>>, caller: Caller, params: P
 pub(crate) async fn values(
     State(app): State<Arc<App>>,
     caller: Caller,
+    uri: Uri,
     name: Result<Path<String>, PathRejection>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let Path(name) = name.map_err(|error| ApiError::bad_data(format!("invalid label name: {error}")))?;
+    let invalid = |name: &[u8]| ApiError::bad_data(format!("invalid label name: {}", quote_bytes(name)));
+    let Ok(Path(name)) = name else {
+        // It is no UTF-8, or it would have been taken.
+        let segment = uri.path().rsplit('/').nth(1).unwrap_or_default();
+        return Err(invalid(&decode_bytes(segment).unwrap_or_default()));
+    };
     let name = unescape(&name);
     if !NameScheme::Utf8.allows_label(&name) {
-        return Err(ApiError::bad_data(format!("invalid label name: {}", quote(&name))));
+        return Err(invalid(name.as_bytes()));
     }
     texts(&app, &caller, &params, |storage, query| storage.label_values(&name, query)).await
 }

@@ -47,6 +47,7 @@ mod json;
 mod labels;
 mod lifecycle;
 mod metadata;
+mod methods;
 mod metrics;
 mod page;
 mod params;

@@ -45,6 +45,7 @@ fn bad_selectors_are_refused() {
         ),
         ("label/i/values?limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
         ("label/U__/values", "invalid label name: \"\""),
+        ("label/a%ff/values", "invalid label name: \"a\\xff\""),
     ] {
         server.check_error(&format!("/api/v1/{path}"), 400, "bad_data", message);
     }
