@@ -75,25 +75,28 @@ where
     let range = params.range()?;
     let selectors = params.selectors().map_err(ApiError::bad_data)?;
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
-    let mut texts = app.in_time(find_texts(&*storage, selectors, range, one_more_than(limit), ask)).await?;
+    let budget = Budget::new(app.config.query_memory.bytes());
+    let found = find_texts(&*storage, selectors, range, one_more_than(limit), &budget, ask);
+    let (mut texts, charge) = app.in_time(found).await?;
     let mut remarks = Remarks::default();
     if limit > 0 && texts.len() > limit {
         texts.truncate(limit);
         remarks.warn_truncated();
     }
-    Ok(success_in_pieces(List::new(texts), remarks))
+    Ok(success_in_pieces(List::charged(texts, charge), remarks))
 }
 
 /// What `ask` finds for each of the selectors, put together: sorted, none twice. No selectors: of all series.
 ///
-/// `limit` is the most that is wanted of each selector; 0: all.
+/// `limit` is the most that is wanted of each selector; 0: all. What is found is charged to `budget`.
 pub(crate) async fn find_texts<F>(
     storage: &dyn Queryable,
     mut selectors: Vec<Vec<Matcher>>,
     range: TimeRange,
     limit: usize,
+    budget: &Budget,
     ask: F,
-) -> Result<Vec<String>, QueryError>
+) -> Result<(Vec<String>, Charge), QueryError>
 where
     F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
 {
@@ -101,9 +104,13 @@ where
         selectors.push(Vec::new());
     }
     let mut found = Vec::new();
+    let mut charge = budget.charge(0, String::new)?;
     for matchers in selectors {
-        let query = LabelQuery { matchers: matchers.into(), range, limit };
-        let more = ask(storage, query).await?.texts;
+        let limit_bytes = budget.limit().saturating_sub(budget.used()).max(1);
+        let query = LabelQuery { matchers: matchers.into(), range, limit, limit_bytes };
+        let more = ask(storage, query.clone()).await?.texts;
+        let size: usize = more.iter().map(|text| text.len() + size_of::<String>()).sum();
+        charge.grow(size as u64, || query.to_string())?;
         if found.is_empty() {
             found = more;
         } else {
@@ -111,7 +118,7 @@ where
             found = all.into_iter().collect();
         }
     }
-    Ok(found)
+    Ok((found, charge))
 }
 
 /// Storage is asked for one more than is wanted, so that it shows when something is cut off.

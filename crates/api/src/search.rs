@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures::future::BoxFuture;
 use model::METRIC_NAME;
-use series::{LabelQuery, QueryError, Queryable, Texts};
+use series::{Budget, LabelQuery, QueryError, Queryable, Texts};
 
 use crate::app::App;
 use crate::backend::MetadataByMetric;
@@ -84,8 +84,9 @@ where
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
     // Which texts come first is known once all were looked at, unless there is nothing to look for.
     let limit = if asked.filter.is_none() && !asked.order.is_backwards() { asked.limit.saturating_add(1) } else { 0 };
+    let budget = Budget::new(app.config.query_memory.bytes());
     app.in_time(async {
-        let found = find_texts(&*storage, asked.selectors.clone(), asked.range, limit, ask).await?;
+        let (found, _charge) = find_texts(&*storage, asked.selectors.clone(), asked.range, limit, &budget, ask).await?;
         Ok(find_hits(&app.pool, found, asked).await)
     })
     .await
