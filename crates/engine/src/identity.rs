@@ -23,6 +23,8 @@ enum Name {
     Kept,
     /// It goes at the end.
     ToDrop,
+    /// The metric's name is gone, and the rest goes with the next function over a range.
+    Half,
     /// It is gone, though the labels still have it: a set without it is only made when somebody needs one.
     Gone,
 }
@@ -42,6 +44,16 @@ impl Identity {
     /// A series whose name goes at the end if `is_to_drop`.
     pub(crate) fn marked(labels: Labels, is_to_drop: bool) -> Self {
         Self { labels, name: if is_to_drop { Name::ToDrop } else { Name::Kept } }
+    }
+
+    /// What Prometheus' functions of single histograms make of a series where names go eagerly: type and unit stay for now.
+    pub(crate) fn without_metric(&self) -> Self {
+        Self { labels: self.labels().without(&[METRIC_NAME]), name: Name::Half }
+    }
+
+    /// Whether a function over a range drops what is left of the name, even one that keeps names.
+    pub(crate) fn is_half_dropped(&self) -> bool {
+        self.name == Name::Half
     }
 
     /// Lets the name go, if it is not gone already.
@@ -76,7 +88,7 @@ impl Identity {
     /// The labels as they are now: with the name if that goes only at the end.
     pub(crate) fn labels(&self) -> Labels {
         match self.name {
-            Name::Kept | Name::ToDrop => self.labels.clone(),
+            Name::Kept | Name::ToDrop | Name::Half => self.labels.clone(),
             Name::Gone => self.labels.without(&METADATA_LABELS),
         }
     }
@@ -84,7 +96,7 @@ impl Identity {
     /// The labels at the end of the query.
     pub(crate) fn into_labels(self) -> Labels {
         match self.name {
-            Name::Kept => self.labels,
+            Name::Kept | Name::Half => self.labels,
             Name::ToDrop | Name::Gone => self.labels.without(&METADATA_LABELS),
         }
     }
