@@ -36,7 +36,7 @@ impl Text {
     pub(super) fn write(&mut self, metric: &str, pairs: &Pairs<'_>, sample: &Sample) {
         let metric = self.escaping.escape(metric).into_owned();
         let pair = |(name, value): &(&str, &str)| format!("{}={}", shown(&self.escaping.escape(name)), quoted(value));
-        let pairs = pairs.iter().map(pair).collect();
+        let pairs: Vec<String> = pairs.iter().map(pair).collect();
         match &sample.value {
             Value::Float(value) => self.line(&metric, &pairs, *value, sample.timestamp),
             Value::Histogram(histogram) => self.write_histogram(&metric, pairs, histogram, sample.timestamp),
@@ -55,7 +55,7 @@ impl Text {
         self.line(&format!("{metric}_count"), &pairs, histogram.count, time);
     }
 
-    fn line(&mut self, metric: &str, pairs: &Vec<String>, value: f64, time: Timestamp) {
+    fn line(&mut self, metric: &str, pairs: &[String], value: f64, time: Timestamp) {
         let (name, pairs, value) = (shown(metric), pairs.join(","), number(value));
         match (is_legacy_metric_name(metric), pairs.is_empty()) {
             (false, true) => push(&mut self.text, format_args!("{{{name}}} {value} {time}\n")),
