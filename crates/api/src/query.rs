@@ -59,7 +59,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, caller: Caller, params: P
                      (?step=XX)";
         return Err(ApiError::bad_data(fault));
     }
-    // So few steps are only left of a step shorter than a millisecond if all are at the start.
+    // Times are whole milliseconds: a shorter step, which only a range of a few of them passes with, is one.
     let step_ms = (step / 1_000_000).max(1);
     let request = QueryRequest::range(params.first("query"), start, end, step_ms);
     answer(&app, &caller, &params, request, limit).await
