@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
 /// What load balancers ask with `HEAD`.
 const WITH_HEAD: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -16,6 +16,10 @@ pub(crate) async fn methods(mut request: Request, next: Next) -> Response {
         *request.method_mut() = Method::TRACE;
     }
     let mut response = next.run(request).await;
+    if response.status() == StatusCode::NO_CONTENT {
+        // Below the API, `OPTIONS` speaks of origins alone, and of any path.
+        response.headers_mut().remove(header::ALLOW);
+    }
     if let Some(allowed) = response.headers().get(header::ALLOW).and_then(|allowed| allowed.to_str().ok()) {
         let mut methods: Vec<&str> = allowed.split(',').filter(|method| has_head || *method != "HEAD").collect();
         methods.push("OPTIONS");
