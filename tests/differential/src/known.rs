@@ -1,7 +1,7 @@
 //! Where answers may differ, and nobody minds.
 
 use engine::QueryTimes;
-use promql::{Descend, Expr, ParseOptions, Sign, ValueType};
+use promql::{AggregateOp, Descend, Expr, ParseOptions, Sign, ValueType};
 
 use crate::Case;
 
@@ -12,6 +12,9 @@ use crate::Case;
 /// - where a unary minus, `label_replace` or `label_join` makes one series of a float and a histogram: what is around sees
 ///   one of them, to us they remain two;
 /// - where what is sorted by labels that some series lack is used further: Prometheus leaves those anywhere;
+/// - where what is sorted by value is limited: of equal values and of NaNs the sort, which is not stable, leaves any first;
+/// - where a quantile or fraction of a native histogram falls into the zero bucket: whether there are negative or positive
+///   buckets beside it decides then, and Prometheus' chunks give a histogram empty ones that its neighbours have;
 /// - where the parameter of an aggregation has an `@`: from the second step of a range on Prometheus looks further and
 ///   further behind that time.
 pub(crate) fn may_differ(case: &Case) -> bool {
@@ -24,7 +27,12 @@ pub(crate) fn may_differ(case: &Case) -> bool {
         may |= match part {
             Expr::Unary(unary) => has_histograms && unary.sign == Sign::Minus && part.value_type() == ValueType::Vector,
             Expr::Call(call) if ["label_replace", "label_join"].contains(&call.function.name) => has_histograms,
-            Expr::Call(call) => call.function.name.starts_with("sort_by_label") && !around.is_empty(),
+            Expr::Call(call) if call.function.name.starts_with("sort_by_label") => !around.is_empty(),
+            Expr::Call(call) if call.function.name.starts_with("sort") => around.iter().any(is_limit),
+            Expr::Call(call) => {
+                ["histogram_quantile", "histogram_quantiles", "histogram_fraction"].contains(&call.function.name)
+                    && case.data.series.iter().any(|series| changes_sides(&series.points))
+            }
             Expr::Aggregation(aggregation) => {
                 let is_ranging = is_range || around.iter().any(|expr| matches!(expr, Expr::Subquery(_)));
                 is_ranging && aggregation.param.as_deref().is_some_and(has_fixed_time)
@@ -34,6 +42,19 @@ pub(crate) fn may_differ(case: &Case) -> bool {
         Descend::Into
     });
     may
+}
+
+fn is_limit(expr: &&Expr) -> bool {
+    let is_limit = |op| matches!(op, AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk);
+    matches!(expr, Expr::Aggregation(aggregation) if is_limit(aggregation.op))
+}
+
+/// Whether only some histograms of a series have negative buckets, or positive ones.
+fn changes_sides(points: &[Option<String>]) -> bool {
+    let histograms = || points.iter().flatten().filter(|point| point.starts_with('{'));
+    [" n_buckets:", " buckets:"].iter().any(|side| {
+        histograms().any(|histogram| histogram.contains(side)) && !histograms().all(|point| point.contains(side))
+    })
 }
 
 fn is_chaotic(query: &str) -> bool {
