@@ -35,6 +35,23 @@ impl Reference {
     }
 }
 
+/// The times between what one step looks at and what the next one looks at.
+#[derive(Clone, Copy, Debug)]
+struct Gaps {
+    /// Where the first one starts, and where there are no more.
+    first: i64,
+    last: i64,
+    /// From one to the next.
+    step: i64,
+    length: i64,
+}
+
+impl Gaps {
+    fn has(&self, time: i64) -> bool {
+        (self.first..self.last).contains(&time) && (time - self.first) % self.step < self.length
+    }
+}
+
 /// What is made of the samples of each series.
 #[derive(Clone, Debug)]
 pub(crate) enum Reader {
@@ -68,19 +85,39 @@ pub(crate) struct ReadContext<'a> {
 }
 
 impl Reader {
-    /// The first and the last ms of the samples that are needed.
-    pub(crate) fn time_range(&self, grid: Grid) -> (i64, i64) {
-        let (reference, before, after) = match self {
-            Self::Instant { reference, lookback, .. } => (reference, *lookback, 0),
-            Self::Smoothed { reference, lookback, .. } => (reference, *lookback, *lookback),
+    /// How far, in ms, it looks before a time, without that time itself, and behind it.
+    fn reach(&self) -> (i64, i64) {
+        match self {
+            Self::Instant { lookback, .. } => (*lookback, 0),
+            Self::Smoothed { lookback, .. } => (*lookback, *lookback),
             Self::Range(call) => {
                 let before = call.lookback_if(call.extension.is_some());
                 let after = call.lookback_if(call.extension == Some(Extension::Smoothed));
-                (&call.reference, call.range.saturating_add(before), after)
+                (call.range.saturating_add(before), after)
             }
-        };
-        let (first, last) = (reference.time(grid.start()), reference.time(grid.end()));
+        }
+    }
+
+    /// The first and the last ms of the samples that are needed to look at a reference from the first to the last of some
+    /// times.
+    pub(crate) fn time_range(&self, reference: Reference, (first, last): (i64, i64)) -> (i64, i64) {
+        let (before, after) = self.reach();
+        let (first, last) = (reference.time(first), reference.time(last));
         (first.saturating_sub(before).saturating_add(1), last.saturating_add(after))
+    }
+
+    /// The times at which no step looks, if the steps leave any out.
+    fn gaps(&self, grid: Grid) -> Option<Gaps> {
+        let (before, after) = self.reach();
+        let width = before.saturating_add(after);
+        let reference = match self {
+            Self::Instant { reference, .. } | Self::Range(RangeCall { reference, .. }) => *reference,
+            // Looks at all samples, whatever the steps are.
+            Self::Smoothed { .. } => return None,
+        };
+        let is_left_out = matches!(reference, Reference::Offset(_)) && width < grid.step();
+        let [first, last] = [grid.start(), grid.end()].map(|time| reference.time(time).saturating_add(after));
+        is_left_out.then_some(Gaps { first, last, step: grid.step(), length: grid.step() - width })
     }
 
     /// Whether staleness markers bear on what is read. Elsewhere they are as if they were not there.
@@ -147,17 +184,27 @@ fn retain<T>(column: &mut Vec<T>, keep: &[bool]) {
 }
 
 /// The samples with histograms that have counts and sums only. Since without buckets nobody can tell any more whether a
-/// counter started again, they say so.
-pub(crate) fn statistics_of(samples: &Samples) -> Samples {
-    let mut last: Option<&Histogram> = None;
-    let reduced = samples.histograms.iter().map(|histogram| {
+/// counter started again, they say so; but for the first one behind samples that no step looks at, since Prometheus jumps
+/// over those.
+pub(crate) fn statistics_of(samples: &Samples, reader: &Reader, grid: Grid) -> Samples {
+    let gaps = reader.gaps(grid);
+    let has_gap = |after: i64, until: i64| {
+        let is_within = |time: &i64| gaps.as_ref().is_some_and(|gaps| gaps.has(*time));
+        [&samples.float_times, &samples.histogram_times].into_iter().any(|times| {
+            let from = times.partition_point(|time| *time < after);
+            times[from..].iter().take_while(|time| **time < until).any(is_within)
+        })
+    };
+    let mut last: Option<(i64, &Histogram)> = None;
+    let reduced = samples.histogram_times.iter().zip(&samples.histograms).map(|(time, histogram)| {
         let mut counter_reset = histogram.counter_reset;
         if !histogram.is_stale() {
-            if let (CounterReset::Unknown, Some(last)) = (counter_reset, last) {
+            last = last.filter(|(before, _)| !has_gap(*before, *time));
+            if let (CounterReset::Unknown, Some((_, last))) = (counter_reset, last) {
                 let is_reset = histogram.is_reset_after(last);
                 counter_reset = if is_reset { CounterReset::Reset } else { CounterReset::NotReset };
             }
-            last = Some(histogram);
+            last = Some((*time, histogram));
         }
         let Histogram { schema, count, sum, .. } = **histogram;
         Arc::new(Histogram { schema, counter_reset, count, sum, ..Histogram::default() })
