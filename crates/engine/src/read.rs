@@ -2,10 +2,8 @@
 
 mod instant;
 mod smoothed;
+mod statistics;
 
-use std::sync::Arc;
-
-use model::{CounterReset, Histogram};
 use promql::Span;
 use promql::ast::Extension;
 use series::{QueryError, Samples};
@@ -16,6 +14,8 @@ use crate::ledger::Record;
 use crate::range::RangeCall;
 use crate::scalar::Scalar;
 use crate::table::Table;
+
+pub(crate) use statistics::statistics_of;
 
 /// Which time a selector looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,23 +32,6 @@ impl Reference {
             Self::Offset(offset) => step_time.saturating_sub(offset),
             Self::At(time) => time,
         }
-    }
-}
-
-/// The times between what one step looks at and what the next one looks at.
-#[derive(Clone, Copy, Debug)]
-struct Gaps {
-    /// Where the first one starts, and where there are no more.
-    first: i64,
-    last: i64,
-    /// From one to the next.
-    step: i64,
-    length: i64,
-}
-
-impl Gaps {
-    fn has(&self, time: i64) -> bool {
-        (self.first..self.last).contains(&time) && (time - self.first) % self.step < self.length
     }
 }
 
@@ -104,20 +87,6 @@ impl Reader {
         let (before, after) = self.reach();
         let (first, last) = (reference.time(first), reference.time(last));
         (first.saturating_sub(before).saturating_add(1), last.saturating_add(after))
-    }
-
-    /// The times at which no step looks, if the steps leave any out.
-    fn gaps(&self, grid: Grid) -> Option<Gaps> {
-        let (before, after) = self.reach();
-        let width = before.saturating_add(after);
-        let reference = match self {
-            Self::Instant { reference, .. } | Self::Range(RangeCall { reference, .. }) => *reference,
-            // Looks at all samples, whatever the steps are.
-            Self::Smoothed { .. } => return None,
-        };
-        let is_left_out = matches!(reference, Reference::Offset(_)) && width < grid.step();
-        let [first, last] = [grid.start(), grid.end()].map(|time| reference.time(time).saturating_add(after));
-        is_left_out.then_some(Gaps { first, last, step: grid.step(), length: grid.step() - width })
     }
 
     /// Whether staleness markers bear on what is read. Elsewhere they are as if they were not there.
@@ -181,33 +150,4 @@ pub(crate) fn remove_stale(samples: &mut Samples) {
 fn retain<T>(column: &mut Vec<T>, keep: &[bool]) {
     let mut keep = keep.iter();
     column.retain(|_| keep.next().copied().unwrap_or(true));
-}
-
-/// The samples with histograms that have counts and sums only. Since without buckets nobody can tell any more whether a
-/// counter started again, they say so; but for the first one behind samples that no step looks at, since Prometheus jumps
-/// over those.
-pub(crate) fn statistics_of(samples: &Samples, reader: &Reader, grid: Grid) -> Samples {
-    let gaps = reader.gaps(grid);
-    let has_gap = |after: i64, until: i64| {
-        let is_within = |time: &i64| gaps.as_ref().is_some_and(|gaps| gaps.has(*time));
-        [&samples.float_times, &samples.histogram_times].into_iter().any(|times| {
-            let from = times.partition_point(|time| *time < after);
-            times[from..].iter().take_while(|time| **time < until).any(is_within)
-        })
-    };
-    let mut last: Option<(i64, &Histogram)> = None;
-    let reduced = samples.histogram_times.iter().zip(&samples.histograms).map(|(time, histogram)| {
-        let mut counter_reset = histogram.counter_reset;
-        if !histogram.is_stale() {
-            last = last.filter(|(before, _)| !has_gap(*before, *time));
-            if let (CounterReset::Unknown, Some((_, last))) = (counter_reset, last) {
-                let is_reset = histogram.is_reset_after(last);
-                counter_reset = if is_reset { CounterReset::Reset } else { CounterReset::NotReset };
-            }
-            last = Some((*time, histogram));
-        }
-        let Histogram { schema, count, sum, .. } = **histogram;
-        Arc::new(Histogram { schema, counter_reset, count, sum, ..Histogram::default() })
-    });
-    Samples { histograms: reduced.collect(), ..samples.clone() }
 }
