@@ -21,6 +21,7 @@ mod arithmetic;
 mod buckets;
 mod date;
 mod engine;
+mod go_sort;
 mod grid;
 mod identity;
 mod info;

@@ -2,8 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// Up to so many values Go's sort keeps those that are equal in their order, which decides between 0 and −0.
-const STABLY_SORTED: usize = 12;
+use crate::go_sort::{INSERTED, sort_as_go};
 
 /// The `q`-quantile of values, between two of them in proportion: −Inf below 0, +Inf above 1, NaN if there are none.
 ///
@@ -21,8 +20,9 @@ pub(crate) fn quantile_of(q: f64, values: &mut [f64]) -> f64 {
     let rank = q * (values.len() - 1) as f64;
     let lower = rank.floor() as usize;
     let weight = rank - rank.floor();
-    if values.len() <= STABLY_SORTED {
-        values.sort_by(ascending);
+    if values.len() <= INSERTED {
+        // The order of 0 and −0 decides which of them the quantile is.
+        sort_as_go(values, |a, b| ascending(a, b).is_lt());
     } else {
         values.select_nth_unstable_by(lower, ascending);
     }

@@ -8,11 +8,10 @@ use crate::Case;
 /// Whether our answer may differ from that of Prometheus:
 ///
 /// - where the last digits of numbers decide, which differ between libraries of mathematics: powers as remainders, as
-///   angles or as labels;
+///   angles, as dates or as labels;
 /// - where a unary minus, `label_replace` or `label_join` makes one series of a float and a histogram: what is around sees
 ///   one of them, to us they remain two;
 /// - where what is sorted by labels that some series lack is used further: Prometheus leaves those anywhere;
-/// - where what is sorted by value is limited: of equal values and of NaNs the sort, which is not stable, leaves any first;
 /// - where a quantile or fraction of a native histogram falls into the zero bucket: whether there are negative or positive
 ///   buckets beside it decides then, and Prometheus' chunks give a histogram empty ones that its neighbours have;
 /// - where `count_values` is given a histogram of custom buckets that was multiplied by NaN or by infinity: Prometheus panics,
@@ -32,7 +31,6 @@ pub(crate) fn may_differ(case: &Case) -> bool {
             Expr::Unary(unary) => has_histograms && unary.sign == Sign::Minus && part.value_type() == ValueType::Vector,
             Expr::Call(call) if ["label_replace", "label_join"].contains(&call.function.name) => has_histograms,
             Expr::Call(call) if call.function.name.starts_with("sort_by_label") => !around.is_empty(),
-            Expr::Call(call) if call.function.name.starts_with("sort") => around.iter().any(is_limit),
             Expr::Call(call) => {
                 ["histogram_quantile", "histogram_quantiles", "histogram_fraction"].contains(&call.function.name)
                     && case.data.series.iter().any(|series| changes_sides(&series.points))
@@ -51,11 +49,6 @@ pub(crate) fn may_differ(case: &Case) -> bool {
     may
 }
 
-fn is_limit(expr: &&Expr) -> bool {
-    let is_limit = |op| matches!(op, AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk);
-    matches!(expr, Expr::Aggregation(aggregation) if is_limit(aggregation.op))
-}
-
 /// Whether only some histograms of a series have negative buckets, or positive ones.
 fn changes_sides(points: &[Option<String>]) -> bool {
     let histograms = || points.iter().flatten().filter(|point| point.starts_with('{'));
@@ -68,7 +61,8 @@ fn is_chaotic(query: &str) -> bool {
     let has = |texts: &[&str]| texts.iter().any(|text| query.contains(text));
     let is_inexact =
         has(&["^", "atan2", "sin", "cos", "tan", "exp(", "ln(", "log", "quantile", "histogram", "</", ">/"]);
-    let is_steep = has(&["^", "sinh(", "cosh(", "exp(", "atan2"]) && has(&["%", "sin(", "cos(", "tan("]);
+    let is_steep = has(&["^", "sinh(", "cosh(", "exp(", "atan2"])
+        && has(&["%", "sin(", "cos(", "tan(", "minute(", "hour(", "day", "month(", "year("]);
     is_steep || (is_inexact && has(&["count_values"]))
 }
 
