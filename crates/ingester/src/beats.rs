@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::Group;
+use consensus::{Group, GroupStatus};
 use futures::future::join_all;
 use meta::{Client, MetaMachine};
 use model::{NodeId, ShardId};
@@ -128,9 +128,21 @@ impl Beats {
         let metrics = replicas.metrics();
         metrics.shards.set(reports.len() as i64);
         metrics.leaderships.set(reports.iter().filter(|report| report.is_leader).count() as i64);
+        metrics.leaderless_shards.set(reports.iter().filter(|report| report.leader == 0).count() as i64);
+        metrics.follower_lag_entries.set(follower_lag(replicas) as i64);
         metrics.series.set(reports.iter().map(|report| report.series_count as i64).sum());
         metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
         metrics.memory_bytes.set(memory_bytes as i64);
+        metrics.memory_limit_bytes.set(i64::try_from(self.memory_limit_bytes).unwrap_or(i64::MAX));
         metrics.clock_ahead_seconds.set(self.time.own_ahead_seconds());
     }
+}
+
+/// How many committed entries the slowest follower of a shard lacks that is led here.
+fn follower_lag(replicas: &Replicas) -> u64 {
+    let lag = |status: GroupStatus| {
+        let behind = status.replicated_count.iter().map(|(_, count)| status.committed_count.saturating_sub(*count));
+        behind.max().unwrap_or(0)
+    };
+    replicas.all().iter().map(|replica| lag(replica.group.status())).max().unwrap_or(0)
 }
