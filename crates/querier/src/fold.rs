@@ -8,7 +8,7 @@ use model::Labels;
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
 use proto::select::select_frame::Frame;
-use series::{Charge, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, Foldings, NoCounter, QueryError};
+use series::{Charge, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, Foldings, NoCounter, QueryError};
 use tonic::Streaming;
 
 use crate::shard_stream::{FRAME_BYTES, Question, SILENCE};
@@ -193,8 +193,13 @@ fn group_of_wire(group: wire::Group) -> Option<FoldedGroup> {
         let len = columns.first().map_or(column.len(), Vec::len);
         columns.push(if column.is_empty() { vec![0.0; len] } else { column });
     }
+    let name = match group.name() {
+        wire::group::Name::Kept => FoldedName::Kept,
+        wire::group::Name::ToDrop => FoldedName::ToDrop,
+        wire::group::Name::Gone => FoldedName::Gone,
+    };
     let labels = Labels::from_canonical_bytes(&group.labels)?;
-    Some(FoldedGroup { labels, drops_name: group.drops_name, first_step: group.first_step, columns })
+    Some(FoldedGroup { labels, name, first_step: group.first_step, columns })
 }
 
 fn folded_of_wire(folded: wire::Folded, groups: Vec<FoldedGroup>) -> Option<Folded> {

@@ -67,15 +67,26 @@ pub struct Folded {
 /// Some series together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedGroup {
-    /// The labels of its first series.
+    /// The labels of its first series, as they are stored: by them groups are put in order.
     pub labels: Labels,
-    /// Whether the name goes at the end of the query.
-    pub drops_name: bool,
+    /// What became of the name among them.
+    pub name: FoldedName,
     /// The step of the first value.
     pub first_step: u32,
     /// What the aggregation keeps, step by step: sums and their compensations, or the like. All are of one length; the first
     /// one has staleness markers where there is no value.
     pub columns: Vec<Vec<f64>>,
+}
+
+/// What becomes of the name of an aggregated series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoldedName {
+    /// It stays.
+    Kept,
+    /// It goes at the end of the query.
+    ToDrop,
+    /// It is gone, as if the labels did not have it.
+    Gone,
 }
 
 /// What one operation counted, as Prometheus counts samples.

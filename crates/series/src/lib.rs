@@ -16,7 +16,7 @@ mod times;
 
 pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
-pub use fold::{Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, Foldings, NoCounter};
+pub use fold::{Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, Foldings, NoCounter};
 pub use merge::merge;
 pub use queryable::{ExemplarQuery, Hints, LabelQuery, Queryable, Select, SeriesExemplars, SeriesStream, Texts};
 pub use samples::Samples;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use model::{Labels, METRIC_NAME};
 use promql::ast::Grouping;
-use series::FoldedGroup;
+use series::{FoldedGroup, FoldedName};
 
 use crate::identity::Identity;
 use crate::table::{ABSENT, NewRow, Row, Table, is_present};
@@ -23,8 +23,8 @@ pub(crate) struct Groups {
     last_key: Vec<u8>,
     key: Vec<u8>,
     label_bytes: usize,
-    /// The labels of the first series of each group, if somebody wants to know.
-    firsts: Option<Vec<Labels>>,
+    /// Who the first series of each group is, if somebody wants to know.
+    firsts: Option<Vec<(Labels, FoldedName)>>,
 }
 
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Groups {
 
     /// The number of the group to which series belong that were put together elsewhere.
     pub(super) fn number_of_folded(&mut self, group: &FoldedGroup) -> usize {
-        let id = Identity::marked(group.labels.clone(), group.drops_name);
+        let id = Identity::of_folded(group.labels.clone(), group.name);
         let floats = group.columns.first().map_or(&[][..], Vec::as_slice);
         self.number_of(Row { id: &id, first: group.first_step as usize, floats, histograms: &[] })
     }
@@ -138,9 +138,8 @@ impl Groups {
                 self.numbers.insert(self.key.as_slice().into(), number);
                 self.groups.push(Group { labels, last: (0, false) });
                 if let Some(firsts) = &mut self.firsts {
-                    let first = id.labels();
-                    self.label_bytes += first.size_bytes();
-                    firsts.push(first);
+                    self.label_bytes += id.size_bytes();
+                    firsts.push(id.to_folded());
                 }
                 number
             }
@@ -164,7 +163,7 @@ impl Groups {
 
     /// The groups with their columns, to be put together with those of other series. `None` if first series are not kept.
     pub(super) fn into_folded(self, mut columns: impl FnMut(usize) -> Vec<Vec<f64>>) -> Option<Vec<FoldedGroup>> {
-        let fold = |((number, group), labels): ((usize, Group), Labels)| {
+        let fold = |(number, (labels, name)): (usize, (Labels, FoldedName))| {
             let mut columns = columns(number);
             let is_there = |value: &f64| is_present(*value);
             let first = columns.first().and_then(|values| values.iter().position(is_there)).unwrap_or_default();
@@ -174,9 +173,9 @@ impl Groups {
                 column.truncate(end);
                 column.drain(..first.min(column.len()));
             }
-            FoldedGroup { labels, drops_name: group.last.1, first_step: first as u32, columns }
+            FoldedGroup { labels, name, first_step: first as u32, columns }
         };
-        Some(self.groups.into_iter().enumerate().zip(self.firsts?).map(fold).collect())
+        Some(self.firsts?.into_iter().enumerate().map(fold).collect())
     }
 
     pub(super) fn size_bytes(&self) -> usize {

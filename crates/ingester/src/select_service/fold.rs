@@ -14,8 +14,8 @@ use proto::select as wire;
 use proto::select::select_frame::Frame;
 use proto::select::shard_error::Kind;
 use series::{
-    Budget, Chunk, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, LabelQuery, NoCounter, QueryError, Queryable,
-    Select, Series, SeriesStream, Texts, Times,
+    Budget, Chunk, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, LabelQuery, NoCounter, QueryError,
+    Queryable, Select, Series, SeriesStream, Texts, Times,
 };
 use shard::ShardView;
 use stdx::{Clock, CpuPool};
@@ -110,9 +110,14 @@ fn group_to_wire(group: &FoldedGroup) -> wire::Group {
         }
         column.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into()
     };
+    let name = match group.name {
+        FoldedName::Kept => wire::group::Name::Kept,
+        FoldedName::ToDrop => wire::group::Name::ToDrop,
+        FoldedName::Gone => wire::group::Name::Gone,
+    };
     wire::Group {
         labels: Bytes::copy_from_slice(group.labels.canonical_bytes()),
-        drops_name: group.drops_name,
+        name: name.into(),
         first_step: group.first_step,
         columns: group.columns.iter().enumerate().map(encode).collect(),
     }
