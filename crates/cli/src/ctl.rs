@@ -67,21 +67,20 @@ async fn drain(node: NodeId, cancel: bool, peers: CtlPeers) -> Result<ExitCode, 
     let mut told = None;
     loop {
         let state = states.borrow_and_update().clone();
-        match state.nodes.get(&node).map(|node| node.state) {
-            Some(meta::NodeState::Draining) => {}
-            // The first state has not come yet, or does not know of the order yet.
-            None | Some(meta::NodeState::Up) if told.is_none() => {}
-            _ => return Err(format!("node {node} is not to be emptied any more")),
-        }
-        let held = state.replicas_on(node);
         let is_draining = state.nodes.get(&node).is_some_and(|node| node.state == meta::NodeState::Draining);
-        if is_draining && told != Some(held) {
-            println!("node {node} holds {held} replicas");
-            told = Some(held);
-        }
-        if is_draining && held == 0 {
-            println!("node {node} is empty: it can be ended, and then removed");
-            return Ok(ExitCode::SUCCESS);
+        let held = state.replicas_on(node);
+        match told {
+            _ if is_draining && held == 0 => {
+                println!("node {node} is empty: it can be ended, and then removed");
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ if is_draining && told != Some(held) => {
+                println!("node {node} holds {held} replicas");
+                told = Some(held);
+            }
+            Some(_) if !is_draining => return Err(format!("node {node} is not to be emptied any more")),
+            // Nothing is new, or what came first does not know of the order yet.
+            _ => {}
         }
         states.changed().await.map_err(|_| "the client of meta ended".to_owned())?;
     }

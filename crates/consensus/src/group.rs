@@ -252,6 +252,19 @@ impl<S: StateMachine> Group<S> {
         status_of(&self.raft.metrics().borrow_watched())
     }
 
+    /// Whether this replica was in touch with its group within `limit`: as the leader with a quorum, else with the leader.
+    ///
+    /// One that was removed goes on naming its last leader for ever, and so does a leader that is cut off.
+    pub async fn is_in_touch(&self, limit: Duration) -> bool {
+        let status = self.status();
+        if status.standing == Standing::Leader {
+            let alone = status.voters.iter().eq([&self.own_id()]);
+            return alone || status.quorum_age.is_some_and(|age| age <= limit);
+        }
+        let heard = self.raft.with_raft_state(|state| state.vote_last_modified()).await;
+        status.leader.is_some() && heard.is_ok_and(|at| at.is_some_and(|at| at.elapsed() <= limit))
+    }
+
     /// Waits until the status passes `condition`, and returns it; `None` when the group stops before it does.
     pub async fn wait_for(&self, mut condition: impl FnMut(&GroupStatus) -> bool) -> Option<GroupStatus> {
         let mut metrics = self.raft.metrics();
@@ -324,7 +337,9 @@ impl<S: StateMachine> Group<S> {
             return Err(ProposeError::NotLeader(self.id, status.leader));
         }
         if status.is_joint {
-            return Ok(Step::Waiting("two configurations are in force".to_owned()));
+            // Whoever began the change may be gone. If it is at work still, this is refused.
+            self.set_voters(wanted.clone()).await?;
+            return Ok(Step::Waiting("two configurations were in force".to_owned()));
         }
         if status.voters == *wanted && status.learners.is_empty() {
             return Ok(Step::Done);

@@ -6,12 +6,13 @@ pub(crate) struct Grid {
     start: i64,
     step: i64,
     len: usize,
+    is_instant: bool,
 }
 
 impl Grid {
     /// One step.
     pub(crate) fn instant(at: i64) -> Self {
-        Self { start: at, step: 1, len: 1 }
+        Self { start: at, step: 1, len: 1, is_instant: true }
     }
 
     /// All `start + i · step` up to `end`. A step below 1 ms counts as 1 ms.
@@ -19,7 +20,7 @@ impl Grid {
         let step = step.max(1);
         let span = i128::from(end) - i128::from(start);
         let len = if span < 0 { 0 } else { span / i128::from(step) + 1 };
-        Self { start, step, len: usize::try_from(len).unwrap_or(usize::MAX) }
+        Self { start, step, len: usize::try_from(len).unwrap_or(usize::MAX), is_instant: span == 0 }
     }
 
     /// How many steps there are.
@@ -29,6 +30,11 @@ impl Grid {
 
     pub(crate) fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// Whether it ends where it starts. A range may have a single step too, which Prometheus evaluates otherwise.
+    pub(crate) fn is_instant(self) -> bool {
+        self.is_instant
     }
 
     /// The time between two steps.
@@ -57,7 +63,7 @@ impl Grid {
 
     /// Only the first step.
     pub(crate) fn first(self) -> Self {
-        Self { len: self.len.min(1), ..self }
+        Self { len: self.len.min(1), is_instant: self.len > 0, ..self }
     }
 }
 
@@ -72,5 +78,6 @@ mod tests {
         assert_eq!(times(Grid::range(5, 5, 10)), [5]);
         assert_eq!(times(Grid::range(5, 4, 10)), []);
         assert_eq!((Grid::range(0, 25, 10).end(), Grid::instant(7).end()), (20, 7));
+        assert!(Grid::range(5, 5, 10).is_instant() && !Grid::range(5, 6, 10).is_instant());
     }
 }

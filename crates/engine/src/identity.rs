@@ -24,6 +24,8 @@ enum Name {
     Kept,
     /// It goes at the end.
     ToDrop,
+    /// The metric's name is gone, and the rest goes with the next function over a range.
+    Half,
     /// It is gone, though the labels still have it: a set without it is only made when somebody needs one.
     Gone,
 }
@@ -58,11 +60,22 @@ impl Identity {
     /// Who it is, to be said elsewhere.
     pub(crate) fn to_folded(&self) -> (Labels, FoldedName) {
         let name = match self.name {
-            Name::Kept => FoldedName::Kept,
+            // What is left of a name that is gone by half are labels like others, once series are aggregated.
+            Name::Kept | Name::Half => FoldedName::Kept,
             Name::ToDrop => FoldedName::ToDrop,
             Name::Gone => FoldedName::Gone,
         };
         (self.labels.clone(), name)
+    }
+
+    /// What Prometheus' functions of single histograms make of a series where names go eagerly: type and unit stay for now.
+    pub(crate) fn without_metric(&self) -> Self {
+        Self { labels: self.labels().without(&[METRIC_NAME]), name: Name::Half }
+    }
+
+    /// Whether a function over a range drops what is left of the name, even one that keeps names.
+    pub(crate) fn is_half_dropped(&self) -> bool {
+        self.name == Name::Half
     }
 
     /// Lets the name go, if it is not gone already.
@@ -97,7 +110,7 @@ impl Identity {
     /// The labels as they are now: with the name if that goes only at the end.
     pub(crate) fn labels(&self) -> Labels {
         match self.name {
-            Name::Kept | Name::ToDrop => self.labels.clone(),
+            Name::Kept | Name::ToDrop | Name::Half => self.labels.clone(),
             Name::Gone => self.labels.without(&METADATA_LABELS),
         }
     }
@@ -105,7 +118,7 @@ impl Identity {
     /// The labels at the end of the query.
     pub(crate) fn into_labels(self) -> Labels {
         match self.name {
-            Name::Kept => self.labels,
+            Name::Kept | Name::Half => self.labels,
             Name::ToDrop | Name::Gone => self.labels.without(&METADATA_LABELS),
         }
     }

@@ -211,7 +211,7 @@ impl RangeCall {
         if matches!(self.function, RangeFunction::Rate | RangeFunction::Increase) {
             self.remark_no_counter(row.as_row(&id), &mut record.annotations);
         }
-        if !self.function.keeps_name() {
+        if !self.function.keeps_name() || id.is_half_dropped() {
             id.drop_name(context.naming);
         }
         row.finish(id);

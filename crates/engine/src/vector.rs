@@ -6,7 +6,7 @@ pub(crate) mod sort;
 
 use std::sync::Arc;
 
-use model::{CompensatedSum, Histogram, METRIC_NAME};
+use model::{CompensatedSum, Histogram};
 use promql::Span;
 
 use crate::annotation::Remark;
@@ -248,8 +248,7 @@ fn histogram_numbers(table: &mut Table, function: HistogramFunction, grid: Grid,
             floats[*step as usize] = function.apply(histogram);
         }
         match naming {
-            // Here Prometheus leaves type and unit where they are.
-            Naming::Eager => Identity::new(row.id.labels().without(&[METRIC_NAME])),
+            Naming::Eager => row.id.without_metric(),
             Naming::Delayed => {
                 let mut id = row.id.clone();
                 id.drop_name(naming);

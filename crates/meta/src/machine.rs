@@ -1,6 +1,6 @@
 //! Commands → changes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -233,8 +233,10 @@ impl MetaMachine {
         if shard.replicas.is_empty() || shard.wanted().is_empty() {
             return Err(format!("shard {id} can't be without replicas"));
         }
-        // Once others hold it, nobody may set it up again: a founder that comes back has lost what it had.
-        let is_as_born = shard.replicas.iter().all(|node| old.born_on.contains(node));
+        // Once its replicas have changed, nobody may set it up again: a founder that left and comes back is empty, and several
+        // of them would be a majority of those it was born on.
+        let holders = |nodes: &[NodeId]| nodes.iter().copied().collect::<BTreeSet<_>>();
+        let is_as_born = holders(&shard.replicas) == holders(&old.replicas);
         shard.born_on = if is_as_born { old.born_on.clone() } else { Vec::new() };
         if shard == *old {
             return Ok((Vec::new(), None));
@@ -387,6 +389,23 @@ mod tests {
         assert_eq!(wiped.node_id, 5);
         assert_eq!(machine.state.nodes[&NodeId(2)].state, NodeState::Gone);
         assert!(ask(&mut machine, register("host2:1", 2, 0)).refused.contains("has ended"));
+    }
+
+    #[test]
+    fn founders_may_set_a_shard_up_until_its_replicas_change() {
+        let mut machine = born(3);
+        let set = |machine: &mut MetaMachine, change: &dyn Fn(&mut Shard)| {
+            let mut shard = machine.state.shard_map.as_ref().unwrap().shards[&ShardId(1)].clone();
+            change(&mut shard);
+            let command = Command::SetReplicas(wire::shard_to_proto(ShardId(1), &shard));
+            assert_eq!(ask(machine, command).refused, "");
+            machine.state.shard_map.as_ref().unwrap().shards[&ShardId(1)].born_on.len()
+        };
+        assert_eq!(set(&mut machine, &|shard| shard.replicas.reverse()), 3, "another order is no change");
+        let leaving = |shard: &mut Shard| shard.leaving = shard.replicas[1..].to_vec();
+        assert_eq!(set(&mut machine, &leaving), 3, "they hold it still");
+        let left = |shard: &mut Shard| (shard.replicas, shard.leaving) = (shard.wanted(), Vec::new());
+        assert_eq!(set(&mut machine, &left), 0);
     }
 
     #[test]

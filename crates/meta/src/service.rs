@@ -26,6 +26,8 @@ use crate::wire;
 
 /// How often a watcher is told that the stream still speaks for the cluster.
 const WATCH_PULSE: Duration = Duration::from_secs(1);
+/// A replica that has not heard of its group for longer lets its watchers go to others. Longer than an election takes.
+const OUT_OF_TOUCH: Duration = Duration::from_secs(3);
 
 /// The Meta service of a node.
 ///
@@ -282,7 +284,7 @@ impl Meta for MetaService {
     }
 }
 
-/// Tells a watcher everything, then what is new, until it leaves or this replica loses sight of the leader.
+/// Tells a watcher everything, then what is new, until it leaves or this replica is out of touch with its group.
 async fn watch(
     replica: Replica,
     mut version: u64,
@@ -293,9 +295,9 @@ async fn watch(
     let mut applied = replica.group.watch_applied();
     loop {
         applied.borrow_and_update();
-        if replica.group.status().leader.is_none() {
+        if !replica.group.is_in_touch(OUT_OF_TOUCH).await {
             // What this replica has may be old, and nobody would notice.
-            let lost = RpcError::new(ErrorKind::Unavailable, "this meta node has no leader");
+            let lost = RpcError::new(ErrorKind::Unavailable, "this meta node is out of touch with its group");
             drop(sender.send(Err(lost.into())).await);
             return;
         }

@@ -194,7 +194,7 @@ impl Drop for Oracle {
     fn drop(&mut self) {
         // It ends with its input, and then removes what it stored.
         self.questions = None;
-        let _ = self.process.wait();
+        drop(self.process.wait());
     }
 }
 

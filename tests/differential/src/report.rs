@@ -1,7 +1,5 @@
 //! Cases as test scripts, so that they can be read, kept and run again.
 
-use std::fmt::Write;
-
 use engine::{MatrixSeries, QueryTimes, Value};
 use model::{format_duration, quote};
 
@@ -13,15 +11,15 @@ pub fn report(case: &Case, expected: &Outcome) -> String {
     let mut text = format!("{}{}", mode_text(case.mode), case.data);
     match case.times {
         QueryTimes::Instant(at) => {
-            let _ = writeln!(text, "eval instant at {} {}", time_text(at), case.query);
+            text.push_str(&format!("eval instant at {} {}\n", time_text(at), case.query));
         }
         QueryTimes::Range { start, end, step } => {
             let [start, end, step] = [start, end, step].map(time_text);
-            let _ = writeln!(text, "eval range from {start} to {end} step {step} {}", case.query);
+            text.push_str(&format!("eval range from {start} to {end} step {step} {}\n", case.query));
         }
     }
     for line in expectation(case.times, expected) {
-        let _ = writeln!(text, "  {line}");
+        text.push_str(&format!("  {line}\n"));
     }
     text
 }

@@ -195,6 +195,36 @@ async fn a_cluster_grows_from_one_to_six_and_shrinks_to_one_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn founders_that_leave_and_come_back_set_nothing_up_again() {
+    let world = World::new(&["a", "b", "c"], birth(7_200_000), virtual_clock(START_MS));
+    let nodes = world.start_all().await;
+    let outsider = world.outsider();
+    let targets: Vec<_> = (0..5).map(|number| FakeTarget::new(number, 3)).collect();
+    let (mut acked, mut tick) = (Readable::new(), START_MS);
+    scrape_all(&outsider, &targets, tick, &mut acked).await;
+    tick += 1000;
+    let ids: Vec<NodeId> = nodes.iter().map(|node| node.ingester.identity().node).collect();
+    for (cancel, holders) in [(false, &ids[..1]), (true, &ids[..])] {
+        for node in &ids[1..] {
+            outsider.client.drain(*node, cancel, Duration::from_secs(10)).await.unwrap();
+        }
+        let reached = |state: &ClusterState| has_settled(state, holders.len(), holders);
+        scrape_until(&outsider, &targets, (&mut tick, &mut acked), reached).await;
+        // Long enough for those that left to remove what they had.
+        for _ in 0..20 {
+            scrape_all(&outsider, &targets, tick, &mut acked).await;
+            tick += 1000;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_same(&read_all(&outsider).await, &acked);
+    }
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_node_is_replaced_and_told_so_when_it_comes_back() {
     let clock = virtual_clock(START_MS);
     let world = World::new(&["a", "b", "c", "d"], birth(7_200_000), clock.clone());

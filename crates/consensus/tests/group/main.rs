@@ -5,10 +5,11 @@
 mod cluster;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::{Cluster, words};
-use consensus::{ProposeError, Standing, Timing};
+use consensus::{ProposeError, Standing, Step, Timing};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_proposed_reaches_every_replica() {
@@ -74,6 +75,44 @@ async fn a_leader_that_is_cut_off_gives_no_read_index() {
     assert_eq!(old.group.read_index().await, Ok(old.group.view().await.0));
     cluster.wires.set_down(old.id, true);
     assert!(old.group.read_index().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_that_are_cut_off_or_removed_know_that_they_are_out_of_touch() {
+    let limit = Duration::from_secs(3);
+    let cluster = Cluster::new(3).await;
+    let leader = cluster.leader(None).await;
+    let others: Vec<_> = cluster.nodes.iter().filter(|node| node.id != leader.id).collect();
+    let (stays, goes) = (others[0], others[1]);
+    leader.group.set_voters([leader.id, stays.id].into()).await.unwrap();
+    tokio::time::sleep(limit * 2).await;
+    assert!(leader.group.is_in_touch(limit).await && stays.group.is_in_touch(limit).await);
+    assert!(!goes.group.is_in_touch(limit).await);
+    cluster.wires.set_down(leader.id, true);
+    tokio::time::sleep(limit * 2).await;
+    assert!(!leader.group.is_in_touch(limit).await && !stays.group.is_in_touch(limit).await);
+    cluster.wires.set_down(leader.id, false);
+    leader.group.wait_for(|status| status.leader.is_some()).await.unwrap();
+    tokio::time::sleep(limit).await;
+    assert!(leader.group.is_in_touch(limit).await && stays.group.is_in_touch(limit).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_members_that_was_left_half_done_is_finished() {
+    let cluster = Cluster::new(3).await;
+    let group = &cluster.leader(None).await.group;
+    let wanted = BTreeSet::from([cluster.leader(None).await.id]);
+    tokio::select! {
+        biased;
+        _ = group.wait_for(|status| status.is_joint) => {}
+        changed = group.set_voters(wanted.clone()) => panic!("two configurations were never in force: {changed:?}"),
+    }
+    let mut steps = 0;
+    while group.step_towards(&wanted).await != Ok(Step::Done) {
+        steps += 1;
+        assert!(steps < 20, "{:?}", group.status());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -349,7 +349,7 @@ fn source_sharing(stage: &Stage, naming: Naming) -> Option<Sharing> {
 
 /// Whether results whose labels were changed must differ at once. If names go at the end of an instant query, only then.
 fn checks_changed_labels(plan: &Plan, grid: Grid) -> bool {
-    plan.naming == Naming::Eager || grid.len() > 1
+    plan.naming == Naming::Eager || !grid.is_instant()
 }
 
 /// What to say is too big.
