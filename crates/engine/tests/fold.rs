@@ -143,7 +143,7 @@ const QUERIES: &[&str] = &[
 ];
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built").block_on(work)
 }
 
 async fn run(storage: Arc<Parts>, options: EngineOptions, request: QueryRequest) -> Result<QueryResult, QueryError> {
@@ -151,7 +151,10 @@ async fn run(storage: Arc<Parts>, options: EngineOptions, request: QueryRequest)
     engine.run(engine.prepare(request).expect("the query makes sense"), storage).await
 }
 
-fn floats(value: &Value) -> Vec<(Labels, Vec<(i64, f64)>, usize)> {
+/// Labels, floats with their times, and how many histograms there are.
+type Row = (Labels, Vec<(i64, f64)>, usize);
+
+fn floats(value: &Value) -> Vec<Row> {
     match value {
         Value::Vector(samples) => samples
             .iter()
