@@ -8,7 +8,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench \
-	bench-query fuzz fuzz-promql promqltest-cluster
+	bench-query fuzz fuzz-promql promqltest-cluster sim sim-one sim-mistakes
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,9 +39,10 @@ lint: packages
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 
-# The summary of the test runner comes last.
+# Examples in the documentation go first, so that the last summary is that of tests.
 unit: packages real-parts
-	cargo test --workspace --quiet
+	cargo test --workspace --quiet --doc
+	cargo test --workspace --quiet --lib --bins --tests --examples
 
 # $(call go-part,NAME,PACKAGE) builds a real part that tests use. Where Go or its modules are out of reach, those tests say that
 # they were skipped.
@@ -84,3 +85,12 @@ promqltest-cluster: release ## Run all test scripts of PromQL through whole clus
 		echo "$$options" && $${CARGO_TARGET_DIR:-target}/release/ringwood tool promqltest --cluster $$options \
 			$${RINGWOOD_SHARED:-../shared}/conformance/promqltest/*.test || exit 1; \
 	done
+
+sim: ## Let clusters live through faults, each decided by a seed: make sim SEEDS=1000 FIRST=1.
+	cargo run --release --package ringwood-sim -- --seeds=$${SEEDS:-1000} --first=$${FIRST:-1}
+
+sim-one: ## Show what happens in one of them: make sim-one SEED=7 WITH=--shrink.
+	cargo run --release --package ringwood-sim -- --seed=$(SEED) $(WITH)
+
+sim-mistakes: ## Make mistakes on purpose, one after another, and show that each is noticed: make sim-mistakes SEEDS=500.
+	cargo run --release --package ringwood-sim --features mistakes -- --mistakes --seeds=$${SEEDS:-500}

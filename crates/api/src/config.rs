@@ -22,6 +22,10 @@ pub struct ApiConfig {
     pub lifecycle_is_enabled: bool,
     /// Whether per-step statistics are shown when they are asked for: `promql-per-step-stats`.
     pub per_step_stats: bool,
+    /// Whether `/search/*` answers anything: `search-api`.
+    pub search_is_enabled: bool,
+    /// The highest `limit` that a search may ask for; 0: any.
+    pub search_max_limit: usize,
     /// How many remote reads may be answered at a time. Others wait.
     pub max_concurrent_remote_reads: usize,
     /// More samples for one query of a remote read that is answered at once are refused; 0: no limit.
@@ -41,6 +45,8 @@ pub struct ServeConfig {
     pub max_connections: usize,
     /// How long a client may take to send the head of a request, and then to send more of its body.
     pub read_timeout: Duration,
+    /// How long a client may leave an answer that is made piece by piece unread before it is broken off.
+    pub stall_timeout: Duration,
     /// How long requests may go on when the server stops.
     pub grace: Duration,
 }
@@ -55,6 +61,8 @@ impl Default for ApiConfig {
             query_memory: ByteSize::mib(512),
             lifecycle_is_enabled: false,
             per_step_stats: false,
+            search_is_enabled: false,
+            search_max_limit: 10_000,
             max_concurrent_remote_reads: 10,
             remote_read_sample_limit: 50_000_000,
             remote_read_frame_bytes: 1 << 20,
@@ -69,6 +77,8 @@ impl Default for ServeConfig {
         Self {
             max_connections: 512,
             read_timeout: Duration::from_secs(5 * 60),
+            // As long as a query may take.
+            stall_timeout: Duration::from_secs(2 * 60),
             // As long as a dashboard's query usually takes; clients ask another server again.
             grace: Duration::from_secs(5),
         }

@@ -97,7 +97,9 @@ fn of_api(config: &ApiConfig, options: &EngineOptions) -> Features {
         ("lifecycle", config.lifecycle_is_enabled),
         ("query_stats", true),
         ("query_warnings", true),
-        ("search", false),
+        ("search", config.search_is_enabled),
+        ("search_fuzz_alg_jarowinkler", true),
+        ("search_fuzz_alg_subsequence", true),
         ("time_range_labels", true),
         ("time_range_series", true),
     ];

@@ -1,5 +1,8 @@
 //! `/federate`: the newest samples, for another server to scrape.
 
+mod format;
+mod page;
+mod protobuf;
 mod text;
 
 use std::sync::Arc;
@@ -17,7 +20,8 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::lifecycle::failure;
 use crate::params::Params;
-use text::{Escaping, Page};
+use format::Format;
+use page::Page;
 
 /// `/federate`
 pub(crate) async fn federate(
@@ -39,9 +43,9 @@ pub(crate) async fn federate(
     let budget = Budget::new(app.config.query_memory.bytes());
     match app.in_time(newest_samples(&*storage, selectors, range, &budget)).await {
         Ok(newest) => {
-            let escaping = Escaping::of_accept(&headers);
-            let page = page(newest, &app.config.external_labels, escaping);
-            ([(header::CONTENT_TYPE, escaping.content_type())], page).into_response()
+            let format = Format::of_accept(&headers);
+            let page = page(newest, &app.config.external_labels, format);
+            ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
         }
         Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
@@ -93,13 +97,25 @@ async fn newest_samples(
 /// So many samples are written at a time.
 const PIECE_SAMPLES: usize = 256;
 
-fn page(newest: Newest, external: &Labels, escaping: Escaping) -> Body {
-    let mut page = Page::new(escaping, external);
+fn page(newest: Newest, external: &Labels, format: Format) -> Body {
+    let mut page = Page::new(format, external);
     let mut written = 0;
+    let mut is_over = false;
     body_in_pieces(move || {
-        let piece = newest.samples.iter().skip(written).take(PIECE_SAMPLES);
-        let count = piece.map(|(labels, sample)| page.write(labels, sample)).count();
-        written += count;
-        (count > 0).then(|| page.take())
+        while !is_over {
+            let piece = newest.samples.iter().skip(written).take(PIECE_SAMPLES);
+            let count = piece.map(|(labels, sample)| page.write(labels, sample)).count();
+            written += count;
+            if count == 0 {
+                is_over = true;
+                page.finish();
+            }
+            let bytes = page.take();
+            // A family that is not whole is not to be had yet.
+            if !bytes.is_empty() {
+                return Some(bytes);
+            }
+        }
+        None
     })
 }

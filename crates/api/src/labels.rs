@@ -10,14 +10,15 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use model::{Labels, Matcher, NameScheme, TimeRange, quote};
+use http::Uri;
+use model::{Labels, Matcher, NameScheme, TimeRange, quote_bytes};
 use series::{Budget, Charge, Hints, LabelQuery, QueryError, Queryable, Select, Texts};
 
 use crate::answer::{List, Remarks, success_in_pieces};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::params::Params;
+use crate::params::{Params, decode_bytes};
 use escaped_name::unescape;
 
 /// `/labels`
@@ -29,13 +30,19 @@ pub(crate) async fn names(State(app): State<Arc<App>>, caller: Caller, params: P
 pub(crate) async fn values(
     State(app): State<Arc<App>>,
     caller: Caller,
+    uri: Uri,
     name: Result<Path<String>, PathRejection>,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let Path(name) = name.map_err(|error| ApiError::bad_data(format!("invalid label name: {error}")))?;
+    let invalid = |name: &[u8]| ApiError::bad_data(format!("invalid label name: {}", quote_bytes(name)));
+    let Ok(Path(name)) = name else {
+        // It is no UTF-8, or it would have been taken.
+        let segment = uri.path().rsplit('/').nth(1).unwrap_or_default();
+        return Err(invalid(&decode_bytes(segment).unwrap_or_default()));
+    };
     let name = unescape(&name);
     if !NameScheme::Utf8.allows_label(&name) {
-        return Err(ApiError::bad_data(format!("invalid label name: {}", quote(&name))));
+        return Err(invalid(name.as_bytes()));
     }
     texts(&app, &caller, &params, |storage, query| storage.label_values(&name, query)).await
 }
@@ -66,50 +73,57 @@ where
 {
     let limit = params.limit()?;
     let range = params.range()?;
-    let mut selectors = params.selectors().map_err(ApiError::bad_data)?;
+    let selectors = params.selectors().map_err(ApiError::bad_data)?;
+    let storage = app.backend.queryable(&caller.tenant, caller.consistency);
+    let budget = Budget::new(app.config.query_memory.bytes());
+    let found = find_texts(&*storage, selectors, range, one_more_than(limit), &budget, ask);
+    let (mut texts, charge) = app.in_time(found).await?;
+    let mut remarks = Remarks::default();
+    if limit > 0 && texts.len() > limit {
+        texts.truncate(limit);
+        remarks.warn_truncated();
+    }
+    Ok(success_in_pieces(List::charged(texts, charge), remarks))
+}
+
+/// What `ask` finds for each of the selectors, put together: sorted, none twice. No selectors: of all series.
+///
+/// `limit` is the most that is wanted of each selector; 0: all. What is found is charged to `budget`.
+pub(crate) async fn find_texts<F>(
+    storage: &dyn Queryable,
+    mut selectors: Vec<Vec<Matcher>>,
+    range: TimeRange,
+    limit: usize,
+    budget: &Budget,
+    ask: F,
+) -> Result<(Vec<String>, Charge), QueryError>
+where
+    F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
+{
     if selectors.is_empty() {
         selectors.push(Vec::new());
     }
-    let storage = app.backend.queryable(&caller.tenant, caller.consistency);
-    let found = app.in_time(async {
-        let mut found = Found::default();
-        for matchers in selectors {
-            let query = LabelQuery { matchers: matchers.into(), range, limit: one_more_than(limit) };
-            found.add(ask(&*storage, query).await?);
+    let mut found = Vec::new();
+    let mut charge = budget.charge(0, String::new)?;
+    for matchers in selectors {
+        let limit_bytes = budget.limit().saturating_sub(budget.used()).max(1);
+        let query = LabelQuery { matchers: matchers.into(), range, limit, limit_bytes };
+        let more = ask(storage, query.clone()).await?.texts;
+        let size: usize = more.iter().map(|text| text.len() + size_of::<String>()).sum();
+        charge.grow(size as u64, || query.to_string())?;
+        if found.is_empty() {
+            found = more;
+        } else {
+            let all: BTreeSet<String> = found.into_iter().chain(more).collect();
+            found = all.into_iter().collect();
         }
-        Ok(found)
-    });
-    let mut found = found.await?;
-    let mut remarks = Remarks::default();
-    if limit > 0 && (found.is_truncated || found.texts.len() > limit) {
-        found.texts.truncate(limit);
-        remarks.warn_truncated();
     }
-    Ok(success_in_pieces(List::new(found.texts), remarks))
+    Ok((found, charge))
 }
 
 /// Storage is asked for one more than is wanted, so that it shows when something is cut off.
 fn one_more_than(limit: usize) -> usize {
     if limit == 0 { 0 } else { limit.saturating_add(1) }
-}
-
-/// Texts of several answers, sorted.
-#[derive(Default)]
-struct Found {
-    texts: Vec<String>,
-    is_truncated: bool,
-}
-
-impl Found {
-    fn add(&mut self, more: Texts) {
-        self.is_truncated |= more.truncated;
-        if self.texts.is_empty() {
-            self.texts = more.texts;
-        } else {
-            let all: BTreeSet<String> = std::mem::take(&mut self.texts).into_iter().chain(more.texts).collect();
-            self.texts = all.into_iter().collect();
-        }
-    }
 }
 
 /// The label sets of series.

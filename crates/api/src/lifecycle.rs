@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 
 use crate::app::App;
 
@@ -56,7 +56,20 @@ pub(crate) async fn not_found() -> Response {
     failure(StatusCode::NOT_FOUND, "404 page not found")
 }
 
-/// A path with another method.
-pub(crate) async fn method_not_allowed() -> Response {
+/// A path with another method. Whoever asks which ones it has is told, in a header that the router adds.
+pub(crate) async fn method_not_allowed(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::OK.into_response();
+    }
     failure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+/// A receiver that is not enabled.
+pub(crate) async fn no_remote_write() -> Response {
+    failure(StatusCode::NOT_FOUND, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver")
+}
+
+/// A receiver that is not enabled.
+pub(crate) async fn no_otlp() -> Response {
+    failure(StatusCode::NOT_FOUND, "otlp write receiver needs to be enabled with --web.enable-otlp-receiver")
 }

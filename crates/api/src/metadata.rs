@@ -70,7 +70,12 @@ impl ToJson for Shown {
 
 impl ToJson for Metadata {
     fn write(&self, json: &mut Json) {
-        json.object(|json| write_members(json, self));
+        // The unit comes first here, and last below: these are two types of Prometheus.
+        json.object(|json| {
+            json.member("type", self.metric_type.as_str());
+            json.member("unit", &*self.unit);
+            json.member("help", &*self.help);
+        });
     }
 }
 
@@ -87,13 +92,10 @@ impl ToJson for OfTarget<'_> {
             if self.shows_metric {
                 json.member("metric", &*self.found.metric);
             }
-            write_members(json, &self.found.metadata);
+            let metadata = &self.found.metadata;
+            json.member("type", metadata.metric_type.as_str());
+            json.member("help", &*metadata.help);
+            json.member("unit", &*metadata.unit);
         });
     }
-}
-
-fn write_members(json: &mut Json, metadata: &Metadata) {
-    json.member("type", metadata.metric_type.as_str());
-    json.member("help", &*metadata.help);
-    json.member("unit", &*metadata.unit);
 }

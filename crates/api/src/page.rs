@@ -41,5 +41,20 @@ pub(crate) async fn graph(State(app): State<Arc<App>>, RawQuery(query): RawQuery
 fn redirect(app: &App, target: &str) -> Response {
     let prefix = app.config.route_prefix.trim_matches('/');
     let slash = if prefix.is_empty() { "" } else { "/" };
-    (StatusCode::FOUND, [(header::LOCATION, format!("{slash}{prefix}/{target}"))]).into_response()
+    let target = format!("{slash}{prefix}/{target}");
+    let link = format!("<a href=\"{}\">Found</a>.\n\n", escape_html(&target));
+    (StatusCode::FOUND, [(header::LOCATION, target)], Html(link)).into_response()
+}
+
+/// Text as it may stand in an attribute.
+fn escape_html(text: &str) -> String {
+    let escape = |c| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&#34;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        other => other.to_string(),
+    };
+    text.chars().map(escape).collect()
 }

@@ -1,6 +1,7 @@
 //! The parameters of a request, wherever they stand.
 
 mod duration;
+mod float;
 mod time;
 
 use axum::body::Body;
@@ -81,6 +82,15 @@ impl Params {
         parse_time(text).map(Some).map_err(invalid)
     }
 
+    /// A time that may be given, with a message that does not name it as a parameter.
+    pub(crate) fn time_or(&self, name: &'static str, default: Timestamp) -> Result<Timestamp, ApiError> {
+        let text = self.first(name);
+        if text.is_empty() {
+            return Ok(default);
+        }
+        parse_time(text).map_err(|fault| ApiError::bad_data(format!("invalid time value for '{name}': {fault}")))
+    }
+
     /// From `start` to `end`, both included and both optional.
     pub(crate) fn range(&self) -> Result<TimeRange, ApiError> {
         let start = self.optional_time("start")?.unwrap_or(Timestamp::MIN);
@@ -149,6 +159,12 @@ fn decode_pair(pair: &str) -> Result<(String, String), String> {
 
 /// Resolves `%2B` and `+`. Bytes that are no UTF-8 become U+FFFD.
 fn decode(text: &str) -> Result<String, String> {
+    let bytes = decode_bytes(text)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Resolves `%2B` and `+`.
+pub(crate) fn decode_bytes(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -167,7 +183,7 @@ fn decode(text: &str) -> Result<String, String> {
             (other, ..) => bytes.push(*other),
         }
     }
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Ok(bytes)
 }
 
 /// Reads a whole number as Go does, with Go's message for what is none.

@@ -49,8 +49,7 @@ pub(crate) async fn range(State(app): State<Arc<App>>, caller: Caller, params: P
         return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
     }
     let step = parse_duration(params.first("step")).map_err(|fault| ApiError::parameter("step", fault))?;
-    let step_ms = step / 1_000_000;
-    if step_ms <= 0 {
+    if step <= 0 {
         let fault = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(ApiError::parameter("step", fault));
     }
@@ -60,6 +59,8 @@ pub(crate) async fn range(State(app): State<Arc<App>>, caller: Caller, params: P
                      (?step=XX)";
         return Err(ApiError::bad_data(fault));
     }
+    // Times are whole milliseconds: a shorter step, which only a range of a few of them passes with, is one.
+    let step_ms = (step / 1_000_000).max(1);
     let request = QueryRequest::range(params.first("query"), start, end, step_ms);
     answer(&app, &caller, &params, request, limit).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use engine::Engine;
@@ -19,12 +19,13 @@ use crate::config::ApiConfig;
 use crate::cors::{AllowedOrigins, cors};
 use crate::federate::federate;
 use crate::lifecycle::{method_not_allowed, not_found};
+use crate::methods::methods;
 use crate::metrics::Metrics;
 use crate::query::Gate;
 use crate::ready::when_ready;
 use crate::{
-    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, remote_read, rules, status,
-    targets,
+    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, remote_read, rules, search,
+    status, targets,
 };
 
 /// Why a configuration makes no API.
@@ -68,7 +69,8 @@ pub fn router(
         // JSON shrinks well even so, and the effort is made while other requests wait.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(app.clone(), count));
-    Ok(all.with_state(app))
+    // Which methods a path has is only written behind all layers of its router.
+    Ok(Router::new().fallback_service(all.with_state(app)).layer(from_fn(methods)))
 }
 
 /// Puts all paths below a prefix, if there is one.
@@ -93,12 +95,17 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/labels", get(labels::names).post(labels::names))
         .route("/label/{name}/values", get(labels::values))
         .route("/series", get(labels::series).post(labels::series))
+        .route("/search/metric_names", get(search::metric_names).post(search::metric_names))
+        .route("/search/label_names", get(search::label_names).post(search::label_names))
+        .route("/search/label_values", get(search::label_values).post(search::label_values))
         .route("/metadata", get(metadata::of_metrics))
         .route("/targets", get(targets::list))
         .route("/targets/metadata", get(metadata::of_targets))
         .route("/scrape_pools", get(targets::pools))
         .route("/scrape_pools/config", get(targets::pool_config))
         .route("/read", post(remote_read::read))
+        .route("/write", post(lifecycle::no_remote_write))
+        .route("/otlp/v1/metrics", post(lifecycle::no_otlp))
         .route("/rules", get(rules::groups))
         .route("/alerts", get(rules::alerts))
         .route("/alertmanagers", get(rules::alertmanagers))

@@ -1,8 +1,11 @@
 //! Connections.
 
+mod stall;
+
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::map_response;
 use futures::{Stream, StreamExt};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -29,7 +32,11 @@ pub fn serve<C>(
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = router.layer(RequestBodyTimeoutLayer::new(config.read_timeout));
+    let (stall_clock, stall_tasks) = (clock.clone(), tasks.clone());
+    let end_stalled = move |response| stall::end_stalled(response, config.stall_timeout, &stall_clock, &stall_tasks);
+    let router = router
+        .layer(RequestBodyTimeoutLayer::new(config.read_timeout))
+        .layer(map_response(move |response| std::future::ready(end_stalled(response))));
     let server = Server { router, config, clock: clock.clone(), tasks: tasks.clone() };
     tasks.spawn_until_stopped("http-server", server.take_in(connections));
 }

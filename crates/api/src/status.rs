@@ -36,7 +36,10 @@ pub(crate) async fn build_info(State(app): State<Arc<App>>) -> Response {
 
 /// `/version`
 pub(crate) async fn version(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], to_bytes(&app.config.build)).into_response()
+    // It says that it is text, and ends as a line.
+    let mut line = to_bytes(&app.config.build);
+    line.push(b'\n');
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], line).into_response()
 }
 
 /// `/status/tsdb/blocks`: blocks are not a server's own here.

@@ -154,7 +154,7 @@ fn select_and_read_all(bencher: divan::Bencher<'_, '_>) {
 #[divan::bench]
 fn label_values(bencher: divan::Bencher<'_, '_>) {
     let block = open(&block());
-    let query = || LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit: 0 };
+    let query = || LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit: 0, limit_bytes: 0 };
     bencher.bench(|| block_on(block.label_values("__name__", query())));
 }
 
@@ -162,7 +162,7 @@ fn label_values(bencher: divan::Bencher<'_, '_>) {
 fn label_values_of_one_metric(bencher: divan::Bencher<'_, '_>) {
     let block = open(&block());
     let matchers: Arc<[Matcher]> = [Matcher::equal("__name__", "node_subsystem_7_total")].into();
-    let query = || LabelQuery { matchers: matchers.clone(), range: TimeRange::ALL, limit: 0 };
+    let query = || LabelQuery { matchers: matchers.clone(), range: TimeRange::ALL, limit: 0, limit_bytes: 0 };
     bencher.bench(|| block_on(block.label_values("instance", query())));
 }
 

@@ -116,7 +116,8 @@ fn ask_everything(block: Bytes) -> Result<usize, QueryError> {
         let block = BlockReader::open("test", Arc::new(block)).await?;
         let mut answers = usize::from(verify(&block).await.is_ok());
         for matchers in [vec![], vec![Matcher::equal("__name__", "up")]] {
-            let query = LabelQuery { matchers: matchers.clone().into(), range: TimeRange::ALL, limit: 0 };
+            let query =
+                LabelQuery { matchers: matchers.clone().into(), range: TimeRange::ALL, limit: 0, limit_bytes: 0 };
             answers += usize::from(block.label_names(query.clone()).await.is_ok());
             answers += usize::from(block.label_values("instance", query).await.is_ok());
             let select = Select { matchers: matchers.into(), range: TimeRange::ALL, hints: Hints::default() };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::Matcher;
-use series::{LabelQuery, QueryError, Texts};
+use series::{Charge, LabelQuery, QueryError, Texts};
 
 use crate::error::Damage;
 use crate::footer::PageEntry;
@@ -20,9 +20,9 @@ pub(crate) async fn names(index: &Index, query: LabelQuery) -> Result<Texts, Que
         let names = index.footer.labels.iter().filter(|_| overlaps).map(|label| String::from(&*label.name));
         return Ok(limited(names, query.limit));
     }
-    let mut names = BTreeSet::new();
-    for_each_match(index, &query, |group, series| names.extend(group.names_of(series).map(str::to_owned))).await?;
-    Ok(limited(names.into_iter(), query.limit))
+    let mut names = Found::new(&query)?;
+    for_each_match(index, &query, |group, series| group.names_of(series).try_for_each(|name| names.add(name))).await?;
+    Ok(limited(names.texts.into_iter(), query.limit))
 }
 
 /// The values of one label of series that match. Without matchers there are pages of them.
@@ -34,11 +34,34 @@ pub(crate) async fn values(index: &Index, name: String, query: LabelQuery) -> Re
     let has_label = Matcher::new(model::MatchOp::NotEqual, &name, "");
     let has_label = has_label.map_err(|error| QueryError::Execution(error.to_string()))?;
     let matchers = query.matchers.iter().cloned().chain([has_label]).collect();
-    let query = LabelQuery { matchers, ..query };
-    let mut values = BTreeSet::new();
-    for_each_match(index, &query, |group, series| values.extend(group.values_of(&name, series).map(str::to_owned)))
-        .await?;
-    Ok(limited(values.into_iter(), query.limit))
+    let wanted = LabelQuery { matchers, ..query.clone() };
+    let mut values = Found::new(&query)?;
+    for_each_match(index, &wanted, |group, series| {
+        group.values_of(&name, series).try_for_each(|value| values.add(value))
+    })
+    .await?;
+    Ok(limited(values.texts.into_iter(), query.limit))
+}
+
+/// Texts that were found so far, as far as an answer may have them.
+struct Found<'a> {
+    texts: BTreeSet<String>,
+    charge: Charge,
+    query: &'a LabelQuery,
+}
+
+impl<'a> Found<'a> {
+    fn new(query: &'a LabelQuery) -> Result<Self, QueryError> {
+        Ok(Self { texts: BTreeSet::new(), charge: query.budget().charge(0, String::new)?, query })
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), QueryError> {
+        if !self.texts.contains(text) {
+            self.charge.grow((text.len() + size_of::<String>()) as u64, || self.query.to_string())?;
+            self.texts.insert(text.to_owned());
+        }
+        Ok(())
+    }
 }
 
 async fn listed_values(index: &Index, name: &str, query: &LabelQuery) -> Result<Texts, QueryError> {
@@ -52,10 +75,14 @@ async fn listed_values(index: &Index, name: &str, query: &LabelQuery) -> Result<
     };
     let wanted: Vec<_> = label.pages.iter().take_while(enough).enumerate().collect();
     let pages: Vec<Page> = wanted.iter().map(|(at, page)| page.page(values_page_name(name, *at))).collect();
+    let budget = query.budget();
+    let mut charges = Vec::new();
     let mut values = Vec::new();
     for ((at, page), bytes) in wanted.into_iter().zip(index.pages.read(&pages).await?) {
         let decoded = decode_values(page, &bytes);
-        values.extend(decoded.map_err(|damage| index.corrupt(&values_page_name(name, at), page.start, &damage))?);
+        let decoded = decoded.map_err(|damage| index.corrupt(&values_page_name(name, at), page.start, &damage))?;
+        charges.push(query.charge(&budget, &decoded)?);
+        values.extend(decoded);
     }
     Ok(limited(values.into_iter(), query.limit))
 }
@@ -76,12 +103,12 @@ pub(crate) fn values_page_name(label: &str, page: usize) -> PageName {
 async fn for_each_match(
     index: &Index,
     query: &LabelQuery,
-    mut visit: impl FnMut(&Group, &[usize]),
+    mut visit: impl FnMut(&Group, &[usize]) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
     let candidates = index.candidates(&query.matchers, query.range);
     index.load_groups(&candidates).await?;
     for group in candidates.into_iter().map(|at| index.group(at)) {
-        visit(group, &group.select(&query.matchers));
+        visit(group, &group.select(&query.matchers))?;
         give_way().await;
     }
     Ok(())

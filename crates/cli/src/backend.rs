@@ -102,7 +102,6 @@ impl Backend for Parts {
             if let Some(pool) = scrape_pool {
                 all.active.retain(|target| target.scrape_pool == pool);
                 all.dropped.retain(|target| target.scrape_pool == pool);
-                all.dropped_counts.retain(|name, _| name == pool);
             }
             all.active.sort_by(|a, b| (&a.scrape_pool, &a.labels).cmp(&(&b.scrape_pool, &b.labels)));
             Ok(all)
@@ -114,6 +113,12 @@ impl Backend for Parts {
         let loaded = self.settings.current();
         let names = loaded.scrape_configs.iter().map(|config| config.job_name.clone()).collect();
         async move { Ok(names) }.boxed()
+    }
+
+    fn scrape_pool_config(&self, _: &TenantId, scrape_pool: &str) -> Option<String> {
+        let loaded = self.settings.current();
+        let config = loaded.scrape_configs.iter().find(|config| config.job_name == scrape_pool)?;
+        Some(config.to_yaml())
     }
 
     fn head_stats<'a>(&'a self, _: &'a TenantId) -> BoxFuture<'a, Result<Option<HeadStats>, QueryError>> {

@@ -119,6 +119,9 @@ pub(crate) struct ServerFlags {
     /// Maximum number of connections.
     #[arg(long = "web.max-connections", env = "RINGWOOD_WEB_MAX_CONNECTIONS", default_value_t = 512)]
     pub(crate) web_max_connections: usize,
+    /// The highest limit that a search may ask for (`--enable-feature=search-api`). 0: any.
+    #[arg(long = "web.search.max-limit", env = "RINGWOOD_WEB_SEARCH_MAX_LIMIT", default_value_t = 10_000)]
+    pub(crate) web_search_max_limit: usize,
     /// Where everything lies that must survive a restart.
     #[arg(
         long = "storage.path",
@@ -307,6 +310,7 @@ impl ServerFlags {
             ("web.cors.origin", self.web_cors_origin.clone()),
             ("web.enable-lifecycle", self.web_enable_lifecycle.to_string()),
             ("web.max-connections", self.web_max_connections.to_string()),
+            ("web.search.max-limit", self.web_search_max_limit.to_string()),
             ("storage.path", self.storage_path.display().to_string()),
             ("storage.local-retention", span(self.storage_local_retention)),
             ("storage.memory-limit", self.storage_memory_limit.to_string()),

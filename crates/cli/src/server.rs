@@ -209,6 +209,8 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         query_memory: flags.query_memory_limit,
         lifecycle_is_enabled: flags.web_enable_lifecycle,
         per_step_stats: flags.enables("promql-per-step-stats"),
+        search_is_enabled: flags.enables("search-api"),
+        search_max_limit: flags.web_search_max_limit,
         max_concurrent_remote_reads: flags.storage_remote_read_concurrent_limit,
         remote_read_sample_limit: flags.storage_remote_read_sample_limit,
         remote_read_frame_bytes: flags.storage_remote_read_max_bytes_in_frame,
@@ -218,7 +220,11 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
     let (clock, working) = (process.clock.clone(), process.pools.evaluating.clone());
     let router = api::router(config, Arc::new(parts), engine, clock, working, &process.registry);
     let router = router.map_err(|error| error.to_string())?;
-    let serving = ServeConfig { max_connections: flags.web_max_connections, ..ServeConfig::default() };
+    let serving = ServeConfig {
+        max_connections: flags.web_max_connections,
+        stall_timeout: flags.query_timeout,
+        ..ServeConfig::default()
+    };
     api::serve(connections(http), router, serving, &process.clock, &process.tasks);
     Ok(())
 }
@@ -250,7 +256,7 @@ fn features_of(names: &[String]) -> Features {
             "use-start-timestamps" => features.start_timestamps = true,
             "type-and-unit-labels" => features.type_and_unit_labels = true,
             // Others look at these themselves.
-            "promql-per-step-stats" | "exemplar-storage" | "st-storage" | "" => {}
+            "promql-per-step-stats" | "search-api" | "exemplar-storage" | "st-storage" | "" => {}
             other => tracing::warn!(feature = other, "unknown feature flag"),
         }
     }

@@ -81,6 +81,11 @@ record! {
 }
 
 impl ScrapeConfig {
+    /// The settings of this scrape pool with all defaults and without secrets, as Prometheus shows them.
+    pub fn to_yaml(&self) -> String {
+        yaml::to_text(self)
+    }
+
     /// The formats to ask for, best first; at least one.
     pub fn protocols(&self) -> Vec<ScrapeProtocol> {
         self.scrape_protocols.iter().filter_map(|name| name.parse().ok()).collect()

@@ -147,8 +147,13 @@ impl<S: StateMachine> Group<S> {
         let config = env.timing.to_openraft().validate().map_err(|error| fatal(error.to_string()))?;
         let (network, clock, tasks) = (env.network, env.clock, env.tasks);
         let peers = Peers { group: id, network, folder, clock, tasks };
+        let led = log.resign(env.node.0);
         let raft = Raft::new(env.node.0, Arc::new(config), peers, log, machine).await;
-        Ok(Self { id, raft: raft.map_err(|error| fatal(error.to_string()))?, shared })
+        let group = Self { id, raft: raft.map_err(|error| fatal(error.to_string()))?, shared };
+        if led && group.elect().await.is_err() {
+            return Err(fatal("it stopped as soon as it was opened".to_owned()));
+        }
+        Ok(group)
     }
 
     /// Which group this is.
@@ -217,6 +222,9 @@ impl<S: StateMachine> Group<S> {
     /// # Errors
     /// If this node does not lead.
     pub async fn read_index(&self) -> Result<u64, ProposeError> {
+        if stdx::makes_mistake("read without a quorum") {
+            return Ok(self.status().committed_count);
+        }
         match self.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
             Ok((read, _)) => Ok(read.log_id().index() + 1),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
@@ -260,6 +268,9 @@ impl<S: StateMachine> Group<S> {
         if status.standing == Standing::Leader {
             let alone = status.voters.iter().eq([&self.own_id()]);
             return alone || status.quorum_age.is_some_and(|age| age <= limit);
+        }
+        if stdx::makes_mistake("believe in the last leader") {
+            return status.leader.is_some();
         }
         let heard = self.raft.with_raft_state(|state| state.vote_last_modified()).await;
         status.leader.is_some() && heard.is_ok_and(|at| at.is_some_and(|at| at.elapsed() <= limit))
@@ -335,6 +346,9 @@ impl<S: StateMachine> Group<S> {
         let status = self.status();
         if status.standing != Standing::Leader {
             return Err(ProposeError::NotLeader(self.id, status.leader));
+        }
+        if status.is_joint && stdx::makes_mistake("leave changes of members half done") {
+            return Ok(Step::Waiting("two configurations are in force".to_owned()));
         }
         if status.is_joint {
             // Whoever began the change may be gone. If it is at work still, this is refused.

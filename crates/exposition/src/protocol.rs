@@ -1,9 +1,10 @@
 //! Which formats are asked for, and which one came.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use model::quote;
+use model::{is_legacy_metric_name, quote};
 
 use crate::parser::Format;
 
@@ -123,6 +124,35 @@ impl EscapingScheme {
             Self::Dots => "dots",
             Self::Values => "values",
         }
+    }
+
+    /// The scheme with this name.
+    pub fn find(name: &str) -> Option<Self> {
+        [Self::AllowUtf8, Self::Underscores, Self::Dots, Self::Values]
+            .into_iter()
+            .find(|scheme| scheme.as_str() == name)
+    }
+
+    /// A name of a metric or label for software that asks for this. Names that all software knows stay as they are.
+    pub fn escape(self, name: &str) -> Cow<'_, str> {
+        if self == Self::AllowUtf8 || is_legacy_metric_name(name) {
+            return Cow::Borrowed(name);
+        }
+        let mut escaped = String::with_capacity(name.len() + 8);
+        if self == Self::Values {
+            escaped.push_str("U__");
+        }
+        for (at, c) in name.char_indices() {
+            let is_plain = c.is_ascii_alphabetic() || c == ':' || (c.is_ascii_digit() && at > 0);
+            match (self, c) {
+                _ if is_plain => escaped.push(c),
+                (Self::Underscores | Self::AllowUtf8, _) => escaped.push('_'),
+                (Self::Dots, '.') => escaped.push_str("_dot_"),
+                (Self::Dots, _) | (Self::Values, '_') => escaped.push_str("__"),
+                (Self::Values, _) => escaped += &format!("_{:x}_", u32::from(c)),
+            }
+        }
+        Cow::Owned(escaped)
     }
 }
 
@@ -388,6 +418,22 @@ mod tests {
                     "cannot parse Content-Type \"{content_type}\" and no fallback_scrape_protocol for target\nmime: {mistake}"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn names_are_escaped_for_those_who_know_less() {
+        use EscapingScheme::{AllowUtf8, Dots, Underscores, Values};
+        for (scheme, name, expected) in [
+            (AllowUtf8, "http.status", "http.status"),
+            (Underscores, "http.status:é", "http_status:_"),
+            (Dots, "http.status_é", "http_dot_status____"),
+            (Dots, "http_status", "http_status"),
+            (Values, "1http.status_é", "U___31_http_2e_status___e9_"),
+            (Values, "http_status", "http_status"),
+        ] {
+            assert_eq!(scheme.escape(name), expected, "{name} with {}", scheme.as_str());
+            assert_eq!(EscapingScheme::find(scheme.as_str()), Some(scheme));
         }
     }
 

@@ -36,6 +36,6 @@ pub use record::{
     TimedValue,
 };
 pub use segment::{Segment, SegmentError, SegmentFile};
-pub use select::{Selected, SelectedChunk, Selection};
+pub use select::{IsWanted, Selected, SelectedChunk, Selection};
 pub use target::reference_hash;
 pub use view::{CutContents, HeadView};

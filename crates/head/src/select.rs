@@ -80,35 +80,104 @@ impl HeadView {
     ///
     /// Finds them and their labels; their samples are read one series after the other, as the [`Selection`] is iterated.
     pub fn select(&self, tenant: &TenantId, matchers: &[Matcher], range: TimeRange) -> Selection {
+        let selected = self.select_while(tenant, matchers, range, &|| true);
+        selected.expect("nobody gives up")
+    }
+
+    /// [`Self::select`] for as long as it is wanted, which is asked every few milliseconds. `None` once it is not.
+    pub fn select_while(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        range: TimeRange,
+        is_wanted: IsWanted<'_>,
+    ) -> Option<Selection> {
         let Some(head) = self.0.tenants.get(tenant) else {
-            return Selection { series: Vec::new().into_iter().peekable(), reading: None };
+            return Some(Selection { series: Vec::new().into_iter().peekable(), reading: None });
         };
         let found = head.matching(matchers);
-        let mut series: Vec<(Labels, u32)> = found.iter().map(|series| (head.labels(series), series)).collect();
-        series.sort_unstable();
-        Selection { series: series.into_iter().peekable(), reading: Some(Reading::new(head.clone(), range)) }
+        let series = collect_while(found.iter().map(|series| (head.labels(series), series)), is_wanted)?;
+        let series = sort_while(series, is_wanted)?;
+        Some(Selection { series: series.into_iter().peekable(), reading: Some(Reading::new(head.clone(), range)) })
     }
 
-    /// The label sets of a tenant that pass all matchers and have samples in the range, sorted.
-    pub fn select_labels(&self, tenant: &TenantId, matchers: &[Matcher], range: TimeRange) -> Vec<Labels> {
-        let Some(head) = self.0.tenants.get(tenant) else { return Vec::new() };
-        let mut labels: Vec<_> = head.present(matchers, range).iter().map(|series| head.labels(series)).collect();
-        labels.sort_unstable();
+    /// The label sets of a tenant that pass all matchers and have samples in the range, sorted. `None` once it is not wanted
+    /// any more, which is asked every few milliseconds.
+    pub fn select_labels(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        range: TimeRange,
+        is_wanted: IsWanted<'_>,
+    ) -> Option<Vec<Labels>> {
+        let Some(head) = self.0.tenants.get(tenant) else { return Some(Vec::new()) };
+        let present = head.present(matchers, range, is_wanted)?;
+        let labels = collect_while(present.iter().map(|series| head.labels(series)), is_wanted)?;
+        let mut labels = sort_while(labels, is_wanted)?;
         labels.dedup();
-        labels
+        Some(labels)
     }
 
-    /// The names of the labels of series that pass all matchers and have samples in the range, ascending.
-    pub fn label_names(&self, tenant: &TenantId, matchers: &[Matcher], range: TimeRange) -> Vec<Arc<str>> {
-        let Some(head) = self.0.tenants.get(tenant) else { return Vec::new() };
-        head.index.names(head.wanted(matchers, range).as_ref())
+    /// The names of the labels of series that pass all matchers and have samples in the range, ascending. `None` as in
+    /// [`Self::select_labels`].
+    pub fn label_names(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        range: TimeRange,
+        is_wanted: IsWanted<'_>,
+    ) -> Option<Vec<Arc<str>>> {
+        let Some(head) = self.0.tenants.get(tenant) else { return Some(Vec::new()) };
+        Some(head.index.names(head.wanted(matchers, range, is_wanted)?.as_ref()))
     }
 
-    /// The values of a label of series that pass all matchers and have samples in the range, ascending.
-    pub fn label_values(&self, tenant: &TenantId, name: &str, matchers: &[Matcher], range: TimeRange) -> Vec<Arc<str>> {
-        let Some(head) = self.0.tenants.get(tenant) else { return Vec::new() };
-        head.index.values(name, head.wanted(matchers, range).as_ref()).collect()
+    /// The values of a label of series that pass all matchers and have samples in the range, ascending. `None` as in
+    /// [`Self::select_labels`].
+    pub fn label_values(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        (matchers, range): (&[Matcher], TimeRange),
+        is_wanted: IsWanted<'_>,
+    ) -> Option<Vec<Arc<str>>> {
+        let Some(head) = self.0.tenants.get(tenant) else { return Some(Vec::new()) };
+        let wanted = head.wanted(matchers, range, is_wanted)?;
+        collect_while(head.index.values(name, wanted.as_ref()), is_wanted)
     }
+}
+
+/// Whether an answer is still wanted: cheap, and asked often.
+pub type IsWanted<'a> = &'a dyn Fn() -> bool;
+
+/// So many items are looked at between two questions whether they are wanted: a millisecond or so.
+const BETWEEN_QUESTIONS: usize = 4096;
+
+/// Collects items for as long as they are wanted.
+fn collect_while<T>(mut items: impl Iterator<Item = T>, is_wanted: IsWanted<'_>) -> Option<Vec<T>> {
+    let mut collected = Vec::with_capacity(items.size_hint().0);
+    loop {
+        if !is_wanted() {
+            return None;
+        }
+        let before = collected.len();
+        collected.extend(items.by_ref().take(BETWEEN_QUESTIONS));
+        if collected.len() < before + BETWEEN_QUESTIONS {
+            return Some(collected);
+        }
+    }
+}
+
+/// Sorts items for as long as they are wanted.
+fn sort_while<T: Ord>(mut items: Vec<T>, is_wanted: IsWanted<'_>) -> Option<Vec<T>> {
+    for run in items.chunks_mut(BETWEEN_QUESTIONS) {
+        if !is_wanted() {
+            return None;
+        }
+        run.sort_unstable();
+    }
+    // It takes up the runs that it finds.
+    items.sort();
+    is_wanted().then_some(items)
 }
 
 impl TenantHead {
@@ -117,15 +186,27 @@ impl TenantHead {
     }
 
     /// The series that pass all matchers and have, as far as times tell, samples in the range.
-    fn present(&self, matchers: &[Matcher], range: TimeRange) -> RoaringBitmap {
+    /// `None` once they are not wanted any more.
+    fn present(&self, matchers: &[Matcher], range: TimeRange, is_wanted: IsWanted<'_>) -> Option<RoaringBitmap> {
+        let mut present = RoaringBitmap::new();
         let matching = self.matching(matchers);
-        matching.iter().filter(|series| self.may_have_samples(*series, range)).collect()
+        let mut matching = matching.iter();
+        while is_wanted() {
+            let some = matching.by_ref().take(BETWEEN_QUESTIONS);
+            let mut count = 0;
+            let some = some.inspect(|_| count += 1).filter(|series| self.may_have_samples(*series, range));
+            present.append(some).expect("series ascend");
+            if count < BETWEEN_QUESTIONS {
+                return Some(present);
+            }
+        }
+        None
     }
 
-    /// As [`Self::present`]; `None` if that is all series.
-    fn wanted(&self, matchers: &[Matcher], range: TimeRange) -> Option<RoaringBitmap> {
-        let present = self.present(matchers, range);
-        (present.len() < self.index.len()).then_some(present)
+    /// As [`Self::present`]; `Some(None)` if that is all series.
+    fn wanted(&self, matchers: &[Matcher], range: TimeRange, is_wanted: IsWanted<'_>) -> Option<Option<RoaringBitmap>> {
+        let present = self.present(matchers, range, is_wanted)?;
+        Some((present.len() < self.index.len()).then_some(present))
     }
 
     /// Whether a series' target, or it by itself, has rows in the range. Rows in which it is absent count: an answer of
@@ -225,4 +306,33 @@ pub(crate) fn series_of_groups<'a>(
 
 fn parse(bytes: &Bytes) -> Result<Piece<'_>, SegmentError> {
     Piece::parse(bytes).map_err(|error| SegmentError::Damaged(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn work_ends_once_it_is_not_wanted() {
+        let (asked, looked_at) = (Cell::new(0), Cell::new(0));
+        let is_wanted = || {
+            asked.set(asked.get() + 1);
+            asked.get() <= 3
+        };
+        let items = (0..1_000_000).inspect(|_| looked_at.set(looked_at.get() + 1));
+        assert_eq!(collect_while(items, &is_wanted), None);
+        assert_eq!(looked_at.get(), 3 * BETWEEN_QUESTIONS);
+        asked.set(0);
+        assert_eq!(sort_while(vec![0; 4 * BETWEEN_QUESTIONS], &is_wanted), None);
+    }
+
+    #[test]
+    fn what_is_wanted_is_whole_and_sorted() {
+        for count in [0, 1, BETWEEN_QUESTIONS, BETWEEN_QUESTIONS + 1, 3 * BETWEEN_QUESTIONS] {
+            let collected = collect_while((0..count).rev(), &|| true).unwrap();
+            assert_eq!(sort_while(collected, &|| true), Some((0..count).collect()));
+        }
+    }
 }

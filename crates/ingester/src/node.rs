@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucket::Bucket;
-use consensus::{Group, GroupEnv, GroupError, Groups, Standing, Step, Timing};
+use consensus::{Group, GroupEnv, GroupError, GroupStatus, Groups, Standing, Step, Timing};
 use futures::FutureExt;
 use futures::future::join_all;
 use meta::{
@@ -235,6 +235,15 @@ impl Ingester {
             }
         }
         Ok(())
+    }
+
+    /// How the replicas of this node see their groups, meta's among them, whenever it is asked.
+    pub fn observer(&self) -> impl Fn() -> Vec<(ShardId, GroupStatus)> + Send + Sync + use<> {
+        let (meta_group, replicas) = (self.meta_group.clone(), self.replicas.clone());
+        move || {
+            let shards = replicas.all().into_iter().map(|replica| (replica.group.id(), replica.group.status()));
+            [(ShardId::META, meta_group.status())].into_iter().chain(shards).collect()
+        }
     }
 
     /// How many cuts of the shards on this node are not known to be in the bucket.

@@ -146,6 +146,10 @@ impl Replicas {
             // A replica that comes back is only safe with what it had: its shard counts on it again. So nothing is removed on
             // hearsay, nor if the answer may have become old: the leader of meta gives notice of so long.
             let asked = self.clock().now();
+            if stdx::makes_mistake("close on hearsay") {
+                self.close(replica).await;
+                continue;
+            }
             match self.env.client.newest_shard_map(ASK_LIMIT).await {
                 Ok(newest) if is_wanted(&newest, replica.shard) => {}
                 Ok(_) if self.clock().now() - asked < NOTICE => self.close(replica).await,

@@ -1,8 +1,10 @@
 //! The gRPC service that queriers read from.
 
+mod asker;
 mod batches;
 mod exemplars;
 mod fold;
+mod labels;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use futures::future::{self, join_all};
+use head::IsWanted;
 use model::{MatchOp, Matcher, ShardId, TenantId, TimeRange, Timestamp};
 use proto::select;
 use proto::select::select_frame::Frame;
@@ -22,6 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use transport::{ErrorKind, RpcError};
 
+use self::asker::Asker;
 use self::batches::Batches;
 use crate::replica::Consistency;
 use crate::replicas::Replicas;
@@ -63,8 +67,8 @@ impl Select for SelectService {
         &self,
         request: Request<select::LabelsRequest>,
     ) -> Result<Response<select::LabelsReply>, Status> {
-        self.labels(request.into_inner(), |view, question, _| {
-            view.label_names(&question.tenant, &question.matchers, question.range)
+        self.labels(request.into_inner(), |view, question, _, is_wanted| {
+            view.label_names(&question.tenant, &question.matchers, question.range, is_wanted)
         })
         .await
     }
@@ -73,8 +77,8 @@ impl Select for SelectService {
         &self,
         request: Request<select::LabelsRequest>,
     ) -> Result<Response<select::LabelsReply>, Status> {
-        self.labels(request.into_inner(), |view, question, name| {
-            view.label_values(&question.tenant, name, &question.matchers, question.range)
+        self.labels(request.into_inner(), |view, question, name, is_wanted| {
+            view.label_values(&question.tenant, name, (&question.matchers, question.range), is_wanted)
         })
         .await
     }
@@ -124,12 +128,13 @@ impl SelectService {
     async fn labels(
         &self,
         request: select::LabelsRequest,
-        read: impl Fn(&ShardView, &Question, &str) -> Vec<Arc<str>> + Clone + Send + 'static,
+        read: impl Fn(&ShardView, &Question, &str, IsWanted<'_>) -> Option<Vec<Arc<str>>> + Clone + Send + 'static,
     ) -> Result<Response<select::LabelsReply>, Status> {
         let consistency = consistency_of(request.consistency());
         let question = question(&request.tenant, &request.matchers, request.start_ms, request.end_ms, consistency)?;
         let question = Arc::new(question);
         let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+        let limit_bytes = request.limit_bytes;
         let shards = request.shards.iter().map(|shard| {
             let (question, read, name) = (question.clone(), read.clone(), request.name.clone());
             async move {
@@ -145,11 +150,11 @@ impl SelectService {
                     }
                 };
                 let header = header(count, &view);
-                let mut texts = self.0.reading().run(move || read(&view, &question, &name)).await;
-                let truncated = texts.len() > limit;
-                texts.truncate(limit);
-                let texts = texts.iter().map(|text| text.to_string()).collect();
-                select::ShardLabels { shard: *shard, header: Some(header), texts, error: None, truncated }
+                let asker = Asker::default();
+                let is_wanted = asker.is_waiting();
+                let reading = move || read(&view, &question, &name, &is_wanted).unwrap_or_default();
+                let texts = self.0.reading().run(reading).await;
+                labels::reply(*shard, header, texts, limit, limit_bytes)
             }
         });
         Ok(Response::new(select::LabelsReply { shards: join_all(shards).await }))
@@ -261,8 +266,10 @@ async fn select_shard(
         return Ok(end);
     }
     let question = question.clone();
-    let finding = move || Batches::find(&view, &question, labels_only, limit);
-    let mut batches = replicas.reading().run(finding).await;
+    let asker = Asker::default();
+    let is_wanted = asker.is_waiting();
+    let finding = move || Batches::find(&view, &question, labels_only, limit, &is_wanted);
+    let Some(mut batches) = replicas.reading().run(finding).await else { return Ok(end) };
     let mut reading = replicas.clock().now() - started;
     loop {
         let resumed = replicas.clock().now();

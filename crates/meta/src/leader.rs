@@ -199,13 +199,15 @@ impl Leader {
     async fn place_replicas(&self, state: &ClusterState) {
         let Some(map) = &state.shard_map else { return };
         let moving = map.shards.values().filter(|shard| shard.is_moving()).count();
-        let changes = placement::changes(state, &self.series(), MOVES.saturating_sub(moving));
+        let leaders = self.shard_leaders();
+        let mut changes = placement::changes(state, &self.series(), MOVES.saturating_sub(moving));
+        // A shard that was never set up can be set up only where it was born.
+        changes.retain(|id, _| *id == ShardId::META || leaders.contains_key(id) || map.shards[id].is_moving());
         for (id, shard) in &changes {
             // The newcomers must know before the leader speaks to them: hence the first step comes with the next look.
             tracing::info!(shard = %id, from = ?shard.replicas, to = ?shard.wanted(), "replicas are to change");
             self.set_replicas(*id, shard).await;
         }
-        let leaders = self.shard_leaders();
         for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
             self.step(*id, shard, leaders.get(id)).await;
         }

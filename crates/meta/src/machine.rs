@@ -233,10 +233,12 @@ impl MetaMachine {
         if shard.replicas.is_empty() || shard.wanted().is_empty() {
             return Err(format!("shard {id} can't be without replicas"));
         }
-        // Once its replicas have changed, nobody may set it up again: a founder that left and comes back is empty, and several
+        // Once a move of its replicas is over, nobody may set it up again: a founder that left and comes back is empty, and several
         // of them would be a majority of those it was born on.
         let holders = |nodes: &[NodeId]| nodes.iter().copied().collect::<BTreeSet<_>>();
-        let is_as_born = holders(&shard.replicas) == holders(&old.replicas);
+        let has_ended = old.is_moving() && !shard.is_moving();
+        let is_as_born =
+            stdx::makes_mistake("found again") || !has_ended && holders(&shard.replicas) == holders(&old.replicas);
         shard.born_on = if is_as_born { old.born_on.clone() } else { Vec::new() };
         if shard == *old {
             return Ok((Vec::new(), None));

@@ -103,9 +103,19 @@ impl<'a> Plan<'a> {
     /// Plans that a shard goes to other nodes; `false` if there is no room for another move.
     fn lead(&mut self, id: ShardId, wanted: &[NodeId]) -> bool {
         let shard = &self.shards[&id];
+        // Where a move that is under way is turned back nobody knows how far it came. Whoever was to join may have a vote, and
+        // must not believe that it holds nothing; whoever was to leave may have left, and has to be let in again.
+        let stays = |node: &NodeId| {
+            shard.replicas.contains(node) && !shard.leaving.contains(node) && !shard.joining.contains(node)
+        };
+        let forgets = stdx::makes_mistake("forget who was to join");
+        let stranded =
+            shard.joining.iter().filter(|node| !forgets && !wanted.contains(node) && !shard.replicas.contains(node));
+        let replicas: Vec<NodeId> = shard.replicas.iter().chain(stranded).copied().collect();
         let next = Shard {
-            joining: wanted.iter().copied().filter(|node| !shard.replicas.contains(node)).collect(),
-            leaving: shard.replicas.iter().copied().filter(|node| !wanted.contains(node)).collect(),
+            joining: wanted.iter().copied().filter(|node| !stays(node)).collect(),
+            leaving: replicas.iter().copied().filter(|node| !wanted.contains(node)).collect(),
+            replicas,
             ..shard.clone()
         };
         if next == *shard {

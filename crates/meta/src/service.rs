@@ -196,6 +196,10 @@ impl Meta for MetaService {
 
     async fn register(&self, request: Request<meta::RegisterRequest>) -> Result<Response<meta::RegisterReply>, Status> {
         let replica = self.leading().await?;
+        if replica.group.view().await.1.state().birth.is_none() && !stdx::makes_mistake("refuse before birth") {
+            // It will be in a moment. Whoever is refused for good gives its identity up.
+            return Err(RpcError::new(ErrorKind::Unavailable, "the cluster is not born yet").into());
+        }
         let answer = replica.leader.propose(Command::Register(request.into_inner())).await?;
         let cluster_id = replica.group.view().await.1.state().cluster_id;
         let identity = Identity { cluster_id, node: NodeId(answer.node_id) };

@@ -12,7 +12,7 @@ use crate::shard_stream::matcher_to_wire;
 use crate::shards::{Consistency, Refused, Shards};
 
 /// The largest answer of a shard that is read.
-const MESSAGE_BYTES: usize = 64 << 20;
+pub(crate) const MESSAGE_BYTES: usize = 64 << 20;
 
 /// The exemplars of some shards: each series once, sorted by labels.
 pub(crate) async fn exemplars(

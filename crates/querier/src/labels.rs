@@ -8,21 +8,35 @@ use proto::select as wire;
 use proto::select::select_client::SelectClient;
 use series::{LabelQuery, QueryError, Queryable, Texts};
 
+use crate::exemplars::MESSAGE_BYTES;
 use crate::shard_stream::{Held, held_of, matcher_to_wire};
 use crate::shards::{Consistency, Refused, Shards};
 use crate::storage::{Querier, data_shards};
 
 /// The names of labels, or the values of one.
 pub(crate) async fn texts(querier: &Querier, asked: Asked<'_>, query: LabelQuery) -> Result<Texts, QueryError> {
+    // Each may have all of it, but they count together as they come in.
+    let budget = query.budget();
     let shards = data_shards(&*querier.state()?);
-    let answers = try_join_all(shards.into_iter().map(|shard| asked.one(shard, &query))).await?;
-    let (mut texts, held): (Vec<Texts>, Vec<(ShardId, Held)>) = answers.into_iter().unzip();
+    let answers = try_join_all(shards.into_iter().map(async |shard| {
+        let (texts, held) = asked.one(shard, &query).await?;
+        let charge = query.charge(&budget, &texts.texts)?;
+        Ok::<_, QueryError>((texts, held, charge))
+    }));
+    let answers = answers.await?;
+    let held: Vec<(ShardId, Held)> = answers.iter().map(|(_, held, _)| *held).collect();
     let blocks = querier.open_blocks(asked.tenant, query.range, &held).await?;
-    let from_blocks = blocks.iter().map(|block| match asked.name {
-        Some(name) => block.label_values(name, query.clone()),
-        None => block.label_names(query.clone()),
-    });
-    texts.extend(try_join_all(from_blocks).await?);
+    let from_blocks = try_join_all(blocks.iter().map(async |block| {
+        let texts = match asked.name {
+            Some(name) => block.label_values(name, query.clone()).await?,
+            None => block.label_names(query.clone()).await?,
+        };
+        let charge = query.charge(&budget, &texts.texts)?;
+        Ok::<_, QueryError>((texts, charge))
+    }));
+    let from_blocks = from_blocks.await?;
+    let (texts, _charges): (Vec<Texts>, Vec<_>) =
+        answers.into_iter().map(|(texts, _, charge)| (texts, charge)).chain(from_blocks).unzip();
     Ok(union(texts, query.limit))
 }
 
@@ -46,13 +60,14 @@ impl Asked<'_> {
             consistency: self.consistency.to_wire().into(),
             name: self.name.unwrap_or_default().to_owned(),
             limit: query.limit as u64,
+            limit_bytes: query.limit_bytes,
         };
         let wants_values = self.name.is_some();
         self.shards
             .ask(shard, self.consistency, |_, connection| {
                 let request = request.clone();
                 async move {
-                    let mut client = SelectClient::new(connection);
+                    let mut client = SelectClient::new(connection).max_decoding_message_size(MESSAGE_BYTES);
                     let reply = match wants_values {
                         true => client.label_values(request).await?,
                         false => client.label_names(request).await?,
@@ -60,7 +75,7 @@ impl Asked<'_> {
                     let broken = || Refused::Replica("its answer makes no sense".to_owned());
                     let answer = reply.into_inner().shards.pop().ok_or_else(broken)?;
                     if let Some(error) = &answer.error {
-                        return Err(Refused::of_shard(error, 0, || "labels".to_owned()));
+                        return Err(Refused::of_shard(error, query.limit_bytes, || query.to_string()));
                     }
                     let held = held_of(&answer.header.ok_or_else(broken)?);
                     Ok((Texts { texts: answer.texts, truncated: answer.truncated }, (shard, held)))

@@ -9,7 +9,7 @@ use proto::raft;
 use crate::LogLost;
 
 /// A change of one group's log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Write {
     /// Entries with consecutive indexes, encoded, the first at `first`.
     Append {

@@ -88,6 +88,19 @@ impl GroupLog {
         Ok(Self { group, device, reads, state: Arc::new(Mutex::new(state)) })
     }
 
+    /// Lets a leader that comes back be one that was voted for, and leads no more; says whether `own` was the leader.
+    ///
+    /// It may have sent entries to others that did not reach its own disk. Led it on in the same term, other entries would get
+    /// their log ids, and nobody would notice that logs differ.
+    pub fn resign(&self, own: u64) -> bool {
+        let mut state = self.state.lock();
+        let Some(vote) = state.vote.as_mut().filter(|vote| vote.committed && vote.leader_id.voted_for == own) else {
+            return false;
+        };
+        vote.committed = stdx::makes_mistake("lead on after a restart");
+        true
+    }
+
     /// Hands a write to the device and waits until it is as durable as it must be.
     async fn write(&self, write: Write) -> io::Result<()> {
         let (sender, receiver) = oneshot::channel();

@@ -11,6 +11,7 @@ mod group_log;
 mod identity;
 mod memory;
 mod rocks;
+mod runtime;
 mod types;
 mod wire;
 
@@ -19,6 +20,7 @@ pub use group_log::{GroupLog, GroupLogReader};
 pub use identity::LogLost;
 pub use memory::MemoryDevice;
 pub use rocks::{Durability, LogMetrics, OpenError, RocksDevice};
+pub use runtime::seed_thread;
 pub use types::{Answer, Command, Entry, LogId, Membership, StoredMembership, TypeConfig, Vote, log_id, term_of};
 pub use wire::{
     WireError, entry_from_proto, entry_to_proto, log_id_from_proto, log_id_to_proto, membership_from_proto,

@@ -11,13 +11,19 @@ use crate::LogLost;
 use crate::device::{Completion, GroupState, LogDevice, Write};
 
 /// The deterministic twin of [`RocksDevice`](crate::RocksDevice): keeps everything in memory and completes each write
-/// before `submit` returns. It passes the same contract tests. For tests and simulations.
+/// before `submit` returns. A clone is a copy. It passes the same contract tests. For tests and simulations.
 #[derive(Debug, Default)]
 pub struct MemoryDevice {
     groups: Mutex<BTreeMap<u32, Group>>,
 }
 
-#[derive(Debug, Default)]
+impl Clone for MemoryDevice {
+    fn clone(&self) -> Self {
+        Self { groups: Mutex::new(self.groups.lock().clone()) }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
 struct Group {
     state: GroupState,
     entries: BTreeMap<u64, Bytes>,

@@ -55,9 +55,10 @@ pub struct Shard {
     pub replicas: Vec<NodeId>,
     /// The nodes that it was born on. Only they may set up its Raft group; everyone else is let in by its leader.
     pub born_on: Vec<NodeId>,
-    /// Nodes that are on their way to be replicas: they follow, and answer nobody yet.
+    /// Nodes that are on their way to be replicas. They may be among the replicas already, where a move was turned back and
+    /// nobody knows how far it came.
     pub joining: Vec<NodeId>,
-    /// Replicas that will be none as soon as those that join have everything.
+    /// Replicas that will be none as soon as those that join have everything, or have been none for a while.
     pub leaving: Vec<NodeId>,
 }
 
@@ -75,7 +76,8 @@ impl Shard {
     /// Who holds it when its move is over, the preferred leader first.
     pub fn wanted(&self) -> Vec<NodeId> {
         let stay = self.replicas.iter().filter(|node| !self.leaving.contains(node));
-        stay.chain(&self.joining).copied().collect()
+        let join = self.joining.iter().filter(|node| !self.replicas.contains(node) || self.leaving.contains(node));
+        stay.chain(join).copied().collect()
     }
 }
 

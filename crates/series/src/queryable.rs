@@ -1,12 +1,13 @@
 //! What storage is asked.
 
+use std::fmt;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use model::{Exemplar, Labels, Matcher, TimeRange, Timestamp};
 
-use crate::{Budget, Fold, Foldings, QueryError, Series};
+use crate::{Budget, Charge, Fold, Foldings, QueryError, Series};
 
 /// A question for series.
 #[derive(Clone, Debug)]
@@ -43,6 +44,35 @@ pub struct LabelQuery {
     pub range: TimeRange,
     /// The most texts that are wanted; 0: all.
     pub limit: usize,
+    /// More bytes of texts than these are an error, wherever they are found; 0: no limit.
+    pub limit_bytes: u64,
+}
+
+impl LabelQuery {
+    /// Charges texts to a budget that has as much as an answer may have, until the charge is dropped.
+    ///
+    /// # Errors
+    /// [`QueryError::OverBudget`], which names the selector, if they are too large.
+    pub fn charge(&self, budget: &Budget, texts: &[String]) -> Result<Charge, QueryError> {
+        let bytes: usize = texts.iter().map(|text| text.len() + size_of::<String>()).sum();
+        budget.charge(bytes as u64, || self.to_string())
+    }
+
+    /// A budget of as much as an answer may have.
+    pub fn budget(&self) -> Budget {
+        Budget::new(if self.limit_bytes == 0 { u64::MAX } else { self.limit_bytes })
+    }
+}
+
+/// What is too large if the answer is: the selector, as it is written in PromQL.
+impl fmt::Display for LabelQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the labels of {")?;
+        for (at, matcher) in self.matchers.iter().enumerate() {
+            write!(f, "{}{matcher}", if at == 0 { "" } else { "," })?;
+        }
+        f.write_str("}")
+    }
 }
 
 /// A question for exemplars.

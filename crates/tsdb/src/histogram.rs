@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use floats::Floats;
 use model::{CounterReset, Histogram, Sample, Timestamp, Value};
-use whole::{Whole, is_whole};
+use whole::Whole;
+pub use whole::is_whole;
 
 use crate::bits::{BitReader, BitWriter};
 use crate::varbit::{read_int, write_int};

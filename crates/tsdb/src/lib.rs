@@ -22,3 +22,4 @@ mod varbit;
 mod xor;
 
 pub use chunk::{Chunk, DecodeError, Encoding, decode, encode};
+pub use histogram::is_whole;

@@ -2,16 +2,19 @@
 
 use model::quote;
 
+use super::float::parse_float;
+
 /// Reads a duration, a number of seconds or Prometheus' `1h30m`, in nanoseconds. A number may be negative.
 ///
 /// # Errors
 /// The message says that it is none.
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     let invalid = || format!("cannot parse {} to a valid duration", quote(text));
-    if let Ok(seconds) = text.parse::<f64>() {
+    if let Some(seconds) = parse_float(text) {
         let nanoseconds = seconds * 1e9;
         if nanoseconds.is_nan() {
-            return Err(invalid());
+            // What Go makes of it: as short as can be.
+            return Ok(i64::MIN);
         }
         if !(i64::MIN as f64..=i64::MAX as f64).contains(&nanoseconds) {
             return Err(format!("{}. It overflows int64", invalid()));
@@ -39,7 +42,7 @@ mod tests {
             ("", Err("cannot parse \"\" to a valid duration")),
             ("5 m", Err("cannot parse \"5 m\" to a valid duration")),
             ("-5m", Err("cannot parse \"-5m\" to a valid duration")),
-            ("NaN", Err("cannot parse \"NaN\" to a valid duration")),
+            ("NaN", Ok(i64::MIN)),
             ("1e10", Err("cannot parse \"1e10\" to a valid duration. It overflows int64")),
             ("Inf", Err("cannot parse \"Inf\" to a valid duration. It overflows int64")),
         ] {

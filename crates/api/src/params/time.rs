@@ -2,6 +2,8 @@
 
 use model::{Timestamp, quote};
 
+use super::float::parse_float;
+
 const DAY_SECONDS: i64 = 86_400;
 
 /// Times that clients send for "unbounded", which are none of RFC 3339: their years have too many digits.
@@ -15,7 +17,7 @@ const UNBOUNDED: [(&str, i64); 2] = [
 /// # Errors
 /// The message says that it is none.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
+    let seconds = parse_float(text).filter(|seconds| seconds.is_finite());
     let unbounded = || UNBOUNDED.iter().find(|(known, _)| *known == text).map(|(_, ms)| *ms);
     let ms = seconds.map(seconds_to_ms).or_else(|| parse_rfc3339(text)).or_else(unbounded);
     ms.map(Timestamp).ok_or_else(|| format!("cannot parse {} to a valid timestamp", quote(text)))

@@ -109,7 +109,7 @@ struct FloatSample {
 
 #[derive(Clone, PartialEq, Message)]
 struct HistogramSample {
-    #[prost(oneof = "Count", tags = "2")]
+    #[prost(oneof = "Count", tags = "1, 2")]
     count: Option<Count>,
     #[prost(double, tag = "3")]
     sum: f64,
@@ -117,14 +117,19 @@ struct HistogramSample {
     schema: i32,
     #[prost(double, tag = "5")]
     zero_threshold: f64,
-    #[prost(oneof = "ZeroCount", tags = "7")]
+    #[prost(oneof = "ZeroCount", tags = "6, 7")]
     zero_count: Option<ZeroCount>,
     #[prost(message, repeated, tag = "8")]
     negative_spans: Vec<BucketSpan>,
+    /// Each the distance from the bucket before it, of a histogram of integers.
+    #[prost(sint64, repeated, tag = "9")]
+    negative_deltas: Vec<i64>,
     #[prost(double, repeated, tag = "10")]
     negative_counts: Vec<f64>,
     #[prost(message, repeated, tag = "11")]
     positive_spans: Vec<BucketSpan>,
+    #[prost(sint64, repeated, tag = "12")]
+    positive_deltas: Vec<i64>,
     #[prost(double, repeated, tag = "13")]
     positive_counts: Vec<f64>,
     #[prost(int32, tag = "14")]
@@ -135,15 +140,19 @@ struct HistogramSample {
     custom_values: Vec<f64>,
 }
 
-/// Histograms are float ones here. It is written even if it is 0, or the client would take it for an integer one.
+/// Which one it is tells a histogram of integers from one of floats: it is written even if it is 0.
 #[derive(Clone, Copy, PartialEq, Oneof)]
 enum Count {
+    #[prost(uint64, tag = "1")]
+    Whole(u64),
     #[prost(double, tag = "2")]
     Float(f64),
 }
 
 #[derive(Clone, Copy, PartialEq, Oneof)]
 enum ZeroCount {
+    #[prost(uint64, tag = "6")]
+    Whole(u64),
     #[prost(double, tag = "7")]
     Float(f64),
 }
@@ -207,17 +216,14 @@ impl TimeSeries {
 }
 
 impl HistogramSample {
+    /// A histogram of integers if its numbers are: queries see floats only, so whether it was given as one is not known.
     fn new(timestamp: i64, histogram: &Arc<Histogram>) -> Self {
-        Self {
-            count: Some(Count::Float(histogram.count)),
+        let sample = Self {
             sum: histogram.sum,
             schema: i32::from(histogram.schema),
             zero_threshold: histogram.zero_threshold,
-            zero_count: Some(ZeroCount::Float(histogram.zero_count)),
             negative_spans: spans(&histogram.negative_spans),
-            negative_counts: histogram.negative_buckets.clone(),
             positive_spans: spans(&histogram.positive_spans),
-            positive_counts: histogram.positive_buckets.clone(),
             reset_hint: match histogram.counter_reset {
                 CounterReset::Unknown => 0,
                 CounterReset::Reset => 1,
@@ -226,8 +232,32 @@ impl HistogramSample {
             },
             timestamp,
             custom_values: histogram.custom_values.clone(),
+            ..Self::default()
+        };
+        if tsdb::is_whole(histogram) {
+            Self {
+                count: Some(Count::Whole(histogram.count as u64)),
+                zero_count: Some(ZeroCount::Whole(histogram.zero_count as u64)),
+                negative_deltas: deltas(&histogram.negative_buckets),
+                positive_deltas: deltas(&histogram.positive_buckets),
+                ..sample
+            }
+        } else {
+            Self {
+                count: Some(Count::Float(histogram.count)),
+                zero_count: Some(ZeroCount::Float(histogram.zero_count)),
+                negative_counts: histogram.negative_buckets.clone(),
+                positive_counts: histogram.positive_buckets.clone(),
+                ..sample
+            }
         }
     }
+}
+
+fn deltas(counts: &[f64]) -> Vec<i64> {
+    let whole = |count: &f64| *count as i64;
+    let before = std::iter::once(0).chain(counts.iter().map(whole));
+    counts.iter().map(whole).zip(before).map(|(count, before)| count - before).collect()
 }
 
 fn spans(spans: &[model::Span]) -> Vec<BucketSpan> {

@@ -1,6 +1,8 @@
 //! Federation.
 
 use api::ApiConfig;
+use axum::body::Body;
+use http::Request;
 use model::{Labels, STALE_NAN};
 use promqltest::MemoryStorage;
 use series::Samples;
@@ -40,6 +42,19 @@ fn external_labels_are_added_where_they_are_missing() {
     let server = Server::new(process, ApiConfig { external_labels, ..ApiConfig::default() });
     let answer = block_on(server.get("/federate?match[]=b"));
     assert_eq!(answer.body, "# TYPE b untyped\nb{job=\"own\",instance=\"here\"} 2 600000\n");
+}
+
+#[test]
+fn messages_come_to_those_who_read_them() {
+    let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6";
+    let request = Request::get("/federate?match[]=b").header("accept", format!("{accept},*/*;q=0.5"));
+    let answer = block_on(Server::over(storage()).ask(request.body(Body::empty()).unwrap()));
+    assert_eq!(
+        answer.headers["content-type"],
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
+         escaping=underscores"
+    );
+    assert!(answer.body.contains("\x0a\x01b\x18\x03"), "a family of untyped metrics: {:?}", answer.body);
 }
 
 #[test]

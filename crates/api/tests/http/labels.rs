@@ -1,6 +1,12 @@
 //! Label names, label values, series.
 
-use crate::server::{Server, block_on};
+use api::ApiConfig;
+use model::Labels;
+use promqltest::MemoryStorage;
+use series::Samples;
+use stdx::ByteSize;
+
+use crate::server::{Process, Server, block_on};
 
 #[test]
 fn names_and_values_are_sorted_and_cut() {
@@ -45,7 +51,25 @@ fn bad_selectors_are_refused() {
         ),
         ("label/i/values?limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
         ("label/U__/values", "invalid label name: \"\""),
+        ("label/a%ff/values", "invalid label name: \"a\\xff\""),
     ] {
         server.check_error(&format!("/api/v1/{path}"), 400, "bad_data", message);
     }
+}
+
+#[test]
+fn labels_that_are_too_large_are_refused_by_name() {
+    let mut storage = MemoryStorage::default();
+    for number in 0..10 {
+        let samples = Samples { float_times: vec![0], floats: vec![1.0], ..Samples::default() };
+        storage.add(Labels::from_pairs([("__name__", "x"), ("i", format!("{number:0100}").as_str())]), samples);
+    }
+    let process = Process { storage: storage.into(), ..Process::default() };
+    let config = ApiConfig { query_memory: ByteSize::kib(1), search_is_enabled: true, ..ApiConfig::default() };
+    let server = Server::new(process, config);
+    let message = "query needs more than its 1024 bytes of memory: the labels of {__name__=\"x\"}";
+    for path in ["label/i/values?match[]=x", "search/label_values?label=i&match[]=x&search[]=0"] {
+        server.check_error(&format!("/api/v1/{path}"), 422, "execution", message);
+    }
+    server.check_data("/api/v1/labels", r#"["__name__","i"]"#);
 }

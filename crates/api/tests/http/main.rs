@@ -10,6 +10,7 @@ mod queries;
 mod query_log;
 mod remote_read;
 mod scripts;
+mod search;
 mod server;
 mod status;
 mod targets;

@@ -19,7 +19,7 @@ fn pages_of_other_origins_may_ask() {
     let server = Server::with_series(0);
     let answer = from_origin(&server, Method::GET, "/api/v1/labels", "http://a");
     for (name, value) in [
-        ("access-control-allow-origin", "*"),
+        ("access-control-allow-origin", "http://a"),
         ("access-control-allow-headers", "Accept, Authorization, Content-Type, Origin"),
         ("access-control-allow-methods", "GET, POST, OPTIONS"),
         ("access-control-expose-headers", "Date"),
@@ -28,8 +28,14 @@ fn pages_of_other_origins_may_ask() {
         assert_eq!(answer.headers[name], value, "{name}");
     }
     let answer = from_origin(&server, Method::OPTIONS, "/api/v1/any/thing", "http://a");
-    assert_eq!((answer.status.as_u16(), &answer.headers["access-control-allow-origin"]), (204, &"*".parse().unwrap()));
+    assert!(!answer.headers.contains_key(header::ALLOW));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["access-control-allow-origin"]),
+        (204, &"http://a".parse().unwrap())
+    );
     assert!(!block_on(server.get("/api/v1/labels")).headers.contains_key("access-control-allow-origin"));
+    let answer = from_origin(&server, Method::OPTIONS, "/api/v1/labels", "http://a");
+    assert!(!answer.headers.contains_key(header::ALLOW));
 }
 
 #[test]
@@ -49,9 +55,37 @@ fn unknown_paths_and_methods_are_refused_as_by_prometheus() {
         let answer = block_on(server.get(path));
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (404, "404 page not found\n"), "{path}");
     }
+    for (method, path, allowed) in [
+        (Method::POST, "/api/v1/metadata", "GET, OPTIONS"),
+        (Method::DELETE, "/api/v1/query", "GET, OPTIONS, POST"),
+        (Method::HEAD, "/api/v1/query", "GET, OPTIONS, POST"),
+        (Method::PUT, "/-/healthy", "GET, HEAD, OPTIONS"),
+    ] {
+        let request = Request::builder().method(method.clone()).uri(path).body(Body::empty()).unwrap();
+        let answer = block_on(server.ask(request));
+        assert_eq!(answer.status, 405, "{method} {path}");
+        assert_eq!(answer.headers[header::ALLOW], allowed, "{method} {path}");
+    }
     let answer = block_on(server.post("/api/v1/metadata", ""));
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (405, "Method Not Allowed\n"));
-    assert!(answer.headers.contains_key(header::ALLOW));
+    assert_eq!(answer.body, "Method Not Allowed\n");
+    for (method, path, status) in
+        [(Method::OPTIONS, "/federate", 200), (Method::OPTIONS, "/x", 404), (Method::HEAD, "/-/healthy", 200)]
+    {
+        let request = Request::builder().method(method.clone()).uri(path).body(Body::empty()).unwrap();
+        assert_eq!(block_on(server.ask(request)).status, status, "{method} {path}");
+    }
+}
+
+#[test]
+fn receivers_say_that_they_are_not_enabled() {
+    let server = Server::with_series(0);
+    for (path, message) in [
+        ("write", "remote write receiver needs to be enabled with --web.enable-remote-write-receiver\n"),
+        ("otlp/v1/metrics", "otlp write receiver needs to be enabled with --web.enable-otlp-receiver\n"),
+    ] {
+        let answer = block_on(server.post(&format!("/api/v1/{path}"), ""));
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (404, message));
+    }
 }
 
 #[test]
@@ -74,7 +108,11 @@ fn everything_can_stand_below_a_prefix() {
 #[test]
 fn the_page_is_whole() {
     let server = Server::with_series(0);
-    assert_eq!(block_on(server.get("/")).headers["location"], "/query");
+    let home = block_on(server.get("/"));
+    assert_eq!(
+        (&home.headers["location"], home.body.as_str()),
+        (&"/query".parse().unwrap(), "<a href=\"/query\">Found</a>.\n\n")
+    );
     assert_eq!(block_on(server.get("/graph?g0.expr=up")).headers["location"], "/query?g0.expr=up");
     let page = block_on(server.get("/query"));
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");

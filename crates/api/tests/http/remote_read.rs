@@ -80,8 +80,8 @@ fn server_with(config: ApiConfig) -> Server {
         count: 3.0,
         sum: 4.5,
         schema: 1,
-        positive_spans: vec![Span { offset: -1, length: 1 }],
-        positive_buckets: vec![3.0],
+        positive_spans: vec![Span { offset: -1, length: 2 }],
+        positive_buckets: vec![3.0, 2.0],
         ..Histogram::default()
     };
     let samples = Samples { histogram_times: vec![2], histograms: vec![histogram.into()], ..Samples::default() };
@@ -103,12 +103,12 @@ fn samples_come_with_external_labels_for_each_query() {
         .message(2, sample(1.5, 1))
         .message(2, sample(3.5, 3));
     let histogram = Bytes::default()
-        .double(2, 3.0)
+        .number(1, 3)
         .double(3, 4.5)
         .number(4, 2)
-        .double(7, 0.0)
-        .message(11, Bytes::default().number(1, 1).number(2, 1))
-        .bytes(13, &3.0f64.to_le_bytes())
+        .number(6, 0)
+        .message(11, Bytes::default().number(1, 1).number(2, 2))
+        .bytes(12, &[6, 1])
         .number(15, 2);
     let histograms =
         Bytes::default().message(1, pair("__name__", "h")).message(1, pair("cluster", "own")).message(4, histogram);

@@ -59,8 +59,8 @@ fn targets_are_shown_by_state_and_pool() {
 #[test]
 fn metadata_are_limited_as_asked() {
     let server = server();
-    let (counter, gauge) = (r#"{"type":"counter","help":"A.","unit":""}"#, r#"{"type":"gauge","help":"B.","unit":""}"#);
-    let b = r#""b":[{"type":"unknown","help":"","unit":""}]"#;
+    let (counter, gauge) = (r#"{"type":"counter","unit":"","help":"A."}"#, r#"{"type":"gauge","unit":"","help":"B."}"#);
+    let b = r#""b":[{"type":"unknown","unit":"","help":""}]"#;
     for (query, expected) in [
         ("", format!(r#"{{"a":[{counter},{gauge}],{b}}}"#)),
         ("limit=1", format!(r#"{{"a":[{counter},{gauge}]}}"#)),

@@ -29,7 +29,7 @@ fn small_world() -> World {
 /// All that a block says, without what looks at everything.
 fn everything(bytes: &Bytes) -> Result<Vec<String>, QueryError> {
     let block = open(bytes.clone())?;
-    let query = || LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit: 0 };
+    let query = || LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit: 0, limit_bytes: 0 };
     let mut said = block_on(block.label_names(query()))?.texts;
     for name in said.clone() {
         said.extend(block_on(block.label_values(&name, query()))?.texts);

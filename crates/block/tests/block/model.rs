@@ -51,7 +51,7 @@ fn check_select(world: &World, block: &BlockReader, matchers: &[Matcher], range:
 }
 
 fn check_labels(world: &World, block: &BlockReader, matchers: &[Matcher], limit: usize) {
-    let query = LabelQuery { matchers: matchers.into(), range: TimeRange::ALL, limit };
+    let query = LabelQuery { matchers: matchers.into(), range: TimeRange::ALL, limit, limit_bytes: 0 };
     let series = expected(world, matchers, TimeRange::ALL);
     let names: BTreeSet<_> = series.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
     check_texts(&block_on(block.label_names(query.clone())).unwrap(), &names, limit);

@@ -2,8 +2,8 @@
 
 use block::BlockReader;
 use futures::executor::block_on;
-use model::{Labels, Matcher, TimeRange};
-use series::{Hints, LabelQuery, Queryable};
+use model::{Labels, MatchOp, Matcher, TimeRange};
+use series::{Hints, LabelQuery, QueryError, Queryable};
 
 use crate::source::Counting;
 use crate::world::{Cell, Rows, World, select, write};
@@ -45,7 +45,7 @@ fn label_names_take_no_trip_and_values_one() {
     let source = Counting::new(write(&large_world()).unwrap().0);
     let block = block_on(BlockReader::open("test", source.clone())).unwrap();
     source.calls();
-    let query = |limit| LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit };
+    let query = |limit| LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit, limit_bytes: 0 };
     assert_eq!(block_on(block.label_names(query(0))).unwrap().texts, ["__name__", "id"]);
     assert_eq!(source.calls().len(), 0);
     assert_eq!(block_on(block.label_values("id", query(0))).unwrap().texts.len(), 20_000);
@@ -53,4 +53,17 @@ fn label_names_take_no_trip_and_values_one() {
     assert_eq!(all.len(), 1);
     assert_eq!(block_on(block.label_values("id", query(5))).unwrap().texts.len(), 5);
     assert!(source.calls()[0].len() < all[0].len(), "only as many pages as needed");
+}
+
+#[test]
+fn labels_that_are_too_large_are_refused() {
+    let block = block_on(BlockReader::open("test", Counting::new(write(&large_world()).unwrap().0))).unwrap();
+    let named = Matcher::new(MatchOp::NotEqual, "__name__", "").unwrap();
+    for (matchers, selector) in [(vec![], "{}"), (vec![named], "{__name__!=\"\"}")] {
+        let query = LabelQuery { matchers: matchers.into(), range: TimeRange::ALL, limit: 0, limit_bytes: 1000 };
+        let refused = block_on(block.label_values("id", query.clone())).unwrap_err();
+        let what = format!("the labels of {selector}");
+        assert_eq!(refused, QueryError::OverBudget { limit_bytes: 1000, what });
+        assert_eq!(block_on(block.label_names(query)).unwrap().texts, ["__name__", "id"]);
+    }
 }

@@ -143,8 +143,10 @@ async fn open_append_stream(
     network: Arc<dyn Network>,
     (clock, limit): (Clock, Duration),
     tasks: Tasks,
-    mut requests: impl Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
+    requests: impl Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
 ) -> Result<impl Stream<Item = Result<StreamAppendResult<TypeConfig>, RpcError>> + Send + 'static, RpcError> {
+    // There may be none at all.
+    let mut requests = requests.fuse();
     let first = requests.next().await;
     let opened = clock.timeout(limit, network.append(to)).await;
     let timed_out = || Err(Unreachable("opening the append stream took too long".to_owned()));

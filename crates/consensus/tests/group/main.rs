@@ -125,6 +125,17 @@ async fn leadership_moves_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_comes_back_leads_in_another_term_and_at_once_if_it_is_alone() {
+    let mut cluster = Cluster::new(1).await;
+    cluster.say(&["a"], None).await;
+    let (id, term) = (cluster.nodes[0].id, cluster.nodes[0].group.status().term);
+    cluster.restart(id).await;
+    let before = tokio::time::Instant::now();
+    assert!(cluster.leader(None).await.group.status().term > term);
+    assert!(before.elapsed() < Timing::default().heartbeat);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_goes_on_from_the_snapshot_and_the_log() {
     let mut cluster = Cluster::new(1).await;
     let said: Vec<String> = (0..250).map(|number| format!("word{number}")).collect();

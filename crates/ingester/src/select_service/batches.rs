@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use head::{SegmentError, Selected, Selection};
+use head::{IsWanted, SegmentError, Selected, Selection};
 use model::{Labels, ShardId};
 use proto::select;
 use proto::select::shard_error::Kind;
@@ -46,14 +46,20 @@ impl Broken {
 }
 
 impl Batches {
-    /// Finds the series of a question, whose answer may have so many bytes.
-    pub(super) fn find(view: &ShardView, question: &Question, labels_only: bool, limit_bytes: usize) -> Self {
+    /// Finds the series of a question, whose answer may have so many bytes. `None` once it is not wanted any more.
+    pub(super) fn find(
+        view: &ShardView,
+        question: &Question,
+        labels_only: bool,
+        limit_bytes: usize,
+        is_wanted: IsWanted<'_>,
+    ) -> Option<Self> {
         let Question { tenant, matchers, range, .. } = question;
         let found = match labels_only {
-            true => Found::Labels(view.select_labels(tenant, matchers, *range).into_iter()),
-            false => Found::Series(view.select(tenant, matchers, *range)),
+            true => Found::Labels(view.select_labels(tenant, matchers, *range, is_wanted)?.into_iter()),
+            false => Found::Series(view.select_while(tenant, matchers, *range, is_wanted)?),
         };
-        Self { found, times: BTreeMap::new(), left_bytes: limit_bytes }
+        Some(Self { found, times: BTreeMap::new(), left_bytes: limit_bytes })
     }
 
     /// The next message; `None` at the end.

@@ -7,7 +7,7 @@ use proto::select;
 use proto::select::shard_error::Kind;
 
 /// The largest answer that is sent: they come in one message, and one of those may have no more (see `node`).
-const MOST_BYTES: u64 = 48 << 20;
+pub(super) const MOST_BYTES: u64 = 48 << 20;
 
 /// The answer of a shard, unless it is larger than it may be.
 pub(super) fn reply(found: Vec<(Labels, Vec<Exemplar>)>, limit_bytes: u64) -> select::ExemplarsReply {

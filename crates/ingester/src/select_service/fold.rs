@@ -20,6 +20,7 @@ use series::{
 use shard::ShardView;
 use stdx::{Clock, CpuPool};
 
+use super::asker::Asker;
 use super::{Frames, Question, header, send, shard_error};
 use crate::replicas::Replicas;
 
@@ -27,6 +28,8 @@ use crate::replicas::Replicas;
 const WORKING: Duration = Duration::from_secs(2);
 /// A message has groups of about so many bytes.
 const BATCH_BYTES: usize = 1 << 20;
+/// What a question does while its series are found.
+const FINDING: &str = "finding series";
 /// Series that are read at a time.
 const BATCH_SERIES: usize = 512;
 
@@ -160,8 +163,10 @@ impl Queryable for LocalShard {
             (self.view.clone(), self.tenant.clone(), self.reading.clone(), budget.clone());
         Box::pin(async move {
             let text = format!("{} matchers", asked.matchers.len());
-            let find = move || view.select(&tenant, &asked.matchers, asked.range);
-            let selection = reading.run(find).await;
+            let asker = Asker::default();
+            let is_wanted = asker.is_waiting();
+            let find = move || view.select_while(&tenant, &asked.matchers, asked.range, &is_wanted);
+            let selection = reading.run(find).await.ok_or(QueryError::Canceled { during: FINDING })?;
             let all = Reading { selection, times: HashMap::new() };
             let batches = stream::try_unfold((all, None), move |(mut all, charge)| {
                 let (reading, budget, text) = (reading.clone(), budget.clone(), text.clone());
@@ -181,13 +186,13 @@ impl Queryable for LocalShard {
     }
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
-        let names = self.view.label_names(&self.tenant, &query.matchers, query.range);
-        Box::pin(async move { Ok(texts(&names, query.limit)) })
+        let names = self.view.label_names(&self.tenant, &query.matchers, query.range, &|| true);
+        Box::pin(async move { texts(&names.unwrap_or_default(), &query) })
     }
 
     fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
-        let values = self.view.label_values(&self.tenant, name, &query.matchers, query.range);
-        Box::pin(async move { Ok(texts(&values, query.limit)) })
+        let values = self.view.label_values(&self.tenant, name, (&query.matchers, query.range), &|| true);
+        Box::pin(async move { texts(&values.unwrap_or_default(), &query) })
     }
 }
 
@@ -206,8 +211,9 @@ impl Reading {
     }
 }
 
-fn texts(all: &[Arc<str>], limit: usize) -> Texts {
-    let limit = if limit == 0 { usize::MAX } else { limit };
-    let texts = all.iter().take(limit).map(|text| text.to_string()).collect();
-    Texts { texts, truncated: all.len() > limit }
+fn texts(all: &[Arc<str>], query: &LabelQuery) -> Result<Texts, QueryError> {
+    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+    let texts: Vec<String> = all.iter().take(limit).map(|text| text.to_string()).collect();
+    query.charge(&query.budget(), &texts)?;
+    Ok(Texts { texts, truncated: all.len() > limit })
 }

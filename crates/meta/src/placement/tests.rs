@@ -136,6 +136,22 @@ fn a_move_to_a_node_that_is_lost_goes_elsewhere() {
 }
 
 #[test]
+fn a_move_that_is_turned_back_forgets_nobody() {
+    let mut state = state(&[("a", Up), ("b", Up), ("c", Up), ("c", Gone)], &[&[1, 2, 3]]);
+    change(&mut state, 1, |shard| (shard.joining, shard.leaving) = (vec![NodeId(4)], vec![NodeId(3)]));
+    let turned = changes(&state, &BTreeMap::new(), 100).remove(&ShardId(1)).unwrap();
+    // Node 4 may have a vote by now, and node 3 may have none any more.
+    assert_eq!((ids(&turned.replicas), ids(&turned.leaving)), (vec![1, 2, 3, 4], vec![4]));
+    assert_eq!((ids(&turned.joining), ids(&turned.wanted())), (vec![3], vec![1, 2, 3]));
+    change(&mut state, 1, |shard| *shard = turned.clone());
+    assert_eq!(
+        changes(&state, &BTreeMap::new(), 100).get(&ShardId(1)),
+        None,
+        "it goes on until its leader has done it"
+    );
+}
+
+#[test]
 fn meta_has_three_voters_whatever_the_replication() {
     let mut state = state(&[("a", Gone), ("b", Up), ("c", Up), ("d", Up), ("e", Up)], &[&[2, 3, 4]]);
     change(&mut state, 0, |shard| shard.replicas = vec![NodeId(1), NodeId(2), NodeId(3)]);

@@ -50,8 +50,9 @@ impl Integer {
     }
 }
 
-/// Whether all numbers of a histogram, except for its sum, are integers.
-pub(super) fn is_whole(histogram: &Histogram) -> bool {
+/// Whether all numbers of a histogram, except for its sum, are integers from 0 to 2^53: Prometheus then writes it as a
+/// histogram of integers. A staleness marker always is one.
+pub fn is_whole(histogram: &Histogram) -> bool {
     // Not minus zero: it would not come back.
     let is_whole = |value: f64| (0.0..=MOST).contains(&value) && (value as u64 as f64).to_bits() == value.to_bits();
     histogram.is_stale() || numbers(histogram).enumerate().all(|(at, value)| at == 2 || is_whole(value))

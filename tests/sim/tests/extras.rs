@@ -9,9 +9,10 @@ use discovery::{Groups, TargetGroup};
 use engine::{Engine, EngineOptions, QueryRequest, Value};
 use meta::Birth;
 use model::{Labels, MatchOp, Matcher, Timestamp};
+use querier::Consistency;
 use scraper::Job;
 use series::{Budget, ExemplarQuery, SeriesExemplars};
-use simulation::{CounterPages, Outsider, World, virtual_clock};
+use sim::{CounterPages, Outsider, World, virtual_clock};
 use stdx::{Clock, CpuPool};
 use tokio::sync::watch;
 
@@ -26,7 +27,7 @@ async fn exemplars(outsider: &Outsider, instance: &str) -> Vec<SeriesExemplars> 
     let matchers =
         vec![Matcher::equal("__name__", "asked_total"), Matcher::new(MatchOp::Regex, "instance", instance).unwrap()];
     let query = ExemplarQuery { selectors: [matchers].into(), start: Timestamp::MIN, end: Timestamp::MAX };
-    outsider.storage().exemplars(query, &Budget::unlimited()).await.unwrap()
+    outsider.storage(Consistency::Strong).exemplars(query, &Budget::unlimited()).await.unwrap()
 }
 
 /// The values of an instant query, which are those of vectors.
@@ -36,7 +37,7 @@ async fn values(outsider: &Outsider, clock: &Clock, query: &str) -> Vec<f64> {
     options.features.parse.experimental_functions = true;
     let engine = Engine::new(options, clock.clone(), CpuPool::inline());
     let prepared = engine.prepare(QueryRequest::instant(query, clock.wall_ms())).unwrap();
-    match engine.run(prepared, outsider.storage()).await.unwrap().value {
+    match engine.run(prepared, outsider.storage(Consistency::Strong)).await.unwrap().value {
         Value::Vector(samples) => samples
             .iter()
             .map(|sample| match sample.value {

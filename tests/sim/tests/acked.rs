@@ -3,15 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use meta::{Birth, ClusterState, NodeState};
 use model::{Matcher, NodeId, ShardId, TimeRange};
-use proto::entry::Outcome;
-use series::{Budget, Hints, Samples, Select};
-use simulation::{FakeTarget, Outsider, World, virtual_clock};
+use querier::Consistency;
+use sim::{FakeTarget, Outsider, World, is_stored, virtual_clock};
 
 /// When the tests begin: some time in 2026.
 const START_MS: i64 = 1_790_000_000_000;
@@ -20,18 +17,12 @@ const START_MS: i64 = 1_790_000_000_000;
 type Readable = BTreeMap<(String, i64), f64>;
 
 async fn read_all(outsider: &Outsider) -> Readable {
-    let select =
-        Select { matchers: Arc::new([Matcher::equal("job", "fake")]), range: TimeRange::ALL, hints: Hints::default() };
-    let storage = outsider.storage();
-    let stream = storage.select(select, &Budget::unlimited()).await.unwrap();
-    let batches: Vec<_> = stream.try_collect().await.unwrap();
+    let read = outsider.read(Matcher::equal("job", "fake"), TimeRange::ALL, Consistency::Strong);
     let mut readable = Readable::new();
-    for series in batches.into_iter().flatten() {
-        let mut samples = Samples::default();
-        series.read(TimeRange::ALL, &mut samples).unwrap();
-        for (time, value) in samples.float_times.iter().zip(&samples.floats) {
-            let before = readable.insert((series.labels.to_string(), *time), *value);
-            assert_eq!(before, None, "{} has two samples at {time}", series.labels);
+    for (labels, samples) in read.await.unwrap() {
+        for (time, value) in samples {
+            let before = readable.insert((labels.to_string(), time), value);
+            assert_eq!(before, None, "{labels} has two samples at {time}");
         }
     }
     readable
@@ -42,7 +33,7 @@ async fn scrape_all(outsider: &Outsider, targets: &[FakeTarget], tick: i64, acke
     for (number, target) in targets.iter().enumerate() {
         let value = |series: usize| (tick * 100 + number as i64 * 10 + series as i64) as f64;
         let answer = outsider.append(target.slot(), &target.scrape(tick, &[value(0), value(1), value(2)])).await;
-        assert!(matches!(answer.outcome(), Outcome::Stored | Outcome::Duplicate), "{answer:?}");
+        assert!(is_stored(&answer), "{answer:?}");
         for series in 0..3 {
             let labels = format!("m{series}{{instance=\"{number}\", job=\"fake\"}}");
             acked.insert((labels, tick), value(series));
@@ -241,7 +232,7 @@ async fn a_lost_node_is_replaced_and_told_so_when_it_comes_back() {
     let reached = |state: &ClusterState| state.nodes[&id].state == NodeState::Gone && has_settled(state, 3, &ids);
     let begun = clock.now();
     scrape_until(&outsider, &targets, (&mut tick, &mut acked), reached).await;
-    assert!(clock.now() - begun >= simulation::REPLACE_AFTER, "it was given time to come back");
+    assert!(clock.now() - begun >= sim::REPLACE_AFTER, "it was given time to come back");
     let told = world.try_start(&name).await.err().unwrap().to_string();
     assert!(told.contains("has ended"), "{told}");
     for node in nodes {

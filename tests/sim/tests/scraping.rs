@@ -11,10 +11,11 @@ use discovery::{Groups, TargetGroup};
 use futures::TryStreamExt;
 use meta::Birth;
 use model::{Labels, Matcher, TimeRange};
+use querier::Consistency;
 use scraper::Job;
 use serde_json::Value;
 use series::{Budget, Hints, Samples, Select};
-use simulation::{Outsider, World, virtual_clock};
+use sim::{Outsider, World, virtual_clock};
 use tokio::sync::watch;
 
 /// When the tests begin: some time in 2026.
@@ -28,7 +29,7 @@ type Readable = BTreeMap<String, BTreeMap<i64, f64>>;
 async fn read(outsider: &Outsider, metric: &str) -> Readable {
     let matchers = Arc::new([Matcher::equal("__name__", metric)]);
     let select = Select { matchers, range: TimeRange::ALL, hints: Hints::default() };
-    let storage = outsider.storage();
+    let storage = outsider.storage(Consistency::Strong);
     let batches: Vec<_> = storage.select(select, &Budget::unlimited()).await.unwrap().try_collect().await.unwrap();
     let mut readable = Readable::new();
     for series in batches.into_iter().flatten() {

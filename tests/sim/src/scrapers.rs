@@ -17,7 +17,7 @@ use scraper::{Config, Environment, Job, Scraper};
 use stdx::{Clock, CpuPool, Tasks};
 use telemetry::Registry;
 use tokio::sync::watch;
-use transport::{Hello, Net, Nodes};
+use transport::{Hello, Nodes};
 
 use crate::World;
 
@@ -89,8 +89,7 @@ impl World {
         pages: Arc<dyn Transport>,
     ) -> ScraperNode {
         let (tasks, registry) = (Tasks::new(), Registry::new());
-        let net: Arc<dyn Net> = Arc::new(self.net.clone());
-        let nodes = Nodes::new(net, Hello::new());
+        let nodes = Nodes::new(self.wires.at(name), Hello::new());
         let config = meta::ClientConfig {
             seeds: self.names.clone(),
             catalog: false,

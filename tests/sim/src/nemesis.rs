@@ -1,0 +1,146 @@
+//! Lets the faults of a plan happen, and mends what they broke.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::Event;
+use crate::cluster::{Cluster, End};
+use crate::plan::{Fault, Plan, Planned};
+use crate::universe::Shared;
+
+pub(crate) struct Nemesis {
+    shared: Shared,
+    cluster: Arc<Cluster>,
+}
+
+/// How long meta may take for an order.
+const ORDER_LIMIT: Duration = Duration::from_secs(5);
+
+impl Nemesis {
+    pub(crate) fn new(shared: Shared, cluster: Arc<Cluster>) -> Self {
+        Self { shared, cluster }
+    }
+
+    /// Returns when all is over and mended.
+    pub(crate) async fn run(&self, plan: &Plan) {
+        join_all(plan.faults.iter().map(|planned| self.cause(planned))).await;
+    }
+
+    async fn cause(&self, planned: &Planned) {
+        self.shared.clock.sleep(planned.at).await;
+        self.shared.trace.note(format!("begins: {planned}"));
+        self.happen(&planned.fault, planned.lasts).await;
+        self.shared.trace.note(format!("is over: {:?}", planned.fault));
+    }
+
+    async fn happen(&self, fault: &Fault, lasts: Duration) {
+        let (world, cluster) = (&self.shared.world, &self.cluster);
+        match fault {
+            Fault::Crash { machine, silent } => {
+                let (end, event) = if *silent { (End::PowerLoss, Event::PowerLoss) } else { (End::Kill, Event::Crash) };
+                cluster.note(event);
+                cluster.crash(*machine, end, lasts).await;
+            }
+            Fault::Blackout => {
+                cluster.note(Event::Blackout);
+                cluster.blackout(lasts).await;
+            }
+            Fault::Partition { machines, one_way } => self.part(machines, *one_way, lasts).await,
+            Fault::Slow { machine, delay } => self.slow(*machine, *delay, lasts).await,
+            Fault::Reset { machine } => {
+                cluster.note(Event::Reset);
+                world.wires.reset(cluster.name(*machine));
+            }
+            Fault::ClockJump { machine, by_ms } => {
+                cluster.note(Event::ClockJump);
+                let clock = world.machine(cluster.name(*machine)).clock;
+                clock.set_ahead(*by_ms);
+                self.shared.clock.sleep(lasts).await;
+                clock.set_ahead(0);
+            }
+            Fault::DiskFull { machine } => {
+                cluster.note(Event::DiskFull);
+                self.break_disk(*machine, io::ErrorKind::StorageFull, lasts).await;
+            }
+            Fault::SyncError { machine } => {
+                cluster.note(Event::SyncFailed);
+                self.break_disk(*machine, io::ErrorKind::Other, lasts).await;
+            }
+            Fault::BucketDown => {
+                cluster.note(Event::BucketDown);
+                world.outage.set(true);
+                self.shared.clock.sleep(lasts).await;
+                world.outage.set(false);
+            }
+            Fault::BucketFaults { percent } => {
+                cluster.note(Event::BucketFaults);
+                world.outage.set_percent(*percent);
+                self.shared.clock.sleep(lasts).await;
+                world.outage.set_percent(0);
+            }
+            Fault::Drain { machine } => self.drain(*machine, lasts).await,
+        }
+    }
+
+    async fn part(&self, machines: &[usize], one_way: bool, lasts: Duration) {
+        let (wires, cluster) = (&self.shared.world.wires, &self.cluster);
+        cluster.note(if one_way { Event::OneWayPartition } else { Event::Partition });
+        let others = cluster.others(machines);
+        let links = || machines.iter().flat_map(|inside| others.iter().map(|other| (cluster.name(*inside), other)));
+        for (inside, other) in links() {
+            wires.cut(inside, other);
+            if !one_way {
+                wires.cut(other, inside);
+            }
+        }
+        self.shared.clock.sleep(lasts).await;
+        for (inside, other) in links() {
+            wires.mend(inside, other);
+            wires.mend(other, inside);
+        }
+    }
+
+    async fn slow(&self, machine: usize, delay: Duration, lasts: Duration) {
+        let (wires, cluster) = (&self.shared.world.wires, &self.cluster);
+        cluster.note(Event::SlowLink);
+        let (name, others) = (cluster.name(machine), cluster.others(&[machine]));
+        for other in &others {
+            wires.slow(name, other, delay);
+            wires.slow(other, name, delay);
+        }
+        self.shared.clock.sleep(lasts).await;
+        for other in &others {
+            wires.mend(name, other);
+            wires.mend(other, name);
+        }
+    }
+
+    /// A process whose disk fails is there for a while, and then ends.
+    async fn break_disk(&self, machine: usize, kind: io::ErrorKind, lasts: Duration) {
+        let hardware = self.shared.world.machine(self.cluster.name(machine));
+        if kind == io::ErrorKind::StorageFull {
+            hardware.disk.set_full(true);
+        }
+        hardware.log.fail(kind);
+        self.shared.clock.sleep(lasts).await;
+        self.cluster.crash(machine, End::Kill, Duration::from_millis(100)).await;
+    }
+
+    async fn drain(&self, machine: usize, lasts: Duration) {
+        let Some(node) = self.cluster.id(machine).await else { return };
+        self.cluster.note(Event::Drain);
+        let client = &self.shared.outsider.client;
+        if let Err(error) = client.drain(node, false, ORDER_LIMIT).await {
+            self.shared.trace.note(format!("node {node} can't be drained: {error}"));
+        }
+        self.shared.clock.sleep(lasts).await;
+        // An order whose outcome is unknown may still have been taken.
+        while let Err(error) = client.drain(node, true, ORDER_LIMIT).await {
+            self.shared.trace.note(format!("node {node} can't be taken back yet: {error}"));
+            self.shared.clock.sleep(Duration::from_secs(1)).await;
+        }
+    }
+}

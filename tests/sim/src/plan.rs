@@ -1,0 +1,155 @@
+//! What goes wrong in a universe, and when: made from a seed, and nothing else.
+
+use std::fmt;
+use std::time::Duration;
+
+use stdx::Rng;
+
+/// A fault with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// When it begins, after the start.
+    pub at: Duration,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// Something that goes wrong. Machines are numbered from 0.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
+pub enum Fault {
+    /// The process of a machine ends; it is started again afterwards. Silent: nobody is told, as if the power went.
+    Crash { machine: usize, silent: bool },
+    /// All machines lose power at once.
+    Blackout,
+    /// These machines are cut off from all others; with `one_way` they hear, and are not heard.
+    Partition { machines: Vec<usize>, one_way: bool },
+    /// All links of a machine are slow.
+    Slow { machine: usize, delay: Duration },
+    /// All connections of a machine are reset.
+    Reset { machine: usize },
+    /// The clock of a machine jumps, and back again afterwards.
+    ClockJump { machine: usize, by_ms: i64 },
+    /// Nothing fits on the disk of a machine any more.
+    DiskFull { machine: usize },
+    /// Syncs of a machine fail; its process is ended afterwards.
+    SyncError { machine: usize },
+    /// The bucket is out of reach.
+    BucketDown,
+    /// So many of 100 operations of the bucket go wrong.
+    BucketFaults { percent: u64 },
+    /// A node is emptied, and taken back afterwards.
+    Drain { machine: usize },
+}
+
+/// All that is decided beforehand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The seed of everything.
+    pub seed: u64,
+    /// How many ingesters there are.
+    pub machines: usize,
+    /// For how long faults come, and writes.
+    pub lasts: Duration,
+    /// The slowest sync.
+    pub sync_latency: Duration,
+    /// The slowest link, as long as nothing is wrong.
+    pub net_latency: Duration,
+    /// What goes wrong.
+    pub faults: Vec<Planned>,
+}
+
+/// The shortest pause between the ends and beginnings of faults: room for an election.
+const CALM: Duration = Duration::from_secs(3);
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn from_seed(seed: u64) -> Self {
+        let rng = Rng::from_seed(seed);
+        let machines = if rng.below(4) == 0 { 4 } else { 3 };
+        let lasts = Duration::from_secs(30 + rng.below(40));
+        let mut faults = Vec::new();
+        for _ in 0..1 + rng.below(6) {
+            let at = rng.duration(Duration::from_secs(2), lasts - CALM);
+            let lasts = rng.duration(Duration::from_millis(50), Duration::from_secs(1 + rng.below(15)));
+            let fault = Fault::any(&rng, machines);
+            faults.push(Planned { at: whole_ms(at), lasts: whole_ms(lasts), fault });
+        }
+        faults.sort_by_key(|planned| planned.at);
+        let sync_latency = Duration::from_millis(rng.below(30));
+        let net_latency = Duration::from_micros(100 + rng.below(5000));
+        Self { seed, machines, lasts, sync_latency, net_latency, faults }
+    }
+
+    /// The same without one of the faults.
+    pub fn without(&self, index: usize) -> Self {
+        let mut plan = self.clone();
+        plan.faults.remove(index);
+        plan
+    }
+
+    /// Only these of the faults, by their numbers.
+    pub fn only(&self, numbers: &[usize]) -> Self {
+        let faults = numbers.iter().filter_map(|number| self.faults.get(*number).cloned()).collect();
+        Self { faults, ..self.clone() }
+    }
+}
+
+fn whole_ms(duration: Duration) -> Duration {
+    Duration::from_millis(duration.as_millis() as u64)
+}
+
+impl Fault {
+    fn any(rng: &Rng, machines: usize) -> Self {
+        let machine = rng.below(machines as u64) as usize;
+        match rng.below(24) {
+            0..=5 => Self::Crash { machine, silent: rng.below(2) == 0 },
+            6..=7 => Self::Blackout,
+            8..=12 => {
+                let mut machines: Vec<usize> = vec![machine];
+                if rng.below(3) == 0 {
+                    machines.push((machine + 1) % 3);
+                }
+                Self::Partition { machines, one_way: rng.below(3) == 0 }
+            }
+            13..=14 => Self::Slow { machine, delay: Duration::from_millis(50 + rng.below(1500)) },
+            15..=16 => Self::Reset { machine },
+            17..=18 => {
+                let far = rng.below(2) == 0;
+                let size = if far { 3_600_000 } else { 5_000 };
+                let by_ms = rng.below(2 * size) as i64 - size as i64;
+                Self::ClockJump { machine, by_ms }
+            }
+            19 => Self::DiskFull { machine },
+            20 => Self::SyncError { machine },
+            21 => Self::BucketDown,
+            22 => Self::BucketFaults { percent: 10 + rng.below(60) },
+            _ => Self::Drain { machine },
+        }
+    }
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [at, lasts] = [self.at, self.lasts].map(|time| time.as_secs_f64());
+        write!(f, "{at:.3} s, for {lasts:.3} s: {:?}", self.fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_has_one_plan_and_seeds_differ() {
+        assert_eq!(Plan::from_seed(7), Plan::from_seed(7));
+        let kinds: std::collections::BTreeSet<_> = (0..200)
+            .flat_map(|seed| Plan::from_seed(seed).faults)
+            .map(|planned| std::mem::discriminant(&planned.fault))
+            .map(|kind| format!("{kind:?}"))
+            .collect();
+        assert_eq!(kinds.len(), 11, "every kind of fault comes");
+    }
+}

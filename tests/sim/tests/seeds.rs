@@ -1,0 +1,60 @@
+//! Universes from seeds: the short form of `make sim`.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops where something fails, and says where")]
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use sim::{Mistake, Plan, Tally, live, run};
+
+/// How many fresh seeds are lived through.
+const FRESH: u64 = 40;
+/// In how many universes a mistake may go unnoticed.
+const UNNOTICED: u64 = 60;
+
+/// Seeds that failed once.
+fn failed_once() -> impl Iterator<Item = u64> {
+    include_str!("../failed_once.txt").lines().filter_map(|line| line.split_whitespace().next()?.parse().ok())
+}
+
+fn tell(seed: u64, violations: &[String]) {
+    eprintln!("seed {seed} failed: {violations:?}; see it with `make sim-one SEED={seed}`");
+}
+
+fn assert_passed(tally: &Tally) {
+    assert!(tally.failures.is_empty(), "{} of {} seeds failed", tally.failures.len(), tally.seeds);
+}
+
+#[test]
+fn a_seed_is_replayed_to_the_microsecond() {
+    for seed in [1, 2, 3] {
+        let [first, second] = [(); 2].map(|()| live(&Plan::from_seed(seed), Mistake::NONE));
+        assert_eq!(first.trace.digest(), second.trace.digest(), "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_that_failed_once_pass() {
+    let mut count = 0;
+    for seed in failed_once() {
+        assert_passed(&run(seed, 1, 1, Mistake::NONE, false, tell));
+        count += 1;
+    }
+    assert!(count > 0, "tests/sim/failed_once.txt names none");
+}
+
+#[test]
+fn fresh_seeds_pass() {
+    let first = RandomState::new().build_hasher().finish() >> 16;
+    eprintln!("from seed {first} on");
+    assert_passed(&run(first, FRESH, 2, Mistake::NONE, false, tell));
+}
+
+#[test]
+fn mistakes_of_the_hardware_are_noticed() {
+    for name in ["report writes before they are synced", "report entries before they are synced"] {
+        let mistake = Mistake::find(name).unwrap();
+        let tally = run(1, UNNOTICED, 2, mistake, true, |_, _| {});
+        assert!(!tally.failures.is_empty(), "{name:?} was not noticed in {UNNOTICED} universes");
+    }
+}
