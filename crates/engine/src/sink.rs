@@ -21,6 +21,11 @@ pub(crate) trait Sink: Send {
     /// As [`Self::fold`].
     fn finish(self: Box<Self>, record: &mut Record) -> Result<Output, QueryError>;
 
+    /// How many groups of series there are so far, if series are put together.
+    fn group_count(&self) -> usize {
+        0
+    }
+
     /// What was taken in so far, for another sink of the kind to [take in](Self::fold_group). `None`: that can't be told.
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         None

@@ -12,7 +12,7 @@ use meta::Birth;
 use model::{Labels, STALE_NAN};
 use proto::entry::Outcome;
 use series::{Budget, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesStream, Texts};
-use simulation::{FakeTarget, Outsider, World, virtual_clock};
+use sim::{FakeTarget, Outsider, World, virtual_clock};
 use stdx::{Clock, CpuPool, Rng};
 
 /// When the tests begin: some time in 2026.

@@ -51,6 +51,10 @@ impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
         Ok(Output::Table(groups.to_table(|group, row| row.floats().copy_from_slice(values.of(group)))))
     }
 
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, mut values, .. } = *self;
         groups.into_folded(|group| vec![values.copied(group)])
@@ -106,6 +110,10 @@ impl Sink for Count {
                 }
             }
         })))
+    }
+
+    fn group_count(&self) -> usize {
+        self.groups.len()
     }
 
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {

@@ -64,6 +64,10 @@ impl Sink for Avg {
         })))
     }
 
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, means, .. } = *self;
         let steps = groups.steps();

@@ -62,6 +62,10 @@ impl Sink for Sum {
         })))
     }
 
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, mut sums, mut compensations, .. } = *self;
         groups.into_folded(|group| vec![sums.copied(group), compensations.copied(group)])

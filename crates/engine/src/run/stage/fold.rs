@@ -9,6 +9,11 @@ use crate::tally::{Alike, Passage, Reads};
 use crate::unique::Unique;
 
 impl Folding {
+    /// Whether so many series come to far fewer groups. Else groups are no smaller than chunks, and cost more.
+    pub(in crate::run) fn pays(&self, series: usize) -> bool {
+        self.sink.group_count() * 2 <= series
+    }
+
     /// What was made of the series so far, to be put together with what others made of theirs. `series` are their hashes,
     /// ascending. `None`: that can't be put together.
     ///
