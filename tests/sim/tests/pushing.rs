@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use meta::Birth;
 use model::{Labels, STALE_NAN};
 use proto::entry::Outcome;
+use querier::Consistency;
 use series::{Budget, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesStream, Texts};
 use sim::{FakeTarget, Outsider, World, virtual_clock};
 use stdx::{Clock, CpuPool, Rng};
@@ -84,7 +85,7 @@ fn assert_same(query: &str, pushed: Floats, whole: Floats) {
 
 /// Asks everything with and without pushing down, up to now. How often shards did it.
 async fn compare(outsider: &Outsider, clock: &Clock, length_ms: i64) -> usize {
-    let storage = Arc::new(Counting(outsider.storage(), AtomicUsize::new(0)));
+    let storage = Arc::new(Counting(outsider.storage(Consistency::Strong), AtomicUsize::new(0)));
     for query in QUERIES {
         let now = clock.wall_ms();
         let request = QueryRequest::range(query, now - length_ms, now, 5_000);
