@@ -16,6 +16,7 @@ use transport::{ErrorKind, Nodes, deadline};
 use crate::batch::Refusal;
 use crate::replica::report;
 use crate::replicas::Replicas;
+use crate::time::ClusterTime;
 
 /// The pause between two pulses: followers answer bounded reads by them.
 const PULSE: Duration = Duration::from_millis(100);
@@ -66,6 +67,7 @@ pub(crate) struct Beats {
     /// The node's part of meta. Nodes that have no replica of it open the group all the same.
     pub(crate) meta_group: Group<MetaMachine>,
     pub(crate) refusal: Refusal,
+    pub(crate) time: ClusterTime,
     /// What the heads may take in memory, in bytes, before new series are refused.
     pub(crate) memory_limit_bytes: u64,
 }
@@ -91,9 +93,11 @@ impl Beats {
                 incarnation: self.incarnation,
                 replicas: reports,
                 memory_bytes,
+                wall_ms: self.time.own_wall_ms(),
             };
+            let asked = replicas.clock().now();
             match self.client.beat(request, BEAT_LIMIT).await {
-                Ok(_) => {}
+                Ok(reply) => self.time.hear(asked, reply.wall_ms),
                 Err(error) if error.kind == ErrorKind::Rejected => return error.message,
                 Err(error) => tracing::debug!(%error, "a beat was not heard"),
             }
@@ -127,5 +131,6 @@ impl Beats {
         metrics.series.set(reports.iter().map(|report| report.series_count as i64).sum());
         metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
         metrics.memory_bytes.set(memory_bytes as i64);
+        metrics.clock_ahead_seconds.set(self.time.own_ahead_seconds());
     }
 }

@@ -1,6 +1,6 @@
 //! What an ingester says about itself.
 
-use telemetry::{Counter, Gauge, Histogram, Registry, latency_histogram};
+use telemetry::{Counter, FloatGauge, Gauge, Histogram, Registry, latency_histogram};
 
 /// The metrics of an ingester.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) ship_failures: Counter,
     pub(crate) unshipped_cuts: Gauge,
     pub(crate) snapshots: Counter,
+    pub(crate) clock_ahead_seconds: FloatGauge,
 }
 
 impl Metrics {
@@ -51,6 +52,11 @@ impl Metrics {
             ship_failures: counter("ingester_ship_failures", "Tries to ship a cut that failed."),
             unshipped_cuts: gauge("ingester_unshipped_cuts", "Cuts that are not in the bucket yet."),
             snapshots: counter("ingester_snapshots", "Snapshots taken."),
+            clock_ahead_seconds: registry.register(
+                "ingester_clock_ahead_seconds",
+                "By how much the wall clock of this node is ahead of the cluster's time.",
+                FloatGauge::default(),
+            ),
         }
     }
 }
