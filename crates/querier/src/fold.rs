@@ -170,8 +170,18 @@ fn senseless() -> Broken {
 }
 
 fn query_to_wire(query: &FoldQuery) -> wire::FoldQuery {
-    let FoldQuery { text, start_ms, end_ms, step_ms, lookback_ms, subquery_step_ms, .. } = query.clone();
-    let FoldQuery { timeout_ms, max_samples, features, stage, .. } = query.clone();
+    let FoldQuery {
+        text,
+        start_ms,
+        end_ms,
+        step_ms,
+        lookback_ms,
+        subquery_step_ms,
+        timeout_ms,
+        max_samples,
+        features,
+        stage,
+    } = query.clone();
     wire::FoldQuery {
         text,
         start_ms,
