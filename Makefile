@@ -57,6 +57,7 @@ s3-server:
 	$(call go-part,versitygw,github.com/versity/versitygw/cmd/versitygw)
 
 real-parts: s3-server
+	$(call go-part,promtool,github.com/prometheus/prometheus/cmd/promtool)
 	$(call go-part,oracle,./oracle)
 	$(call go-part,read-chunks,./read-chunks)
 

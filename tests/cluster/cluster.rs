@@ -158,6 +158,11 @@ impl Cluster {
         self.wiped += 1;
     }
 
+    /// Where the processes answer HTTP.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
+        self.processes.values().map(|process| process.port)
+    }
+
     /// Whether a node_exporter is scraped.
     pub(crate) fn has_exporter(&self) -> bool {
         self.exporter.is_some()

@@ -10,6 +10,7 @@ mod cluster;
 mod fleet;
 mod http;
 mod journal;
+mod monitoring;
 mod ports;
 
 use std::time::Duration;
@@ -25,6 +26,8 @@ fn acknowledged_scrapes_survive_kills() {
     let fleet = Fleet::start(TARGETS);
     let mut cluster = Cluster::start(&fleet, Options::default());
     cluster.wait_for_scrapes(3 * TARGETS);
+
+    monitoring::check_metrics(&cluster);
 
     // Every ingester leads some shard: one after the other is killed, and comes back.
     for name in ["ingester-1", "ingester-2", "ingester-3"] {

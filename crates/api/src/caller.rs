@@ -1,4 +1,4 @@
-//! Who asks, and how fresh the answer must be.
+//! Who asks, and what the answer must be like.
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
@@ -10,12 +10,15 @@ use crate::error::ApiError;
 
 const TENANT_HEADER: &str = "x-scope-orgid";
 const CONSISTENCY_HEADER: &str = "x-read-consistency";
+const PUSH_DOWN_HEADER: &str = "x-query-push-down";
 
 /// What the headers of a request say about how it is meant.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) tenant: TenantId,
     pub(crate) consistency: Consistency,
+    /// Whether aggregations may be done where the series are.
+    pub(crate) push_down: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -32,7 +35,15 @@ impl<S: Sync> FromRequestParts<S> for Caller {
                 ApiError::bad_data(format!("{} {fault}", quote(&name)))
             })?,
         };
-        Ok(Self { tenant, consistency })
+        let push_down = match header(&parts.headers, PUSH_DOWN_HEADER).as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(other) => {
+                let fault = "in header X-Query-Push-Down is neither on nor off";
+                return Err(ApiError::bad_data(format!("{} {fault}", quote(other))));
+            }
+        };
+        Ok(Self { tenant, consistency, push_down })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use engine::{QueryRequest, QueryResult, Value};
+use engine::{PushDown, QueryRequest, QueryResult, Value};
 use model::quote;
 use series::{Budget, QueryError};
 
@@ -78,6 +78,12 @@ async fn answer(
         .map_err(|fault| ApiError::bad_data(format!("error parsing lookback delta duration: {fault}")))?
         .filter(|lookback| !lookback.is_zero());
     request.budget = Budget::new(app.config.query_memory.bytes());
+    request.push_down = match caller.push_down {
+        false => PushDown::Never,
+        // Nobody sees what was counted.
+        true if params.first("stats").is_empty() && app.backend.query_log().is_none() => PushDown::Uncounted,
+        true => PushDown::Counted,
+    };
     let mut result = evaluate(app, caller, request).await?;
     let mut remarks = Remarks::new(std::mem::take(&mut result.annotations));
     if limit > 0 && truncate(&mut result.value, limit) {

@@ -157,6 +157,14 @@ pub(crate) struct ServerFlags {
     /// Maximum number of samples a query may hold in memory.
     #[arg(long = "query.max-samples", env = "RINGWOOD_QUERY_MAX_SAMPLES", default_value_t = 50_000_000)]
     pub(crate) query_max_samples: u64,
+    /// Let ingesters aggregate the series that they hold, where the answer is the same.
+    #[arg(
+        long = "query.push-down",
+        env = "RINGWOOD_QUERY_PUSH_DOWN",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) query_push_down: bool,
     /// Maximum number of remote reads answered at once.
     #[arg(
         long = "storage.remote.read-concurrent-limit",
@@ -313,6 +321,7 @@ impl ServerFlags {
             ("query.timeout", span(self.query_timeout)),
             ("query.max-concurrency", self.query_max_concurrency.to_string()),
             ("query.max-samples", self.query_max_samples.to_string()),
+            ("query.push-down", self.query_push_down.to_string()),
             ("storage.remote.read-concurrent-limit", self.storage_remote_read_concurrent_limit.to_string()),
             ("storage.remote.read-sample-limit", self.storage_remote_read_sample_limit.to_string()),
             ("storage.remote.read-max-bytes-in-frame", self.storage_remote_read_max_bytes_in_frame.to_string()),

@@ -199,6 +199,7 @@ fn serve_http(process: &Process, http: Box<dyn Listener>, parts: Parts, settings
         timeout: flags.query_timeout,
         subquery_step: settings.current().config.global.evaluation_interval,
         features,
+        push_down: flags.query_push_down,
     };
     let engine = Engine::new(options, process.clock.clone(), process.pools.evaluating.clone());
     let config = ApiConfig {

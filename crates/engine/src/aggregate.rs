@@ -19,6 +19,7 @@ use crate::annotation::Remark;
 use crate::arithmetic::{max, min};
 use crate::grid::Grid;
 use crate::ledger::Record;
+use crate::purpose::Purpose;
 use crate::scalar::Scalar;
 use crate::sink::{Output, Sink};
 use crate::table::Table;
@@ -92,15 +93,43 @@ impl Parameter {
 }
 
 impl Aggregate {
+    /// Whether groups of some series can be put together with groups of others. What those of histograms depend on is the
+    /// order of the series, and the like.
+    pub(crate) fn is_of_parts(&self) -> bool {
+        use AggregateOp as A;
+        matches!(self.op, A::Sum | A::Avg | A::Min | A::Max | A::Count | A::Group)
+    }
+
+    /// Whether these values come to the same in parts, whatever the order of the series.
+    pub(crate) fn allows(&self, purpose: Purpose, table: &Table) -> bool {
+        let sums = matches!(self.op, AggregateOp::Sum | AggregateOp::Avg);
+        purpose == Purpose::Result || table.has_only_floats() && (!sums || purpose.allows(table.all_floats()))
+    }
+
     /// The sink that aggregates. Remarks on the parameter.
     ///
     /// If that makes no sense, the sink fails in the end: what is wrong with the operand is told first.
-    pub(crate) fn sink(&self, parameter: Parameter, grid: Grid, record: &mut Record) -> Box<dyn Sink> {
-        self.sink_for(parameter, grid, record).unwrap_or_else(|error| Box::new(Refused(error)))
+    pub(crate) fn sink(
+        &self,
+        parameter: Parameter,
+        grid: Grid,
+        purpose: Purpose,
+        record: &mut Record,
+    ) -> Box<dyn Sink> {
+        self.sink_for(parameter, grid, purpose, record).unwrap_or_else(|error| Box::new(Refused(error)))
     }
 
-    fn sink_for(&self, parameter: Parameter, grid: Grid, record: &mut Record) -> Result<Box<dyn Sink>, QueryError> {
-        let groups = Groups::new(&self.grouping, grid.len());
+    fn sink_for(
+        &self,
+        parameter: Parameter,
+        grid: Grid,
+        purpose: Purpose,
+        record: &mut Record,
+    ) -> Result<Box<dyn Sink>, QueryError> {
+        let mut groups = Groups::new(&self.grouping, grid.len());
+        if purpose == Purpose::Part {
+            groups = groups.keep_firsts();
+        }
         let operand = self.operand_span;
         Ok(match self.op {
             AggregateOp::Sum => Box::new(sum::Sum::new(groups, operand)),

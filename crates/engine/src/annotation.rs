@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 use model::{format_float_digits, format_float_g, quote};
 use promql::Span;
+use series::NoCounter;
 
 /// How much a remark matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +90,10 @@ pub(crate) struct Annotations {
     places: HashMap<(Remark, Box<str>), usize, RandomState>,
 }
 
+/// There are remarks that can't be put together in parts: their order or their number depends on that of all series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OtherRemarks;
+
 /// The last remark of an operator at each step: of all that a step gives rise to, Prometheus makes only that one.
 #[derive(Debug, Default)]
 pub(crate) struct LastRemarks(BTreeMap<usize, (Span, Remark)>);
@@ -96,6 +101,11 @@ pub(crate) struct LastRemarks(BTreeMap<usize, (Span, Remark)>);
 impl LastRemarks {
     pub(crate) fn set(&mut self, step: usize, span: Span, remark: Remark) {
         self.0.insert(step, (span, remark));
+    }
+
+    /// Whether nothing was remarked.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds what was remarked of later series.
@@ -155,6 +165,25 @@ impl Annotations {
     /// Adds the last remarks of all steps.
     pub(crate) fn add_last(&mut self, remarks: LastRemarks) {
         remarks.0.into_values().for_each(|(span, remark)| self.add(span, remark, ""));
+    }
+
+    /// Whether nothing was remarked.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The only remark, if it is that a metric may be no counter; `Err` if there are others.
+    pub(crate) fn only_no_counter(&self) -> Result<Option<NoCounter>, OtherRemarks> {
+        match self.entries.as_slice() {
+            [] => Ok(None),
+            [Entry { remark: Remark::MaybeNoCounter, metric, .. }] => {
+                Ok(Some(NoCounter { metric: metric.to_string(), metric_type: None }))
+            }
+            [Entry { remark: Remark::MaybeNoCounterType(found), metric, .. }] => {
+                Ok(Some(NoCounter { metric: metric.to_string(), metric_type: Some(found.clone()) }))
+            }
+            _ => Err(OtherRemarks),
+        }
     }
 
     /// The texts, for the query `text`.
@@ -224,6 +253,12 @@ impl Details {
             crate::date::rfc3339(self.times.0),
             crate::date::rfc3339(self.times.1),
         )
+    }
+}
+
+impl From<NoCounter> for Remark {
+    fn from(no_counter: NoCounter) -> Self {
+        no_counter.metric_type.map_or(Self::MaybeNoCounter, Self::MaybeNoCounterType)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who a series of an intermediate result is.
 
 use model::{Labels, METRIC_NAME, is_legacy_label_name, quote};
+use series::FoldedName;
 
 /// The labels that say what a metric is. They go when what a series means changes.
 pub(crate) const METADATA_LABELS: [&str; 3] = [METRIC_NAME, TYPE_LABEL, UNIT_LABEL];
@@ -44,6 +45,27 @@ impl Identity {
     /// A series whose name goes at the end if `is_to_drop`.
     pub(crate) fn marked(labels: Labels, is_to_drop: bool) -> Self {
         Self { labels, name: if is_to_drop { Name::ToDrop } else { Name::Kept } }
+    }
+
+    /// A series, as it was elsewhere.
+    pub(crate) fn of_folded(labels: Labels, name: FoldedName) -> Self {
+        let name = match name {
+            FoldedName::Kept => Name::Kept,
+            FoldedName::ToDrop => Name::ToDrop,
+            FoldedName::Gone => Name::Gone,
+        };
+        Self { labels, name }
+    }
+
+    /// Who it is, to be said elsewhere.
+    pub(crate) fn to_folded(&self) -> (Labels, FoldedName) {
+        let name = match self.name {
+            // What is left of a name that is gone by half are labels like others, once series are aggregated.
+            Name::Kept | Name::Half => FoldedName::Kept,
+            Name::ToDrop => FoldedName::ToDrop,
+            Name::Gone => FoldedName::Gone,
+        };
+        (self.labels.clone(), name)
     }
 
     /// What Prometheus' functions of single histograms make of a series where names go eagerly: type and unit stay for now.

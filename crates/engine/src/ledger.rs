@@ -5,7 +5,7 @@ use series::QueryError;
 use crate::annotation::{Annotations, LastRemarks};
 use crate::grid::Grid;
 use crate::plan::Plan;
-use crate::tally::{Passage, Reads, Tally};
+use crate::tally::{Alike, Passage, Reads, Tally};
 
 /// The position of an operation in the order in which Prometheus evaluates them: operands first, left to right.
 pub(crate) type NodeId = usize;
@@ -72,6 +72,8 @@ pub(crate) struct Record {
     pub(crate) tally: Tally,
     /// What it had in memory from series to series.
     pub(crate) passage: Passage,
+    /// Whether that was the same of all series.
+    pub(crate) alike: Alike,
     /// The samples it looked at, if these are not its values.
     pub(crate) reads: Reads,
     pub(crate) annotations: Annotations,
@@ -83,6 +85,7 @@ impl Record {
     pub(crate) fn absorb(&mut self, other: Self) {
         self.tally.absorb(&other.tally);
         self.passage.then(other.passage);
+        self.alike.absorb(other.alike);
         self.reads.absorb(&other.reads);
         self.annotations.absorb(other.annotations);
         self.last_remarks.absorb(other.last_remarks);

@@ -40,6 +40,34 @@ impl Mean {
             add_compensated(value / self.count, weight * sum, weight * compensation);
     }
 
+    /// The mean of so many values with this sum.
+    pub(crate) fn of_sum(sum: f64, compensation: f64, count: f64) -> Self {
+        Self { sum: CompensatedSum { sum, compensation }, count, is_incremental: false }
+    }
+
+    /// Adds all values of another mean. Neither sum may have overflowed: there may be infinities only where there were some
+    /// among the values, and those decide the mean whichever way it is computed.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.sum.add(other.sum.sum);
+        self.sum.compensation += other.sum.compensation;
+        self.count += other.count;
+    }
+
+    /// The sum of all values; what rounding lost of it is the [`Self::compensation`].
+    pub(crate) fn sum(&self) -> f64 {
+        self.sum.sum
+    }
+
+    /// What rounding lost of the sum.
+    pub(crate) fn compensation(&self) -> f64 {
+        self.sum.compensation
+    }
+
+    /// How many values there are.
+    pub(crate) fn count(&self) -> f64 {
+        self.count
+    }
+
     /// The mean of all values.
     #[inline]
     pub(crate) fn value(self) -> f64 {

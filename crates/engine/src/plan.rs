@@ -8,6 +8,7 @@ mod aggregation;
 mod binary;
 mod builder;
 mod call;
+mod fold;
 mod histogram;
 mod info;
 mod label;
@@ -18,7 +19,7 @@ mod selector;
 use std::sync::Arc;
 
 use model::{Matcher, TimeRange};
-use series::Hints;
+use series::{Hints, Select};
 
 use crate::aggregate::Aggregate;
 use crate::buckets::Buckets;
@@ -39,6 +40,8 @@ pub(crate) use builder::{Settings, plan};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) naming: Naming,
+    /// How old the newest sample of a series may be to count, in ms.
+    pub(crate) lookback_ms: i64,
     /// What is asked of storage, nothing twice.
     pub(crate) selections: Vec<Selection>,
     /// Each comes after those that it needs.
@@ -138,6 +141,14 @@ pub(crate) enum SinkPlan {
     Aggregate(Box<Aggregate>, Option<ScalarExpr>),
     /// Quantiles or fractions of histograms.
     Buckets(Box<Buckets>, Vec<ScalarExpr>),
+}
+
+impl Selection {
+    /// As storage is asked it.
+    pub(crate) fn question(&self) -> Select {
+        let Self { matchers, range, hints, .. } = self.clone();
+        Select { matchers, range, hints }
+    }
 }
 
 impl Source {

@@ -23,6 +23,22 @@ pub struct QueryRequest {
     pub budget: Budget,
     /// Stops the query.
     pub cancel: Cancel,
+    /// Whether storage may aggregate where the series are.
+    pub push_down: PushDown,
+}
+
+/// Whether storage may aggregate where the series are. The answer is the same: to the last bit, or, where floats are added up
+/// in another order, nearly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PushDown {
+    /// Never.
+    Never,
+    /// If all statistics are the same, too.
+    #[default]
+    Counted,
+    /// Even if series differ in how many samples they have: then nobody knows exactly how many were in memory at once, and the
+    /// most that it may have been is told.
+    Uncounted,
 }
 
 /// The times at which an expression is evaluated, in ms since the Unix epoch.
@@ -75,7 +91,15 @@ impl QueryRequest {
     }
 
     fn new(text: String, times: QueryTimes) -> Self {
-        Self { text, times, lookback: None, timeout: None, budget: Budget::unlimited(), cancel: Cancel::new() }
+        Self {
+            text,
+            times,
+            lookback: None,
+            timeout: None,
+            budget: Budget::unlimited(),
+            cancel: Cancel::new(),
+            push_down: PushDown::default(),
+        }
     }
 }
 

@@ -200,8 +200,8 @@ impl RangeCall {
     ) -> Result<(), QueryError> {
         let grid = context.grid;
         let mut row = table.start_row(grid.len());
-        let Record { passage, reads, annotations, .. } = record;
-        let counters = Counters { passage, reads, is_storage };
+        let Record { passage, alike, reads, annotations, .. } = record;
+        let counters = Counters { passage, alike, reads, is_storage };
         let remarks = Remarks { annotations, span: self.span, metric: id.metric() };
         let evaluated = self.evaluate(samples, context, counters, remarks, &mut row);
         if let Err(error) = evaluated {

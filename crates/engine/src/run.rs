@@ -1,6 +1,7 @@
 //! Carrying out a plan.
 
 mod finish;
+mod fold;
 mod outputs;
 mod raw;
 mod scan;
@@ -8,15 +9,17 @@ mod stage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures::future::{BoxFuture, try_join_all};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use series::{Budget, Charge, QueryError, Queryable, Select, Series, SeriesStream};
+use series::{Budget, Charge, Foldings, QueryError, Queryable, Series, SeriesStream};
 use stdx::CpuPool;
 
 use crate::ledger::Ledger;
 use crate::plan::{Plan, RawSamples, Root, Selection, Source};
+use crate::purpose::Purpose;
 use crate::result::MatrixSeries;
 use crate::scalar::StageId;
 use crate::tally::Reads;
@@ -24,7 +27,8 @@ use crate::watch::Watch;
 use outputs::{Charged, Outputs};
 use stage::{Done, ReadyStage};
 
-pub(crate) use finish::into_answer;
+pub(crate) use finish::{Answer, into_answer};
+pub(crate) use fold::Pushing;
 
 /// A plan being carried out.
 pub(crate) struct Run {
@@ -34,6 +38,10 @@ pub(crate) struct Run {
     pub(crate) watch: Watch,
     pub(crate) budget: Budget,
     pub(crate) max_samples: u64,
+    /// How storage may aggregate; `None`: not at all.
+    pub(crate) pushing: Option<Pushing>,
+    /// Whether it did.
+    pub(crate) pushed: AtomicBool,
 }
 
 /// What the plan's root is.
@@ -84,6 +92,8 @@ impl Failure {
 enum Selected {
     /// For one pass.
     Stream(SeriesStream),
+    /// What storage made of them.
+    Folded(Option<Foldings>),
     /// For several.
     Kept(Arc<Kept>),
 }
@@ -102,12 +112,12 @@ impl Run {
     pub(crate) async fn carry_out(&self) -> Result<Carried, QueryError> {
         self.check_steps()?;
         let mut ledger = Ledger::new(&self.plan);
-        let selects = self.plan.selections.iter().map(|selection| self.select(selection));
-        let streams = try_join_all(selects).await?;
+        let all = (0..self.plan.selections.len()).map(|selection| self.obtain(selection));
+        let selected = try_join_all(all).await?;
         if let Root::Samples(raw) = &self.plan.root {
-            return self.carry_out_raw(raw, streams, ledger).await;
+            return self.carry_out_raw(raw, selected, ledger).await;
         }
-        let mut selected = self.keep_shared(streams).await?;
+        let mut selected = self.keep_shared(selected).await?;
         let mut outputs = Outputs::new(self.plan.stages.len());
         let mut waiting: Vec<StageId> = (0..self.plan.stages.len()).collect();
         let mut failure: Option<Failure> = None;
@@ -155,10 +165,10 @@ impl Run {
     async fn carry_out_raw(
         &self,
         raw: &RawSamples,
-        streams: Vec<SeriesStream>,
+        selected: Vec<Selected>,
         ledger: Ledger,
     ) -> Result<Carried, QueryError> {
-        let Some(stream) = streams.into_iter().nth(raw.selection) else {
+        let Some(Selected::Stream(stream)) = selected.into_iter().nth(raw.selection) else {
             return Err(QueryError::Execution("a range selector was not selected".to_owned()));
         };
         let (series, reads) = self.raw_samples(raw, stream).await?;
@@ -192,13 +202,20 @@ impl Run {
                 }
             }
         }
-        for (selection, stages) in scans {
+        for (selection, mut stages) in scans {
+            if let Selected::Folded(foldings) = &mut selected[selection] {
+                if let (Some(stage), Some(foldings)) = (stages.pop(), foldings.take()) {
+                    running.push(under(stage.id(), self.unite(stage, foldings)));
+                }
+                continue;
+            }
             let stream = match &mut selected[selection] {
                 Selected::Stream(stream) => std::mem::replace(stream, stream::empty().boxed()),
                 Selected::Kept(kept) => {
                     let kept = kept.clone();
                     stream::iter((0..kept.batches.len()).map(move |at| Ok(kept.batches[at].clone()))).boxed()
                 }
+                Selected::Folded(_) => continue,
             };
             let id = stages.iter().map(ReadyStage::id).min().unwrap_or_default();
             running.push(under(id, self.scan(selection, stages, stream)));
@@ -213,7 +230,7 @@ impl Run {
         first: Charged,
         second: Option<Charged>,
     ) -> Result<Vec<Done>, QueryError> {
-        let mut folding = stage.start_folding(&self.budget, &self.watch, self.max_samples)?;
+        let mut folding = stage.start_folding(Purpose::Result, &self.budget, &self.watch, self.max_samples)?;
         let watch = self.watch.clone();
         let done = self.pool.run(move || {
             watch.check()?;
@@ -227,19 +244,27 @@ impl Run {
 
     /// Asks storage a question.
     async fn select(&self, selection: &Selection) -> Result<SeriesStream, QueryError> {
-        let Selection { matchers, range, hints, .. } = selection.clone();
-        self.storage.select(Select { matchers, range, hints }, &self.budget).await
+        self.storage.select(selection.question(), &self.budget).await
+    }
+
+    /// The series of a selection, or what storage made of them.
+    async fn obtain(&self, selection: usize) -> Result<Selected, QueryError> {
+        Ok(match self.fold(selection).await? {
+            Some(foldings) => Selected::Folded(Some(foldings)),
+            None => Selected::Stream(self.select(&self.plan.selections[selection]).await?),
+        })
     }
 
     /// Keeps the series of selections that several stages use at different times.
-    async fn keep_shared(&self, streams: Vec<SeriesStream>) -> Result<Vec<Selected>, QueryError> {
+    async fn keep_shared(&self, all: Vec<Selected>) -> Result<Vec<Selected>, QueryError> {
         let levels = self.levels();
-        let mut selected = Vec::with_capacity(streams.len());
-        for (selection, stream) in streams.into_iter().enumerate() {
-            let users = self.plan.stages.iter().enumerate().filter(|(_, stage)| match stage.source {
-                Source::Select { selection: used, .. } => used == selection,
-                _ => false,
-            });
+        let mut selected = Vec::with_capacity(all.len());
+        for (selection, own) in all.into_iter().enumerate() {
+            let Selected::Stream(stream) = own else {
+                selected.push(own);
+                continue;
+            };
+            let users = self.plan.stages.iter().enumerate().filter(|(_, stage)| stage.selection() == Some(selection));
             let mut used_at = users.map(|(id, _)| levels[id]);
             let first = used_at.next();
             if used_at.any(|level| Some(level) != first) {

@@ -1,6 +1,6 @@
 //! Where the series of a stage end up.
 
-use series::QueryError;
+use series::{FoldedGroup, QueryError};
 
 use crate::identity::Identity;
 use crate::ledger::Record;
@@ -20,6 +20,22 @@ pub(crate) trait Sink: Send {
     /// # Errors
     /// As [`Self::fold`].
     fn finish(self: Box<Self>, record: &mut Record) -> Result<Output, QueryError>;
+
+    /// How many groups of series there are so far, if series are put together.
+    fn group_count(&self) -> usize {
+        0
+    }
+
+    /// What was taken in so far, for another sink of the kind to [take in](Self::fold_group). `None`: that can't be told.
+    fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
+        None
+    }
+
+    /// Takes in what another sink of the kind took in, whose groups come in the order of their first series. Whether its
+    /// columns are those of this kind.
+    fn fold_group(&mut self, _group: &FoldedGroup) -> bool {
+        false
+    }
 
     /// About how many bytes is held meanwhile.
     fn size_bytes(&self) -> usize;

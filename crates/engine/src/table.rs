@@ -141,6 +141,16 @@ impl Table {
         (0..self.rows.len()).map(|row| self.row(row))
     }
 
+    /// Whether no series has histograms.
+    pub(crate) fn has_only_floats(&self) -> bool {
+        self.rows.iter().all(|meta| meta.histograms.is_empty())
+    }
+
+    /// The floats of all series, those of rows that went too.
+    pub(crate) fn all_floats(&self) -> &[f64] {
+        &self.floats
+    }
+
     /// Makes room for so many floats.
     pub(crate) fn reserve(&mut self, floats: usize) {
         self.floats.reserve(floats);

@@ -4,6 +4,8 @@
 //! memory meanwhile. Here series stream through many operations at once; so each operation counts what it would have made,
 //! and what would have been in memory is worked out from the counts.
 
+use series::FoldedCounts;
+
 use crate::grid::Grid;
 use crate::table::{Row, Table};
 
@@ -80,6 +82,16 @@ impl Tally {
         self.size += other.size;
     }
 
+    /// The changes from step to step and the weight of all values; `None` if there are histograms.
+    pub(crate) fn into_changes(self) -> Option<(Vec<i64>, u64)> {
+        self.histograms.is_empty().then_some((self.changes, self.size))
+    }
+
+    /// Adds floats that were counted elsewhere: their changes from step to step and their weight.
+    pub(crate) fn absorb_changes(&mut self, changes: &[i64], size: u64) {
+        self.absorb(&Self { changes: changes.to_vec(), histograms: Vec::new(), size });
+    }
+
     /// The weight of all values as series.
     pub(crate) fn size(&self) -> u64 {
         self.size
@@ -116,7 +128,7 @@ pub(crate) fn histogram_weight(size_bytes: usize) -> u64 {
 }
 
 /// The most that is in memory while series after series is worked on, and what remains of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Passage {
     pub(crate) peak: u64,
     pub(crate) rest: u64,
@@ -127,6 +139,50 @@ impl Passage {
     pub(crate) fn then(&mut self, next: Self) {
         self.peak = self.peak.max(self.rest + next.peak);
         self.rest += next.rest;
+    }
+}
+
+/// Whether all series that had something in memory had the same: what they come to then does not depend on their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Alike {
+    /// There was none.
+    #[default]
+    None,
+    /// There were so many, and each had this.
+    All(u64, Passage),
+    /// They differed.
+    Not,
+}
+
+impl Alike {
+    /// Adds what a series had.
+    pub(crate) fn see(&mut self, passage: Passage) {
+        if passage != Passage::default() {
+            self.absorb(Self::All(1, passage));
+        }
+    }
+
+    /// What series had that were counted elsewhere.
+    pub(crate) fn of(counts: &FoldedCounts) -> Self {
+        let FoldedCounts { alike, peak, rest, .. } = *counts;
+        match alike {
+            0 if peak == 0 && rest == 0 => Self::None,
+            0 => Self::Not,
+            // The last series has its peak beside what all those before it left.
+            count => {
+                Self::All(count, Passage { peak: peak.saturating_sub(rest / count * (count - 1)), rest: rest / count })
+            }
+        }
+    }
+
+    /// Adds other series.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        *self = match (*self, other) {
+            (Self::None, other) => other,
+            (own, Self::None) => own,
+            (Self::All(count, passage), Self::All(more, other)) if passage == other => Self::All(count + more, passage),
+            _ => Self::Not,
+        };
     }
 }
 

@@ -36,6 +36,10 @@ enum Kind {
     Both,
 }
 
+/// Series have several names, so that they may be the same without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeveralNames;
+
 /// Which series may have the same labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
@@ -70,6 +74,14 @@ impl Unique {
             None => self.metadata = other.metadata,
             own => self.has_several_names |= other.metadata.is_some() && *own != other.metadata,
         }
+    }
+
+    /// The name, type and unit that all series have, if there are any; `Err` if they have several, or their labels were changed.
+    pub(crate) fn one_name(&self) -> Result<Option<[String; 3]>, SeveralNames> {
+        if self.has_several_names {
+            return Err(SeveralNames);
+        }
+        Ok(self.metadata.as_ref().map(|metadata| metadata.each_ref().map(|text| text.to_string())))
     }
 
     /// # Errors

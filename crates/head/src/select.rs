@@ -3,6 +3,7 @@
 mod reading;
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -43,7 +44,7 @@ pub struct SelectedChunk {
 /// enough, or leaves, costs no more than that.
 #[derive(Debug)]
 pub struct Selection {
-    series: std::vec::IntoIter<(Labels, u32)>,
+    series: Peekable<std::vec::IntoIter<(Labels, u32)>>,
     /// `None`: the tenant has nothing here.
     reading: Option<Reading>,
 }
@@ -51,14 +52,23 @@ pub struct Selection {
 impl Iterator for Selection {
     type Item = Result<Selected, SegmentError>;
 
-    /// The next series that has samples in the range. Fails if data is damaged.
+    /// The next series that has samples in the range; no labels come twice. Fails if data is damaged.
     fn next(&mut self) -> Option<Self::Item> {
         let reading = self.reading.as_mut()?;
-        for (labels, series) in self.series.by_ref() {
-            match reading.chunks(series) {
-                Ok(chunks) if chunks.is_empty() => {}
-                Ok(chunks) => return Some(Ok(Selected { labels, chunks })),
+        while let Some((labels, series)) = self.series.next() {
+            let mut chunks = match reading.chunks(series) {
+                Ok(chunks) => chunks,
                 Err(error) => return Some(Err(error)),
+            };
+            // Two targets may have series of the same labels: they are one, with the chunks of both.
+            while let Some((_, other)) = self.series.next_if(|(next, _)| *next == labels) {
+                match reading.chunks(other) {
+                    Ok(more) => chunks.extend(more),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            if !chunks.is_empty() {
+                return Some(Ok(Selected { labels, chunks }));
             }
         }
         None
@@ -83,12 +93,12 @@ impl HeadView {
         is_wanted: IsWanted<'_>,
     ) -> Option<Selection> {
         let Some(head) = self.0.tenants.get(tenant) else {
-            return Some(Selection { series: Vec::new().into_iter(), reading: None });
+            return Some(Selection { series: Vec::new().into_iter().peekable(), reading: None });
         };
         let found = head.matching(matchers);
         let series = collect_while(found.iter().map(|series| (head.labels(series), series)), is_wanted)?;
         let series = sort_while(series, is_wanted)?;
-        Some(Selection { series: series.into_iter(), reading: Some(Reading::new(head.clone(), range)) })
+        Some(Selection { series: series.into_iter().peekable(), reading: Some(Reading::new(head.clone(), range)) })
     }
 
     /// The label sets of a tenant that pass all matchers and have samples in the range, sorted. `None` once it is not wanted

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::Group;
+use consensus::{Group, GroupStatus};
 use futures::future::join_all;
 use meta::{Client, MetaMachine};
 use model::{NodeId, ShardId};
@@ -16,6 +16,7 @@ use transport::{ErrorKind, Nodes, deadline};
 use crate::batch::Refusal;
 use crate::replica::report;
 use crate::replicas::Replicas;
+use crate::time::ClusterTime;
 
 /// The pause between two pulses: followers answer bounded reads by them.
 const PULSE: Duration = Duration::from_millis(100);
@@ -66,6 +67,7 @@ pub(crate) struct Beats {
     /// The node's part of meta. Nodes that have no replica of it open the group all the same.
     pub(crate) meta_group: Group<MetaMachine>,
     pub(crate) refusal: Refusal,
+    pub(crate) time: ClusterTime,
     /// What the heads may take in memory, in bytes, before new series are refused.
     pub(crate) memory_limit_bytes: u64,
 }
@@ -91,9 +93,11 @@ impl Beats {
                 incarnation: self.incarnation,
                 replicas: reports,
                 memory_bytes,
+                wall_ms: self.time.own_wall_ms(),
             };
+            let asked = replicas.clock().now();
             match self.client.beat(request, BEAT_LIMIT).await {
-                Ok(_) => {}
+                Ok(reply) => self.time.hear(asked, reply.wall_ms),
                 Err(error) if error.kind == ErrorKind::Rejected => return error.message,
                 Err(error) => tracing::debug!(%error, "a beat was not heard"),
             }
@@ -124,8 +128,21 @@ impl Beats {
         let metrics = replicas.metrics();
         metrics.shards.set(reports.len() as i64);
         metrics.leaderships.set(reports.iter().filter(|report| report.is_leader).count() as i64);
+        metrics.leaderless_shards.set(reports.iter().filter(|report| report.leader == 0).count() as i64);
+        metrics.follower_lag_entries.set(follower_lag(replicas) as i64);
         metrics.series.set(reports.iter().map(|report| report.series_count as i64).sum());
         metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
         metrics.memory_bytes.set(memory_bytes as i64);
+        metrics.memory_limit_bytes.set(i64::try_from(self.memory_limit_bytes).unwrap_or(i64::MAX));
+        metrics.clock_ahead_seconds.set(self.time.own_ahead_seconds());
     }
+}
+
+/// How many committed entries the slowest follower of a shard lacks that is led here.
+fn follower_lag(replicas: &Replicas) -> u64 {
+    let lag = |status: GroupStatus| {
+        let behind = status.replicated_count.iter().map(|(_, count)| status.committed_count.saturating_sub(*count));
+        behind.max().unwrap_or(0)
+    };
+    replicas.all().iter().map(|replica| lag(replica.group.status())).max().unwrap_or(0)
 }

@@ -14,6 +14,7 @@ mod replica;
 mod replicas;
 mod select_service;
 mod ship;
+mod time;
 
 pub use limits::limits_of;
 pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};

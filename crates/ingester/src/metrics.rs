@@ -1,6 +1,6 @@
 //! What an ingester says about itself.
 
-use telemetry::{Counter, Gauge, Histogram, Registry, latency_histogram};
+use telemetry::{Counter, FloatGauge, Gauge, Histogram, Registry, latency_histogram};
 
 /// The metrics of an ingester.
 #[derive(Clone, Debug)]
@@ -13,14 +13,18 @@ pub(crate) struct Metrics {
     pub(crate) select_seconds: Histogram,
     pub(crate) shards: Gauge,
     pub(crate) leaderships: Gauge,
+    pub(crate) leaderless_shards: Gauge,
+    pub(crate) follower_lag_entries: Gauge,
     pub(crate) series: Gauge,
     pub(crate) memory_bytes: Gauge,
+    pub(crate) memory_limit_bytes: Gauge,
     pub(crate) cuts: Counter,
     pub(crate) shipped_blocks: Counter,
     pub(crate) shipped_bytes: Counter,
     pub(crate) ship_failures: Counter,
     pub(crate) unshipped_cuts: Gauge,
     pub(crate) snapshots: Counter,
+    pub(crate) clock_ahead_seconds: FloatGauge,
 }
 
 impl Metrics {
@@ -43,14 +47,31 @@ impl Metrics {
             select_seconds: latency("ingester_select_duration_seconds", "Time to read the series of one shard."),
             shards: gauge("ingester_shards", "Shards with a replica here."),
             leaderships: gauge("ingester_leaderships", "Shards that this node leads."),
+            leaderless_shards: gauge(
+                "ingester_leaderless_shards",
+                "Shards with a replica here that knows no leader, meta's among them.",
+            ),
+            follower_lag_entries: gauge(
+                "ingester_follower_lag_entries",
+                "Committed entries that the slowest follower lacks of a shard that this node leads.",
+            ),
             series: gauge("ingester_series", "Series in memory, over all shards."),
             memory_bytes: gauge("ingester_head_memory_bytes", "Bytes that the heads take in memory."),
+            memory_limit_bytes: gauge(
+                "ingester_head_memory_limit_bytes",
+                "Bytes that the heads may take before new series are refused.",
+            ),
             cuts: counter("ingester_cuts", "Cuts proposed as a leader."),
             shipped_blocks: counter("ingester_shipped_blocks", "Blocks brought to the bucket."),
             shipped_bytes: counter("ingester_shipped_bytes", "Bytes of blocks brought to the bucket."),
             ship_failures: counter("ingester_ship_failures", "Tries to ship a cut that failed."),
             unshipped_cuts: gauge("ingester_unshipped_cuts", "Cuts that are not in the bucket yet."),
             snapshots: counter("ingester_snapshots", "Snapshots taken."),
+            clock_ahead_seconds: registry.register(
+                "ingester_clock_ahead_seconds",
+                "By how much the wall clock of this node is ahead of the cluster's time.",
+                FloatGauge::default(),
+            ),
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::replicas::{Replicas, ReplicasEnv};
 use crate::select_service::SelectService;
 use crate::ship::Shipper;
+use crate::time::ClusterTime;
 
 /// How long the registration with meta may take before it is tried again.
 const REGISTER_LIMIT: Duration = Duration::from_secs(10);
@@ -135,6 +136,8 @@ impl Ingester {
         env: IngesterEnv,
         listener: Box<dyn Listener>,
     ) -> Result<Self, IngesterError> {
+        let time = ClusterTime::new(env.clock.clone());
+        let env = IngesterEnv { clock: time.clock(), ..env };
         let bootstrap = bootstrap_of(&config, &env);
         let service = MetaService::new(&bootstrap, env.tasks.clone());
         let groups = Groups::new();
@@ -163,7 +166,7 @@ impl Ingester {
         env.tasks.spawn_until_stopped("meta-leader", async move { leader.run().await });
 
         let client = start_client(&config, &env);
-        register(&config, &env, &client, identity, bootstrap.incarnation).await?;
+        register(&config, &env, &client, &time, (identity, bootstrap.incarnation)).await?;
         let metrics = Metrics::new(&env.registry);
         let refusal = Refusal::default();
         let replicas = Replicas::new(ReplicasEnv {
@@ -189,6 +192,7 @@ impl Ingester {
             client: client.clone(),
             meta_group: meta_group.clone(),
             refusal,
+            time,
             memory_limit_bytes: config.memory_limit_bytes,
         };
         let (end, ended) = watch::channel(None);
@@ -341,8 +345,8 @@ async fn register(
     config: &IngesterConfig,
     env: &IngesterEnv,
     client: &Client,
-    identity: Identity,
-    incarnation: u64,
+    time: &ClusterTime,
+    (identity, incarnation): (Identity, u64),
 ) -> Result<(), IngesterError> {
     loop {
         let request = wire::RegisterRequest {
@@ -352,8 +356,12 @@ async fn register(
             incarnation,
             nonce: 0,
         };
+        let asked = env.clock.now();
         match client.register(request, REGISTER_LIMIT).await {
-            Ok(_) => return Ok(()),
+            Ok(reply) => {
+                time.hear(asked, reply.wall_ms);
+                return Ok(());
+            }
             Err(error) if error.kind == transport::ErrorKind::Rejected => {
                 return Err(IngesterError::Ended(error.message));
             }

@@ -3,6 +3,7 @@
 mod asker;
 mod batches;
 mod exemplars;
+mod fold;
 mod labels;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,16 +224,16 @@ fn shard_error(error: &RpcError) -> select::ShardError {
 /// Answers for all shards at once; their frames interleave.
 async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, question: Arc<Question>, frames: Frames) {
     let limit = usize::try_from(request.limit_bytes).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    let (fold, labels_only) = (request.fold.as_ref(), request.labels_only);
     let shards = request.shards.iter().map(|shard| {
         let (replicas, question, frames) = (replicas.clone(), question.clone(), frames.clone());
         async move {
-            let selected =
-                select_shard(&replicas, ShardId(*shard), &question, request.labels_only, limit, &frames).await;
-            let last = match selected {
-                Ok(()) => Frame::End(select::End {}),
-                Err(error) => Frame::Error(error),
+            let id = ShardId(*shard);
+            let last = match fold {
+                Some(query) => fold::fold_shard(&replicas, id, &question, query, limit, &frames).await,
+                None => select_shard(&replicas, id, &question, labels_only, limit, &frames).await,
             };
-            send(&frames, *shard, last).await;
+            send(&frames, *shard, last.unwrap_or_else(Frame::Error)).await;
         }
     });
     while_wanted(&frames, join_all(shards)).await;
@@ -248,6 +249,7 @@ async fn send(frames: &Frames, shard: u32, frame: Frame) -> bool {
     frames.send(Ok(select::SelectFrame { shard, frame: Some(frame) })).await.is_ok()
 }
 
+/// Sends the series of a shard. The last frame.
 async fn select_shard(
     replicas: &Arc<Replicas>,
     shard: ShardId,
@@ -255,18 +257,19 @@ async fn select_shard(
     labels_only: bool,
     limit: usize,
     frames: &Frames,
-) -> Result<(), select::ShardError> {
+) -> Result<Frame, select::ShardError> {
+    let end = Frame::End(select::End {});
     let started = replicas.clock().now();
     let replica = replicas.require(shard).map_err(|error| shard_error(&error))?;
     let (count, view) = replica.view(question.consistency).await.map_err(|error| shard_error(&error))?;
     if !send(frames, shard.0, Frame::Header(header(count, &view))).await {
-        return Ok(());
+        return Ok(end);
     }
     let question = question.clone();
     let asker = Asker::default();
     let is_wanted = asker.is_waiting();
     let finding = move || Batches::find(&view, &question, labels_only, limit, &is_wanted);
-    let Some(mut batches) = replicas.reading().run(finding).await else { return Ok(()) };
+    let Some(mut batches) = replicas.reading().run(finding).await else { return Ok(end) };
     let mut reading = replicas.clock().now() - started;
     loop {
         let resumed = replicas.clock().now();
@@ -279,7 +282,7 @@ async fn select_shard(
         }
     }
     replicas.metrics().select_seconds.observe(reading.as_secs_f64());
-    Ok(())
+    Ok(end)
 }
 
 #[cfg(test)]

@@ -145,6 +145,22 @@ impl Leader {
         self.clock.now()
     }
 
+    /// The cluster's time: what most ingesters' clocks say, so that one that is wrong counts for nothing. Where the middle of
+    /// them is not one clock but lies between two, the time goes on as it went.
+    pub(crate) fn wall_ms(&self) -> i64 {
+        let (now, going_on) = (self.clock.now(), self.clock.wall_ms());
+        let heard = self.heard.lock();
+        let fresh = heard.beats.values().filter(|beat| beat.request.wall_ms != 0);
+        let aged = fresh.map(|beat| (now.duration_since(beat.at), beat.request.wall_ms));
+        let mut clocks: Vec<i64> =
+            aged.filter(|(age, _)| *age < LEASE).map(|(age, wall_ms)| wall_ms + age.as_millis() as i64).collect();
+        clocks.sort_unstable();
+        match clocks.len() {
+            0 => going_on,
+            count => going_on.clamp(clocks[(count - 1) / 2], clocks[count / 2]),
+        }
+    }
+
     /// The leader of each shard, as far as their nodes have said lately.
     pub(crate) fn shard_leaders(&self) -> BTreeMap<ShardId, NodeId> {
         let heard = self.heard.lock();

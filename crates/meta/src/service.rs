@@ -203,7 +203,8 @@ impl Meta for MetaService {
         let answer = replica.leader.propose(Command::Register(request.into_inner())).await?;
         let cluster_id = replica.group.view().await.1.state().cluster_id;
         let identity = Identity { cluster_id, node: NodeId(answer.node_id) };
-        Ok(Response::new(meta::RegisterReply { identity: Some(identity_to_proto(identity)) }))
+        let wall_ms = replica.leader.wall_ms();
+        Ok(Response::new(meta::RegisterReply { identity: Some(identity_to_proto(identity)), wall_ms }))
     }
 
     async fn beat(&self, request: Request<meta::BeatRequest>) -> Result<Response<meta::BeatReply>, Status> {
@@ -213,7 +214,7 @@ impl Meta for MetaService {
             return Err(RpcError::new(ErrorKind::NotLeader(status.leader), "this node does not lead meta").into());
         }
         replica.leader.beat(request.into_inner())?;
-        Ok(Response::new(meta::BeatReply { wall_ms: self.0.clock.wall_ms() }))
+        Ok(Response::new(meta::BeatReply { wall_ms: replica.leader.wall_ms() }))
     }
 
     async fn lease(&self, request: Request<meta::LeaseRequest>) -> Result<Response<meta::LeaseReply>, Status> {
@@ -231,7 +232,7 @@ impl Meta for MetaService {
         replica.leader.renew(&request);
         let epoch = replica.group.view().await.1.state().scraper_epoch;
         let lease_ms = LEASE.as_millis() as i64;
-        Ok(Response::new(meta::LeaseReply { epoch, lease_ms, wall_ms: self.0.clock.wall_ms() }))
+        Ok(Response::new(meta::LeaseReply { epoch, lease_ms, wall_ms: replica.leader.wall_ms() }))
     }
 
     async fn leave(&self, request: Request<meta::LeaveRequest>) -> Result<Response<meta::LeaveReply>, Status> {

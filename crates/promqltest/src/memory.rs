@@ -48,6 +48,7 @@ pub fn settings() -> EngineOptions {
             start_timestamps: true,
             type_and_unit_labels: false,
         },
+        push_down: true,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod exemplars;
+mod fold;
 mod labels;
 mod metrics;
 mod shard_stream;

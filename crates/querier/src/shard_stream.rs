@@ -14,9 +14,9 @@ use tonic::Streaming;
 use crate::shards::{Consistency, Refused, Shards};
 
 /// A replica that is silent for longer in the middle of an answer is given up.
-const SILENCE: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 /// The largest frame that is read.
-const FRAME_BYTES: usize = 64 << 20;
+pub(crate) const FRAME_BYTES: usize = 64 << 20;
 
 /// What a shard is asked.
 #[derive(Clone)]
@@ -111,6 +111,9 @@ impl ShardStream {
                 Err(Refused::of_shard(&error, self.question.budget.limit(), || self.question.to_string()))
             }
             Frame::Header(_) => Err(Refused::Replica("it said its header twice".to_owned())),
+            Frame::Groups(_) | Frame::Folded(_) | Frame::Declined(_) | Frame::Working(_) => {
+                Err(Refused::Replica("it answered another question".to_owned()))
+            }
         }
     }
 
@@ -145,17 +148,8 @@ impl ShardStream {
 }
 
 async fn begin(shards: &Shards, question: &Question) -> Result<(Held, Streaming<wire::SelectFrame>), QueryError> {
-    let limit_bytes = question.budget.limit().saturating_sub(question.budget.used());
-    let request = wire::SelectRequest {
-        shards: vec![question.shard.0],
-        tenant: question.tenant.as_str().to_owned(),
-        matchers: question.matchers.iter().map(matcher_to_wire).collect(),
-        start_ms: question.range.start().as_ms(),
-        end_ms: question.range.end().as_ms(),
-        consistency: question.consistency.to_wire().into(),
-        labels_only: question.labels_only,
-        limit_bytes,
-    };
+    let request = question.to_wire();
+    let limit_bytes = request.limit_bytes;
     shards
         .ask(question.shard, question.consistency, |_, connection| {
             let (request, question) = (request.clone(), question.clone());
@@ -194,6 +188,23 @@ fn batch_bytes(batch: &wire::SeriesBatch) -> u64 {
         series.labels.len() + 64 + series.chunks.iter().map(|chunk| chunk.chunk.len() + 48).sum::<usize>()
     });
     (times + series.sum::<usize>()) as u64
+}
+
+impl Question {
+    /// As a shard is asked it. What is left of the budget now is what the answer may have.
+    pub(crate) fn to_wire(&self) -> wire::SelectRequest {
+        wire::SelectRequest {
+            shards: vec![self.shard.0],
+            tenant: self.tenant.as_str().to_owned(),
+            matchers: self.matchers.iter().map(matcher_to_wire).collect(),
+            start_ms: self.range.start().as_ms(),
+            end_ms: self.range.end().as_ms(),
+            consistency: self.consistency.to_wire().into(),
+            labels_only: self.labels_only,
+            limit_bytes: self.budget.limit().saturating_sub(self.budget.used()),
+            fold: None,
+        }
+    }
 }
 
 /// The selector, as it is written in PromQL.

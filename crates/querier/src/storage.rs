@@ -12,7 +12,8 @@ use model::{BlockId, Metadata, ShardId, TenantId, TimeRange, Timestamp};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
 use series::{
-    Budget, ExemplarQuery, LabelQuery, QueryError, Queryable, Select, SeriesExemplars, SeriesStream, Texts, merge,
+    Budget, ExemplarQuery, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesExemplars, SeriesStream,
+    Texts, merge,
 };
 use stdx::{Clock, Rng};
 use telemetry::Registry;
@@ -168,18 +169,23 @@ impl Storage {
         Asked { shards: &self.querier.shards, tenant: &self.tenant, consistency: self.consistency, name }
     }
 
+    /// What each shard is asked.
+    fn questions(&self, select: &Select, budget: &Budget) -> Result<Vec<Question>, QueryError> {
+        let question = |shard| Question {
+            shard,
+            tenant: self.tenant.clone(),
+            matchers: select.matchers.clone(),
+            range: select.range,
+            labels_only: select.hints.labels_only,
+            consistency: self.consistency,
+            budget: budget.clone(),
+        };
+        Ok(data_shards(&*self.querier.state()?).into_iter().map(question).collect())
+    }
+
     async fn select_all(&self, select: Select, budget: Budget) -> Result<SeriesStream, QueryError> {
-        let state = self.querier.state()?;
-        let opening = data_shards(&state).into_iter().map(|shard| {
-            let question = Question {
-                shard,
-                tenant: self.tenant.clone(),
-                matchers: select.matchers.clone(),
-                range: select.range,
-                labels_only: select.hints.labels_only,
-                consistency: self.consistency,
-                budget: budget.clone(),
-            };
+        let opening = self.questions(&select, &budget)?.into_iter().map(|question| {
+            let shard = question.shard;
             let shards = self.querier.shards.clone();
             async move { ShardStream::open(shards, question).await.map(|(held, stream)| (shard, held, stream)) }
         });
@@ -197,6 +203,11 @@ impl Queryable for Storage {
     fn select(&self, select: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
         let budget = budget.clone();
         Box::pin(self.select_all(select, budget))
+    }
+
+    fn fold(&self, fold: Fold, budget: &Budget) -> BoxFuture<'_, Result<Option<Foldings>, QueryError>> {
+        let questions = self.questions(&fold.select, budget);
+        Box::pin(async move { crate::fold::fold(&self.querier.shards, questions?, &fold).await })
     }
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {

@@ -6,6 +6,7 @@
 
 mod budget;
 mod error;
+mod fold;
 mod merge;
 mod order;
 mod queryable;
@@ -15,6 +16,7 @@ mod times;
 
 pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
+pub use fold::{Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, Foldings, NoCounter};
 pub use merge::merge;
 pub use queryable::{ExemplarQuery, Hints, LabelQuery, Queryable, Select, SeriesExemplars, SeriesStream, Texts};
 pub use samples::Samples;

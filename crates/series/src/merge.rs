@@ -1,9 +1,10 @@
 //! Many sources as one.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 
 use futures::StreamExt;
+use model::Labels;
 
 use crate::{QueryError, Series, SeriesStream};
 
@@ -22,8 +23,9 @@ pub fn merge(mut streams: Vec<SeriesStream>) -> SeriesStream {
 
 struct Merge {
     sources: Vec<Source>,
-    /// Sources that have a series at hand.
-    ready: BinaryHeap<Head>,
+    /// The next series of sources that have one at hand. Sources that follow each other in time have the same series, so that
+    /// there are few keys, however many sources there are.
+    ready: BTreeMap<Key, Vec<Next>>,
     /// Sources that must be asked before anything more can be said.
     empty: Vec<usize>,
 }
@@ -33,17 +35,22 @@ struct Source {
     batch: std::vec::IntoIter<Series>,
 }
 
-/// The next series of a source. Ordered so that a heap gives the smallest labels of the earliest source first.
-struct Head {
-    series: Series,
+/// The next series of a source.
+struct Next {
     source: usize,
+    series: Series,
 }
+
+/// Labels in their order. Whether they are the same, which is asked most, is one comparison of bytes, while their order takes
+/// one of each name and value.
+#[derive(PartialEq, Eq)]
+struct Key(Labels);
 
 impl Merge {
     fn new(streams: Vec<SeriesStream>) -> Self {
         let empty = (0..streams.len()).collect();
         let sources = streams.into_iter().map(|stream| Source { stream, batch: Vec::new().into_iter() }).collect();
-        Self { sources, ready: BinaryHeap::new(), empty }
+        Self { sources, ready: BTreeMap::new(), empty }
     }
 
     async fn next_batch(mut self) -> Result<Option<(Vec<Series>, Self)>, QueryError> {
@@ -51,21 +58,24 @@ impl Merge {
         loop {
             while let Some(source) = self.empty.pop() {
                 if let Some(series) = self.sources[source].next().await? {
-                    self.ready.push(Head { series, source });
+                    self.ready.entry(Key(series.labels.clone())).or_default().push(Next { source, series });
                 }
             }
-            let Some(Head { series, source }) = self.ready.pop() else { break };
-            let full = batch.len() == BATCH;
-            match batch.last_mut() {
-                Some(last) if last.labels == series.labels => last.chunks.extend(series.chunks),
-                _ if full => {
-                    // It begins the next batch.
-                    self.ready.push(Head { series, source });
-                    break;
-                }
-                _ => batch.push(series),
+            let Some(first) = self.ready.first_entry() else { break };
+            let continues = batch.last().is_some_and(|last| last.labels == first.key().0);
+            if batch.len() == BATCH && !continues {
+                // It begins the next batch.
+                break;
             }
-            self.empty.push(source);
+            let mut same = first.remove();
+            same.sort_unstable_by_key(|next| next.source);
+            for Next { source, series } in same {
+                match batch.last_mut() {
+                    Some(last) if last.labels == series.labels => last.chunks.extend(series.chunks),
+                    _ => batch.push(series),
+                }
+                self.empty.push(source);
+            }
         }
         Ok((!batch.is_empty()).then_some((batch, self)))
     }
@@ -85,30 +95,17 @@ impl Source {
     }
 }
 
-impl Ord for Head {
+impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Blocks that follow each other in time have the same series: whether labels are the same, which is asked most, is one
-        // comparison of bytes, while their order takes one of each name and value.
-        if self.series.labels == other.series.labels {
-            return other.source.cmp(&self.source);
-        }
-        other.series.labels.cmp(&self.series.labels)
+        if self == other { Ordering::Equal } else { self.0.cmp(&other.0) }
     }
 }
 
-impl PartialOrd for Head {
+impl PartialOrd for Key {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
 
 #[cfg(test)]
 mod tests {

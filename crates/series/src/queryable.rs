@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use model::{Exemplar, Labels, Matcher, TimeRange, Timestamp};
 
-use crate::{Budget, Charge, QueryError, Series};
+use crate::{Budget, Charge, Fold, Foldings, QueryError, Series};
 
 /// A question for series.
 #[derive(Clone, Debug)]
@@ -124,6 +124,14 @@ pub trait Queryable: Send + Sync {
     /// # Errors
     /// If some of the data can't be had: an answer is whole or it is an error.
     fn select(&self, select: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>>;
+
+    /// Aggregates series where they are. `None`: that can't be done, or not exactly, and the series must be selected.
+    ///
+    /// # Errors
+    /// As [`Queryable::select`].
+    fn fold(&self, _fold: Fold, _budget: &Budget) -> BoxFuture<'_, Result<Option<Foldings>, QueryError>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// The names of the labels of series that match.
     ///

@@ -3,7 +3,8 @@
 //!
 //! For each question and system: the milliseconds of CPU time, user and system, that one answer takes, by how much the
 //! process's memory grows at most, and for all but Prometheus the ratio of CPU times and whether the answers agree.
-//! VictoriaMetrics means something else by `rate`, so it can't agree on that.
+//! VictoriaMetrics means something else by `rate`, so it can't agree on that. Ringwood is asked twice: the second time its
+//! shards leave all aggregating to the querier.
 
 #![expect(clippy::print_stdout, reason = "a command line tool prints its result")]
 
@@ -103,8 +104,9 @@ async fn compare(flags: &Flags) -> anyhow::Result<()> {
         let costs = victoria(flags, program, folder.path(), &client, &load).await?;
         print_costs("VictoriaMetrics", &load.questions, &costs, Some(&prometheus));
     }
-    let costs = ringwood(flags, folder.path(), &client, &load).await?;
+    let [costs, without] = ringwood(flags, folder.path(), &client, &load).await?;
     print_costs("Ringwood", &load.questions, &costs, Some(&prometheus));
+    print_costs("Ringwood, not pushed down", &load.questions, &without, Some(&prometheus));
     Ok(())
 }
 
@@ -169,7 +171,7 @@ async fn victoria(
     Ok(costs)
 }
 
-async fn ringwood(flags: &Flags, folder: &Path, client: &HttpClient, load: &Load) -> anyhow::Result<Vec<Cost>> {
+async fn ringwood(flags: &Flags, folder: &Path, client: &HttpClient, load: &Load) -> anyhow::Result<[Vec<Cost>; 2]> {
     let grpc = format!("127.0.0.1:{GRPC_PORT}");
     let common = [
         format!("--storage.path={}", folder.join("ringwood").display()),
@@ -195,6 +197,8 @@ async fn ringwood(flags: &Flags, folder: &Path, client: &HttpClient, load: &Load
     let system = System::start(client, (&flags.ringwood, &arguments), PORT, &log).await?;
     Clock::system().sleep(Duration::from_secs(20)).await;
     let costs = ask_all(client, &system, &load.questions, flags.repeats).await?;
+    let selecting: Vec<Question> = load.questions.iter().map(Question::not_pushed_down).collect();
+    let without = ask_all(client, &system, &selecting, flags.repeats).await?;
     if flags.stay {
         print_costs("Ringwood", &load.questions, &costs, None);
         println!("{} {}", system.url, folder.display());
@@ -202,7 +206,7 @@ async fn ringwood(flags: &Flags, folder: &Path, client: &HttpClient, load: &Load
         tokio::signal::ctrl_c().await?;
     }
     system.end()?;
-    Ok(costs)
+    Ok([costs, without])
 }
 
 async fn ask_all(
@@ -230,7 +234,11 @@ async fn ask_all(
 
 async fn ask(client: &HttpClient, system: &System, question: &Question) -> anyhow::Result<bytes::Bytes> {
     let url = format!("{}{}", system.url, question.path);
-    let response = client.send(Request::get(url.parse()?, LIMIT)).await.with_context(|| question.name)?;
+    let mut request = Request::get(url.parse()?, LIMIT);
+    if !question.push_down {
+        request.headers.insert("x-query-push-down", http::HeaderValue::from_static("off"));
+    }
+    let response = client.send(request).await.with_context(|| question.name)?;
     if !response.status.is_success() {
         bail!("{}: {}: {}", question.name, response.status, String::from_utf8_lossy(&response.body));
     }

@@ -44,8 +44,6 @@ pub enum Event {
     Acknowledged,
     /// What became of a write is not known.
     UnknownWrite,
-    /// A write was refused.
-    RefusedWrite,
     /// A read was answered, and compared.
     ReadCompared,
     /// A read was not answered.

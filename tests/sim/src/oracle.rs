@@ -11,8 +11,6 @@ pub enum Fate {
     Unknown,
     /// It is stored.
     Acknowledged,
-    /// It is not stored, and never will be.
-    Refused,
 }
 
 /// The name of a sample: which target, which of its series, which tick in ms.
@@ -107,11 +105,6 @@ impl Oracle {
                 None => {
                     return Err(format!("series {series} of target {target} has a sample at {tick} that nobody sent"));
                 }
-                Some(Fate::Refused) => {
-                    return Err(format!(
-                        "target {target} was told that its scrape at {tick} is refused, and it is there"
-                    ));
-                }
                 Some(_) if *value != Self::value(*key) => {
                     return Err(format!(
                         "series {series} of target {target} has {value} at {tick}, which is not what was sent"
@@ -147,8 +140,6 @@ mod tests {
         assert!(oracle.all_readable(moment, range, &read(&[2000])).is_err());
         oracle.all_readable(moment, (1001, 10_000), &read(&[2000])).unwrap();
         assert!(oracle.all_sent(&read(&[3000])).is_err());
-        oracle.hear(1, 2000, Fate::Refused);
-        assert!(oracle.all_sent(&read(&[2000])).is_err());
         let mut changed = read(&[1000]);
         changed.insert((1, 0, 1000), 7.0);
         assert!(oracle.all_sent(&changed).is_err());

@@ -14,7 +14,12 @@ pub struct FakeTarget {
 impl FakeTarget {
     /// Target `number`, with `series` series named `m0`, `m1`, … .
     pub fn new(number: u32, series: u32) -> Self {
-        let instance = number.to_string();
+        Self::alike(number, series, number)
+    }
+
+    /// Another target, `number`, whose series have the labels of those of target `like`.
+    pub fn alike(number: u32, series: u32, like: u32) -> Self {
+        let instance = like.to_string();
         let name = |at| Labels::from_pairs([("__name__", format!("m{at}").as_str())]);
         let definition = LayoutDefinition {
             common: Labels::from_pairs([("instance", instance.as_str()), ("job", "fake")]),

@@ -8,7 +8,6 @@ use futures::future::{join, join_all};
 use meta::Birth;
 use model::{Matcher, NodeId, TimeRange, Timestamp};
 use parking_lot::Mutex;
-use proto::entry::Outcome;
 use querier::Consistency;
 use stdx::{Clock, Rng, Tasks};
 use tokio::runtime::{Builder, RngSeed};
@@ -195,15 +194,12 @@ impl Writers {
             Appended::Answer(answer) | Appended::Later(answer) if crate::is_stored(answer) => {
                 (Fate::Acknowledged, Event::Acknowledged)
             }
-            Appended::Answer(answer) if matches!(answer.outcome(), Outcome::TooNew | Outcome::TooOld) => {
-                shared.trace.note(format!("target {number} at {tick}: {:?}", answer.outcome()));
-                (Fate::Refused, Event::RefusedWrite)
-            }
-            Appended::Answer(answer) => {
-                shared.violated(format!("target {number} at {tick}: {answer:?}"));
+            // Ticks are sent when they are due, and again for a few seconds: no clock of the cluster may say otherwise.
+            Appended::Answer(answer) | Appended::Later(answer) => {
+                shared.violated(format!("target {number} at {tick} was refused: {:?}", answer.outcome()));
                 return;
             }
-            Appended::Later(_) | Appended::Unknown => (Fate::Unknown, Event::UnknownWrite),
+            Appended::Unknown => (Fate::Unknown, Event::UnknownWrite),
         };
         shared.world.coverage.note(event);
         shared.oracle.hear(number, tick, fate);

@@ -1,13 +1,13 @@
 //! `min`, `max`, `count` and `group`.
 
 use promql::Span;
-use series::QueryError;
+use series::{FoldedGroup, QueryError};
 
 use super::groups::{Columns, Groups};
 use crate::annotation::Remark;
 use crate::ledger::Record;
 use crate::sink::{Output, Sink};
-use crate::table::{Table, is_present};
+use crate::table::{ABSENT, Table, is_present};
 
 /// The smallest or the largest float; NaN only if there is nothing else.
 pub(super) struct Extreme<const IS_LARGEST: bool> {
@@ -21,6 +21,16 @@ impl<const IS_LARGEST: bool> Extreme<IS_LARGEST> {
         let values = Columns::absent(groups.steps());
         Self { groups, values, span }
     }
+
+    /// Takes in floats of a group, from a step on.
+    fn take_in(&mut self, group: usize, first: usize, floats: &[f64]) {
+        for (value, extreme) in floats.iter().zip(&mut self.values.of(group)[first..first + floats.len()]) {
+            let beats = if IS_LARGEST { *extreme < *value } else { *extreme > *value };
+            // What is absent is NaN as well.
+            let is_beaten = beats || extreme.is_nan();
+            *extreme = if is_present(*value) && is_beaten { *value } else { *extreme };
+        }
+    }
 }
 
 impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
@@ -31,13 +41,7 @@ impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
                 record.annotations.add(self.span, Remark::IgnoredInAggregation(op), "");
             }
             let group = self.groups.number_of(row);
-            let values = &mut self.values.of(group)[row.first..row.first + row.floats.len()];
-            for (value, extreme) in row.floats.iter().zip(values) {
-                let beats = if IS_LARGEST { *extreme < *value } else { *extreme > *value };
-                // What is absent is NaN as well.
-                let is_beaten = beats || extreme.is_nan();
-                *extreme = if is_present(*value) && is_beaten { *value } else { *extreme };
-            }
+            self.take_in(group, row.first, row.floats);
         }
         Ok(())
     }
@@ -45,6 +49,22 @@ impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
     fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
         let Self { groups, values, .. } = &mut *self;
         Ok(Output::Table(groups.to_table(|group, row| row.floats().copy_from_slice(values.of(group)))))
+    }
+
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
+        let Self { groups, mut values, .. } = *self;
+        groups.into_folded(|group| vec![values.copied(group)])
+    }
+
+    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
+        let [values] = group.columns.as_slice() else { return false };
+        let number = self.groups.number_of_folded(group);
+        self.take_in(number, group.first_step as usize, values);
+        true
     }
 
     fn size_bytes(&self) -> usize {
@@ -90,6 +110,25 @@ impl Sink for Count {
                 }
             }
         })))
+    }
+
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
+        let Self { groups, mut counts, .. } = *self;
+        let marked = |count: f64| if count > 0.0 { count } else { ABSENT };
+        groups.into_folded(|group| vec![counts.of(group).iter().copied().map(marked).collect()])
+    }
+
+    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
+        let [others] = group.columns.as_slice() else { return false };
+        let number = self.groups.number_of_folded(group);
+        for (count, other) in self.counts.of(number)[group.first_step as usize..].iter_mut().zip(others) {
+            *count += if is_present(*other) { *other } else { 0.0 };
+        }
+        true
     }
 
     fn size_bytes(&self) -> usize {

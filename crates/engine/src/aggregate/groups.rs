@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use model::{Labels, METRIC_NAME};
 use promql::ast::Grouping;
+use series::{FoldedGroup, FoldedName};
 
 use crate::identity::Identity;
-use crate::table::{ABSENT, NewRow, Row, Table};
+use crate::table::{ABSENT, NewRow, Row, Table, is_present};
 
 /// The groups of an aggregation, numbered in the order in which they appear.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Groups {
     last_key: Vec<u8>,
     key: Vec<u8>,
     label_bytes: usize,
+    /// Who the first series of each group is, if somebody wants to know.
+    firsts: Option<Vec<(Labels, FoldedName)>>,
 }
 
 #[derive(Debug)]
@@ -84,7 +87,13 @@ impl Groups {
             last_key: Vec::new(),
             key: Vec::new(),
             label_bytes: 0,
+            firsts: None,
         }
+    }
+
+    /// Groups that remember which series was their first, so that they can be put together with groups of other series.
+    pub(crate) fn keep_firsts(self) -> Self {
+        Self { firsts: Some(Vec::new()), ..self }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -112,6 +121,13 @@ impl Groups {
         number
     }
 
+    /// The number of the group to which series belong that were put together elsewhere.
+    pub(super) fn number_of_folded(&mut self, group: &FoldedGroup) -> usize {
+        let id = Identity::of_folded(group.labels.clone(), group.name);
+        let floats = group.columns.first().map_or(&[][..], Vec::as_slice);
+        self.number_of(Row { id: &id, first: group.first_step as usize, floats, histograms: &[] })
+    }
+
     fn find(&mut self, id: &Identity) -> usize {
         let number = match self.numbers.get(&*self.key) {
             Some(number) => *number,
@@ -121,6 +137,10 @@ impl Groups {
                 self.label_bytes += labels.size_bytes() + self.key.len();
                 self.numbers.insert(self.key.as_slice().into(), number);
                 self.groups.push(Group { labels, last: (0, false) });
+                if let Some(firsts) = &mut self.firsts {
+                    self.label_bytes += id.size_bytes();
+                    firsts.push(id.to_folded());
+                }
                 number
             }
         };
@@ -139,6 +159,23 @@ impl Groups {
             row.finish(Identity::marked(group.labels.clone(), group.last.1));
         }
         table
+    }
+
+    /// The groups with their columns, to be put together with those of other series. `None` if first series are not kept.
+    pub(super) fn into_folded(self, mut columns: impl FnMut(usize) -> Vec<Vec<f64>>) -> Option<Vec<FoldedGroup>> {
+        let fold = |(number, (labels, name)): (usize, (Labels, FoldedName))| {
+            let mut columns = columns(number);
+            let is_there = |value: &f64| is_present(*value);
+            let first = columns.first().and_then(|values| values.iter().position(is_there)).unwrap_or_default();
+            let end =
+                columns.first().and_then(|values| values.iter().rposition(is_there)).map_or(first, |last| last + 1);
+            for column in &mut columns {
+                column.truncate(end);
+                column.drain(..first.min(column.len()));
+            }
+            FoldedGroup { labels, name, first_step: first as u32, columns }
+        };
+        Some(self.firsts?.into_iter().enumerate().map(fold).collect())
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -173,6 +210,11 @@ impl Columns {
             self.values.resize(end, self.empty);
         }
         &mut self.values[end - self.steps..end]
+    }
+
+    /// A copy of the column of a group.
+    pub(super) fn copied(&mut self, group: usize) -> Vec<f64> {
+        self.of(group).to_vec()
     }
 
     /// The number of a group at a step, if its column was looked at before.

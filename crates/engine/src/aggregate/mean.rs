@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use model::{CounterReset, Histogram, HistogramSum, IncompatibleSchemas, Merged};
 use promql::Span;
-use series::QueryError;
+use series::{FoldedGroup, QueryError};
 
 use super::groups::Groups;
 use crate::annotation::{Annotations, HistogramOperation, Remark};
 use crate::ledger::Record;
 use crate::mean::Mean;
 use crate::sink::{Output, Sink};
-use crate::table::{NewRow, Row, Table};
+use crate::table::{ABSENT, NewRow, Row, Table, is_present};
 
 /// Averages floats, or histograms.
 pub(super) struct Avg {
@@ -62,6 +62,40 @@ impl Sink for Avg {
             }
             histograms.finish(group, row, &mut record.annotations);
         })))
+    }
+
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
+        let Self { groups, means, .. } = *self;
+        let steps = groups.steps();
+        groups.into_folded(|group| {
+            let column = |of: fn(&Mean) -> f64, none: f64| {
+                means[group * steps..][..steps].iter().map(|mean| mean.as_ref().map_or(none, of)).collect()
+            };
+            vec![column(Mean::sum, ABSENT), column(Mean::compensation, 0.0), column(Mean::count, 0.0)]
+        })
+    }
+
+    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
+        let [sums, compensations, counts] = group.columns.as_slice() else { return false };
+        let (number, steps) = (self.groups.number_of_folded(group), self.groups.steps());
+        self.means.resize(self.groups.len() * steps, None);
+        let means = &mut self.means[number * steps + group.first_step as usize..];
+        for (mean, (sum, (compensation, count))) in
+            means.iter_mut().zip(sums.iter().zip(compensations.iter().zip(counts)))
+        {
+            if is_present(*sum) {
+                let other = Mean::of_sum(*sum, *compensation, *count);
+                match mean {
+                    Some(mean) => mean.absorb(other),
+                    None => *mean = Some(other),
+                }
+            }
+        }
+        true
     }
 
     fn size_bytes(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use model::{HistogramSum, add_compensated};
 use promql::Span;
-use series::QueryError;
+use series::{FoldedGroup, QueryError};
 
 use super::groups::{Columns, Groups};
 use super::mean::HistogramColumns;
@@ -60,6 +60,29 @@ impl Sink for Sum {
             }
             histograms.finish(group, row, &mut record.annotations);
         })))
+    }
+
+    fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
+        let Self { groups, mut sums, mut compensations, .. } = *self;
+        groups.into_folded(|group| vec![sums.copied(group), compensations.copied(group)])
+    }
+
+    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
+        let [others, other_compensations] = group.columns.as_slice() else { return false };
+        let number = self.groups.number_of_folded(group);
+        let steps = group.first_step as usize..group.first_step as usize + others.len();
+        let own = self.sums.of(number)[steps.clone()].iter_mut().zip(&mut self.compensations.of(number)[steps]);
+        for ((sum, compensation), (other, lost)) in own.zip(others.iter().zip(other_compensations)) {
+            if is_present(*other) {
+                (*sum, *compensation) = added(*other, *sum, *compensation);
+                *compensation += lost;
+            }
+        }
+        true
     }
 
     fn size_bytes(&self) -> usize {

@@ -36,6 +36,7 @@ pub(crate) fn plan(expr: &Expr, text: &str, settings: Settings) -> Result<Plan, 
     };
     let plan = Plan {
         naming: settings.naming,
+        lookback_ms: settings.lookback,
         selections: Vec::new(),
         stages: Vec::new(),
         root: Root::String(String::new()),

@@ -27,8 +27,7 @@ impl<'a> Rate<'a> {
         let mut rate =
             Self { call, kind, range_seconds: call.range_seconds(), resets: vec![], passed: 0, overlaps: vec![] };
         if kind.is_counter() {
-            let fell = samples.floats.windows(2).enumerate().filter(|(_, pair)| pair[1] < pair[0]);
-            rate.resets.extend(fell.map(|(before, _)| before + 1));
+            rate.resets = resets(&samples.floats);
             if call.use_start_times && !samples.float_starts.is_empty() {
                 rate.look_at_start_times(samples);
             }
@@ -139,6 +138,16 @@ impl<'a> Rate<'a> {
         let from_zero = is_rising.then(|| first.count / change.count);
         change.multiply(sampled.factor(self.kind, self.range_seconds, beginning, from_zero));
         Outcome::histogram(change)
+    }
+}
+
+/// The positions of the values that are below the one before.
+fn resets(values: &[f64]) -> Vec<usize> {
+    let pairs = || values.iter().zip(values.iter().skip(1));
+    // Mostly there are none, which counting, in vector registers, tells a lot faster than looking for them.
+    match pairs().map(|(before, value)| usize::from(value < before)).sum::<usize>() {
+        0 => Vec::new(),
+        _ => pairs().enumerate().filter(|(_, (before, value))| value < before).map(|(before, _)| before + 1).collect(),
     }
 }
 

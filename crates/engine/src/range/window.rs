@@ -9,7 +9,7 @@ use super::RangeCall;
 use crate::grid::Grid;
 use crate::read::{Reference, advance};
 use crate::table::NewRow;
-use crate::tally::{Passage, Reads, histogram_weight};
+use crate::tally::{Alike, Passage, Reads, histogram_weight};
 
 /// The samples that a function looks at for one step.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +87,7 @@ impl Outcome {
 /// What is counted while windows move.
 pub(super) struct Counters<'a> {
     pub(super) passage: &'a mut Passage,
+    pub(super) alike: &'a mut Alike,
     pub(super) reads: &'a mut Reads,
     /// Whether samples come from storage: those of subqueries were counted there.
     pub(super) is_storage: bool,
@@ -105,7 +106,7 @@ pub(super) fn for_each_window(
     mut function: impl FnMut(Window<'_>) -> Result<Outcome, QueryError>,
 ) -> Result<(), QueryError> {
     let weights = Weights::new(samples);
-    let Counters { passage, reads, is_storage } = counters;
+    let Counters { passage, alike, reads, is_storage } = counters;
     if reads.queryable.is_empty() {
         *reads = Reads::none(grid);
     }
@@ -151,6 +152,7 @@ pub(super) fn for_each_window(
     own.peak = own.peak.max(own.rest + written);
     own.rest = written;
     passage.then(own);
+    alike.see(own);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use model::TimeRange;
-use series::{Budget, Charge, QueryError, Samples, Series, SeriesStream};
+use series::{Budget, Charge, Folded, QueryError, Samples, Series, SeriesStream};
 
 use super::Run;
 use super::outputs::Charged;
@@ -14,6 +14,7 @@ use crate::identity::{Identity, Naming};
 use crate::info::Info;
 use crate::ledger::{NodeId, Record};
 use crate::plan::Selection;
+use crate::purpose::Purpose;
 use crate::read::{ReadContext, remove_stale};
 use crate::table::Table;
 use crate::tally::Tally;
@@ -30,12 +31,36 @@ struct Scan {
     selection: Selection,
     watch: Watch,
     budget: Budget,
+    purpose: Purpose,
 }
 
 /// What all stages make of some series, and what that is charged with.
 struct Evaluated {
     pieces: Vec<Piece>,
+    /// The hashes of the series, if they are a part.
+    hashes: Vec<u64>,
+    /// Whether the values come to the same if they are aggregated in parts.
+    is_of_parts: bool,
     _charge: Charge,
+}
+
+/// What all stages made of all series.
+pub(super) struct Gathered {
+    foldings: Vec<Folding>,
+    /// The hashes of the series, if they are a part.
+    hashes: Vec<u64>,
+    /// What those are charged with.
+    charge: Charge,
+}
+
+impl Gathered {
+    /// What the only stage made, to be put together with what others made of their series. `None`: that can't be done.
+    pub(super) fn into_folded(mut self) -> Result<Option<Folded>, QueryError> {
+        self.hashes.sort_unstable();
+        let folded = self.foldings.pop().map_or(Ok(None), |folding| folding.into_folded(self.hashes));
+        drop(self.charge);
+        folded
+    }
 }
 
 impl Run {
@@ -47,12 +72,31 @@ impl Run {
         stages: Vec<ReadyStage>,
         series: SeriesStream,
     ) -> Result<Vec<Done>, QueryError> {
+        match self.gather(selection, stages, series, Purpose::Result).await? {
+            Some(Gathered { foldings, .. }) => {
+                self.pool.run(move || foldings.into_iter().map(Folding::finish).collect()).await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads each series once for all stages, up to their ends. `None`: what comes of the series can't be a part.
+    pub(super) async fn gather(
+        &self,
+        selection: usize,
+        stages: Vec<ReadyStage>,
+        series: SeriesStream,
+        purpose: Purpose,
+    ) -> Result<Option<Gathered>, QueryError> {
         let mut foldings: Vec<Folding> = Vec::with_capacity(stages.len());
         for stage in &stages {
-            foldings.push(stage.start_folding(&self.budget, &self.watch, self.max_samples)?);
+            foldings.push(stage.start_folding(purpose, &self.budget, &self.watch, self.max_samples)?);
         }
         let selection = self.plan.selections[selection].clone();
-        let scan = Arc::new(Scan { stages, selection, watch: self.watch.clone(), budget: self.budget.clone() });
+        let text = selection.text.clone();
+        let scan = Scan { stages, selection, watch: self.watch.clone(), budget: self.budget.clone(), purpose };
+        let scan = Arc::new(scan);
+        let (mut hashes, mut charge) = (Vec::new(), self.budget.charge(0, String::new)?);
         let pieces = series.map_ok(|batch| stream::iter(split(batch).into_iter().map(Ok))).try_flatten();
         let mut evaluated = pieces
             .map(|piece: Result<Vec<Series>, QueryError>| {
@@ -64,10 +108,19 @@ impl Run {
             })
             .buffered(PIECES_AHEAD);
         while let Some(evaluated) = evaluated.next().await {
-            let evaluated = evaluated?;
+            let mut evaluated = evaluated?;
+            if !evaluated.is_of_parts {
+                return Ok(None);
+            }
+            hashes.append(&mut evaluated.hashes);
+            charge.resize(hashes.capacity() as u64 * size_of::<u64>() as u64, || text.clone())?;
             foldings = self.pool.run(move || fold(foldings, evaluated)).await?;
+            let is_told = purpose == Purpose::Part && hashes.len() >= PIECE_SERIES;
+            if is_told && !foldings.iter().all(|folding| folding.pays(hashes.len())) {
+                return Ok(None);
+            }
         }
-        self.pool.run(move || foldings.into_iter().map(Folding::finish).collect()).await
+        Ok(Some(Gathered { foldings, hashes, charge }))
     }
 
     /// Computes a stage that adds labels of info metrics, which can be selected only now.
@@ -131,11 +184,15 @@ impl Scan {
         let mut pieces: Vec<Piece> = self.stages.iter().map(ReadyStage::start_piece).collect();
         let mut samples = Samples::new();
         let mut charge = self.budget.charge(0, String::new)?;
+        let (mut hashes, mut is_of_parts) = (Vec::new(), true);
         for series in piece {
             self.watch.check()?;
             series.read(self.selection.range, &mut samples)?;
             if samples.is_empty() {
                 continue;
+            }
+            if self.purpose == Purpose::Part {
+                hashes.push(series.labels.series_hash().0);
             }
             for sees_staleness in [true, false] {
                 if !sees_staleness {
@@ -158,8 +215,9 @@ impl Scan {
         for (stage, piece) in self.stages.iter().zip(&mut pieces) {
             self.watch.check()?;
             stage.operate(piece);
+            is_of_parts &= stage.allows(self.purpose, piece);
         }
-        Ok(Evaluated { pieces, _charge: charge })
+        Ok(Evaluated { pieces, hashes, is_of_parts, _charge: charge })
     }
 }
 

@@ -1,5 +1,7 @@
 //! A stage that needs nothing any more.
 
+mod fold;
+
 use std::sync::Arc;
 
 use model::{CounterReset, Histogram};
@@ -13,6 +15,7 @@ use crate::identity::{Identity, Naming};
 use crate::join::JoinContext;
 use crate::ledger::{NodeId, Record};
 use crate::plan::{Plan, SinkPlan, Source, Stage};
+use crate::purpose::Purpose;
 use crate::range::{RangeCall, RangeFunction};
 use crate::read::{ReadContext, Reader, Reading, statistics_of};
 use crate::scalar::{Scalar, StageId};
@@ -115,6 +118,14 @@ impl ReadyStage {
                 Some(statistics_of(samples, reader, self.stage().grid))
             }
             _ => None,
+        }
+    }
+
+    /// Whether the values of a piece come to the same if they are aggregated in parts.
+    pub(super) fn allows(&self, purpose: Purpose, piece: &Piece) -> bool {
+        match &self.stage().sink {
+            SinkPlan::Aggregate(aggregate, _) => aggregate.allows(purpose, &piece.table),
+            _ => purpose == Purpose::Result,
         }
     }
 
@@ -227,6 +238,7 @@ impl ReadyStage {
     /// If nothing more fits into the budget.
     pub(super) fn start_folding(
         &self,
+        purpose: Purpose,
         budget: &Budget,
         watch: &Watch,
         max_samples: u64,
@@ -242,7 +254,7 @@ impl ReadyStage {
             SinkPlan::Sort(by) => Box::new(Sort::new(by.clone())),
             SinkPlan::Aggregate(aggregate, _) => {
                 let parameter = Parameter::new(scalars.pop().unwrap_or(Scalar::Constant(0.0)), stage.sink_grid);
-                aggregate.sink(parameter, stage.sink_grid, &mut sink_record)
+                aggregate.sink(parameter, stage.sink_grid, purpose, &mut sink_record)
             }
             SinkPlan::Buckets(call, _) => {
                 Box::new(BucketsSink::new((**call).clone(), scalars, stage.sink_grid, watch.clone()))

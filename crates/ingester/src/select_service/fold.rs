@@ -1,0 +1,219 @@
+//! Aggregations over the series of a shard.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, Either, select};
+use futures::{StreamExt, stream};
+use head::Selection;
+use model::{ShardId, TenantId};
+use proto::select as wire;
+use proto::select::select_frame::Frame;
+use proto::select::shard_error::Kind;
+use series::{
+    Budget, Chunk, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, LabelQuery, NoCounter, QueryError,
+    Queryable, Select, Series, SeriesStream, Texts, Times,
+};
+use shard::ShardView;
+use stdx::{Clock, CpuPool};
+
+use super::asker::Asker;
+use super::{Frames, Question, header, send, shard_error};
+use crate::replicas::Replicas;
+
+/// How often whoever waits is told that work goes on.
+const WORKING: Duration = Duration::from_secs(2);
+/// A message has groups of about so many bytes.
+const BATCH_BYTES: usize = 1 << 20;
+/// What a question does while its series are found.
+const FINDING: &str = "finding series";
+/// Series that are read at a time.
+const BATCH_SERIES: usize = 512;
+
+/// Aggregates the series of a shard, and sends the groups. The last frame.
+pub(super) async fn fold_shard(
+    replicas: &Arc<Replicas>,
+    shard: ShardId,
+    question: &Question,
+    query: &wire::FoldQuery,
+    limit: usize,
+    frames: &Frames,
+) -> Result<Frame, wire::ShardError> {
+    let declined = Frame::Declined(wire::Declined {});
+    let replica = replicas.require(shard).map_err(|error| shard_error(&error))?;
+    let (count, view) = replica.view(question.consistency).await.map_err(|error| shard_error(&error))?;
+    let (held_from_ms, _) = view.held_from();
+    if !send(frames, shard.0, Frame::Header(header(count, &view))).await {
+        return Ok(declined);
+    }
+    if held_from_ms > question.range.start().as_ms() {
+        return Ok(declined);
+    }
+    let select =
+        Select { matchers: question.matchers.as_slice().into(), range: question.range, hints: Default::default() };
+    let fold = Fold { select, query: query_of_wire(query) };
+    let local = LocalShard { view, tenant: question.tenant.clone(), reading: replicas.reading().clone() };
+    let (clock, reading) = (replicas.clock(), replicas.reading().clone());
+    let folding = engine::fold(&fold, Arc::new(local), Budget::new(limit as u64), clock.clone(), reading);
+    let folded = while_telling(clock, shard, frames, folding).await;
+    match folded {
+        Ok(Some(folded)) => send_folded(shard, folded, frames).await,
+        Err(QueryError::Corrupt(message)) => Err(wire::ShardError { kind: Kind::Corrupt.into(), message }),
+        // Whoever selects the series meets the same error, and knows better what it means for the query.
+        Ok(None) | Err(_) => Ok(declined),
+    }
+}
+
+/// Tells whoever waits that work goes on, until it is done.
+async fn while_telling<T>(clock: &Clock, shard: ShardId, frames: &Frames, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        match select(work.as_mut(), pin!(clock.sleep(WORKING))).await {
+            Either::Left((done, _)) => return done,
+            Either::Right(_) => drop(send(frames, shard.0, Frame::Working(wire::Working {})).await),
+        }
+    }
+}
+
+async fn send_folded(shard: ShardId, folded: Folded, frames: &Frames) -> Result<Frame, wire::ShardError> {
+    let Folded { groups, series, metadata, counts, remark } = folded;
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for group in groups {
+        let group = group_to_wire(&group);
+        bytes += group.labels.len() + group.columns.iter().map(Bytes::len).sum::<usize>();
+        batch.push(group);
+        if bytes >= BATCH_BYTES {
+            send(frames, shard.0, Frame::Groups(wire::GroupBatch { groups: std::mem::take(&mut batch) })).await;
+            bytes = 0;
+        }
+    }
+    if !batch.is_empty() {
+        send(frames, shard.0, Frame::Groups(wire::GroupBatch { groups: batch })).await;
+    }
+    let counts = counts.into_iter().map(|counts| {
+        let FoldedCounts { changes, size, peak, rest, alike, queryable, new } = counts;
+        wire::Counts { changes, size, peak, rest, alike, queryable, new }
+    });
+    Ok(Frame::Folded(wire::Folded {
+        series: series.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>().into(),
+        metadata: metadata.map_or_else(Vec::new, Vec::from),
+        counts: counts.collect(),
+        remark: remark.map(|NoCounter { metric, metric_type }| wire::NoCounter { metric, metric_type }),
+    }))
+}
+
+fn group_to_wire(group: &FoldedGroup) -> wire::Group {
+    let encode = |(at, column): (usize, &Vec<f64>)| -> Bytes {
+        // Nothing is lost where numbers are whole: then there is no column of what is.
+        if at > 0 && column.iter().all(|value| value.to_bits() == 0) {
+            return Bytes::new();
+        }
+        column.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into()
+    };
+    let name = match group.name {
+        FoldedName::Kept => wire::group::Name::Kept,
+        FoldedName::ToDrop => wire::group::Name::ToDrop,
+        FoldedName::Gone => wire::group::Name::Gone,
+    };
+    wire::Group {
+        labels: Bytes::copy_from_slice(group.labels.canonical_bytes()),
+        name: name.into(),
+        first_step: group.first_step,
+        columns: group.columns.iter().enumerate().map(encode).collect(),
+    }
+}
+
+fn query_of_wire(query: &wire::FoldQuery) -> FoldQuery {
+    let wire::FoldQuery { text, start_ms, end_ms, step_ms, lookback_ms, subquery_step_ms, .. } = query.clone();
+    let wire::FoldQuery { timeout_ms, max_samples, features, stage, .. } = query.clone();
+    FoldQuery {
+        text,
+        start_ms,
+        end_ms,
+        step_ms,
+        lookback_ms,
+        subquery_step_ms,
+        timeout_ms,
+        max_samples,
+        features,
+        stage,
+    }
+}
+
+/// The series of one tenant in a view of a shard.
+struct LocalShard {
+    view: ShardView,
+    tenant: TenantId,
+    reading: CpuPool,
+}
+
+/// Series being read.
+struct Reading {
+    selection: Selection,
+    /// The columns of times that came along.
+    times: HashMap<u64, Arc<Times>>,
+}
+
+impl Queryable for LocalShard {
+    fn select(&self, asked: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
+        let (view, tenant, reading, budget) =
+            (self.view.clone(), self.tenant.clone(), self.reading.clone(), budget.clone());
+        Box::pin(async move {
+            let text = format!("{} matchers", asked.matchers.len());
+            let asker = Asker::default();
+            let is_wanted = asker.is_waiting();
+            let find = move || view.select_while(&tenant, &asked.matchers, asked.range, &is_wanted);
+            let selection = reading.run(find).await.ok_or(QueryError::Canceled { during: FINDING })?;
+            let all = Reading { selection, times: HashMap::new() };
+            let batches = stream::try_unfold((all, None), move |(mut all, charge)| {
+                let (reading, budget, text) = (reading.clone(), budget.clone(), text.clone());
+                async move {
+                    // What is held for a batch is given back when the next one is asked for.
+                    drop(charge);
+                    let batch;
+                    (batch, all) = reading.run(move || (all.next_batch(), all)).await;
+                    let batch = batch?;
+                    let bytes = batch.iter().map(Series::size_bytes).sum::<usize>();
+                    let charge = budget.charge(bytes as u64, || text)?;
+                    Ok((!batch.is_empty()).then_some((batch, (all, Some(charge)))))
+                }
+            });
+            Ok(batches.boxed())
+        })
+    }
+
+    fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        let names = self.view.label_names(&self.tenant, &query.matchers, query.range, &|| true);
+        Box::pin(async move { texts(&names.unwrap_or_default(), &query) })
+    }
+
+    fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
+        let values = self.view.label_values(&self.tenant, name, (&query.matchers, query.range), &|| true);
+        Box::pin(async move { texts(&values.unwrap_or_default(), &query) })
+    }
+}
+
+impl Reading {
+    fn next_batch(&mut self) -> Result<Vec<Series>, QueryError> {
+        let mut batch = Vec::with_capacity(BATCH_SERIES);
+        for series in self.selection.by_ref().take(BATCH_SERIES) {
+            let series = series.map_err(|error| QueryError::Corrupt(error.to_string()))?;
+            let chunks = series.chunks.into_iter().map(|chunk| {
+                let times = self.times.entry(chunk.times_id).or_insert_with(|| Arc::new(Times::new(chunk.times)));
+                Chunk::Encoded { times: times.clone(), bytes: chunk.chunk }
+            });
+            batch.push(Series { labels: series.labels, chunks: chunks.collect() });
+        }
+        Ok(batch)
+    }
+}
+
+fn texts(all: &[Arc<str>], query: &LabelQuery) -> Result<Texts, QueryError> {
+    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+    let texts: Vec<String> = all.iter().take(limit).map(|text| text.to_string()).collect();
+    query.charge(&query.budget(), &texts)?;
+    Ok(Texts { texts, truncated: all.len() > limit })
+}
