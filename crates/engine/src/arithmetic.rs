@@ -2,14 +2,14 @@
 
 use promql::BinaryOp;
 
-/// Go's `math.Min`: −Inf beats NaN, and NaN everything else.
+/// Go's `math.Min`: −Inf beats NaN, and NaN everything else; −0 is less than 0.
 pub(crate) fn min(a: f64, b: f64) -> f64 {
     if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
         f64::NEG_INFINITY
     } else if a.is_nan() || b.is_nan() {
         f64::NAN
     } else {
-        a.min(b)
+        if a < b || (a == b && a.is_sign_negative()) { a } else { b }
     }
 }
 

@@ -53,7 +53,7 @@ impl Info {
                 });
             }
         }
-        let (first, last) = self.reader().time_range(grid);
+        let (first, last) = self.reader().time_range(self.reference, (grid.start(), grid.end()));
         let range = TimeRange::inclusive(Timestamp(first), Timestamp(last));
         let hints = Hints { step_ms: grid.step(), function: "info", ..Hints::default() };
         let selection = |sets: [BTreeSet<&str>; 2]| {

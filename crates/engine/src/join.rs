@@ -53,7 +53,7 @@ impl Join {
         record: &mut Record,
     ) -> Result<Table, QueryError> {
         if self.op.is_set() {
-            return Ok(set::combine(self, left, right, context.grid));
+            return Ok(set::combine(self, left, right, context));
         }
         matching::combine(self, &left, &right, context, &mut record.last_remarks)
     }

@@ -22,6 +22,7 @@ mod buckets;
 mod date;
 mod engine;
 mod fold;
+mod go_sort;
 mod grid;
 mod identity;
 mod info;

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::go_sort::{INSERTED, sort_as_go};
+
 /// The `q`-quantile of values, between two of them in proportion: −Inf below 0, +Inf above 1, NaN if there are none.
 ///
 /// NaN is smaller than everything. The values are put into some order.
@@ -18,9 +20,14 @@ pub(crate) fn quantile_of(q: f64, values: &mut [f64]) -> f64 {
     let rank = q * (values.len() - 1) as f64;
     let lower = rank.floor() as usize;
     let weight = rank - rank.floor();
-    let (_, lower_value, above) = values.select_nth_unstable_by(lower, ascending);
-    let lower_value = *lower_value;
-    let upper_value = above.iter().copied().min_by(ascending).unwrap_or(lower_value);
+    if values.len() <= INSERTED {
+        // The order of 0 and −0 decides which of them the quantile is.
+        sort_as_go(values, |a, b| ascending(a, b).is_lt());
+    } else {
+        values.select_nth_unstable_by(lower, ascending);
+    }
+    let lower_value = values[lower];
+    let upper_value = values[lower + 1..].iter().copied().min_by(ascending).unwrap_or(lower_value);
     lower_value * (1.0 - weight) + upper_value * weight
 }
 
@@ -42,5 +49,8 @@ mod tests {
         assert!(of(0.5, &[]).is_nan() && of(f64::NAN, &values).is_nan());
         assert!(of(0.0, &[1.0, f64::NAN]).is_nan());
         assert_eq!(of(1.0, &[f64::NAN, 1.0, f64::NAN]), 1.0);
+        assert_eq!([[0.0, -0.0], [-0.0, 0.0]].map(|zeros| of(1.0, &zeros).is_sign_negative()), [true, false]);
+        let many: Vec<f64> = (0..101).map(|number| f64::from(number * 37 % 101)).collect();
+        assert_eq!([0.0, 0.255, 1.0].map(|q| of(q, &many)), [0.0, 25.5, 100.0]);
     }
 }

@@ -2,10 +2,8 @@
 
 mod instant;
 mod smoothed;
+mod statistics;
 
-use std::sync::Arc;
-
-use model::{CounterReset, Histogram};
 use promql::Span;
 use promql::ast::Extension;
 use series::{QueryError, Samples};
@@ -16,6 +14,8 @@ use crate::ledger::Record;
 use crate::range::RangeCall;
 use crate::scalar::Scalar;
 use crate::table::Table;
+
+pub(crate) use statistics::statistics_of;
 
 /// Which time a selector looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,18 +68,24 @@ pub(crate) struct ReadContext<'a> {
 }
 
 impl Reader {
-    /// The first and the last ms of the samples that are needed.
-    pub(crate) fn time_range(&self, grid: Grid) -> (i64, i64) {
-        let (reference, before, after) = match self {
-            Self::Instant { reference, lookback, .. } => (reference, *lookback, 0),
-            Self::Smoothed { reference, lookback, .. } => (reference, *lookback, *lookback),
+    /// How far, in ms, it looks before a time, without that time itself, and behind it.
+    fn reach(&self) -> (i64, i64) {
+        match self {
+            Self::Instant { lookback, .. } => (*lookback, 0),
+            Self::Smoothed { lookback, .. } => (*lookback, *lookback),
             Self::Range(call) => {
                 let before = call.lookback_if(call.extension.is_some());
                 let after = call.lookback_if(call.extension == Some(Extension::Smoothed));
-                (&call.reference, call.range.saturating_add(before), after)
+                (call.range.saturating_add(before), after)
             }
-        };
-        let (first, last) = (reference.time(grid.start()), reference.time(grid.end()));
+        }
+    }
+
+    /// The first and the last ms of the samples that are needed to look at a reference from the first to the last of some
+    /// times.
+    pub(crate) fn time_range(&self, reference: Reference, (first, last): (i64, i64)) -> (i64, i64) {
+        let (before, after) = self.reach();
+        let (first, last) = (reference.time(first), reference.time(last));
         (first.saturating_sub(before).saturating_add(1), last.saturating_add(after))
     }
 
@@ -144,23 +150,4 @@ pub(crate) fn remove_stale(samples: &mut Samples) {
 fn retain<T>(column: &mut Vec<T>, keep: &[bool]) {
     let mut keep = keep.iter();
     column.retain(|_| keep.next().copied().unwrap_or(true));
-}
-
-/// The samples with histograms that have counts and sums only. Since without buckets nobody can tell any more whether a
-/// counter started again, they say so.
-pub(crate) fn statistics_of(samples: &Samples) -> Samples {
-    let mut last: Option<&Histogram> = None;
-    let reduced = samples.histograms.iter().map(|histogram| {
-        let mut counter_reset = histogram.counter_reset;
-        if !histogram.is_stale() {
-            if let (CounterReset::Unknown, Some(last)) = (counter_reset, last) {
-                let is_reset = histogram.is_reset_after(last);
-                counter_reset = if is_reset { CounterReset::Reset } else { CounterReset::NotReset };
-            }
-            last = Some(histogram);
-        }
-        let Histogram { schema, count, sum, .. } = **histogram;
-        Arc::new(Histogram { schema, counter_reset, count, sum, ..Histogram::default() })
-    });
-    Samples { histograms: reduced.collect(), ..samples.clone() }
 }

@@ -34,3 +34,21 @@ impl Default for Mode {
         Self { lookback_ms: 5 * 60_000, delayed_name_removal: true, type_and_unit_labels: false }
     }
 }
+
+impl Mode {
+    /// What the first line of a script says, if it is one that [`report`](crate::report) writes.
+    pub fn of_script(script: &str) -> Self {
+        let mut mode = Self::default();
+        let words = script.lines().next().and_then(|line| line.strip_prefix("# mode: ")).unwrap_or_default();
+        for word in words.split(' ') {
+            match word.split_once('=') {
+                Some(("lookback", ms)) => mode.lookback_ms = ms.parse().unwrap_or(mode.lookback_ms),
+                _ => {
+                    mode.delayed_name_removal &= word != "eager";
+                    mode.type_and_unit_labels |= word == "types";
+                }
+            }
+        }
+        mode
+    }
+}

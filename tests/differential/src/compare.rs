@@ -104,10 +104,13 @@ fn is_same_text(a: &str, b: &str) -> bool {
         match (a.next(), b.next()) {
             (None, None) => return true,
             (Some(a), Some(b)) if a == b => {}
-            (Some(a), Some(b)) => match (a.parse::<f64>(), b.parse::<f64>()) {
-                (Ok(a), Ok(b)) if is_almost(a, b) => {}
-                _ => return false,
-            },
+            (Some(a), Some(b)) => {
+                let [a, b] = [a, b].map(|word| word.trim_end_matches(',').parse::<f64>());
+                match (a, b) {
+                    (Ok(a), Ok(b)) if is_almost(a, b) => {}
+                    _ => return false,
+                }
+            }
             _ => return false,
         }
     }

@@ -1,13 +1,14 @@
 //! Asks our engine and the real Prometheus' the same questions, and shows where the answers differ: random ones for a while,
-//! or those of the collections of real queries.
+//! those of the collections of real queries, or those of a script.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use differential::{
-    Campaign, Dice, Oracle, OracleError, Pair, Tally, demo, expand, exposed, survey, survey_satisfied, survey_scripts,
+    Campaign, Dice, Mode, Oracle, OracleError, Pair, Tally, demo, expand, exposed, survey, survey_satisfied,
+    survey_scripts,
 };
 use stdx::Clock;
 
@@ -22,6 +23,9 @@ struct Args {
     /// Asks the queries of the corpus and of the compliance tests instead.
     #[arg(long)]
     corpus: bool,
+    /// Asks what this script asks instead, whatever it expects.
+    #[arg(long)]
+    script: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -30,7 +34,11 @@ fn main() -> ExitCode {
         tell("there is no oracle: `make tools` builds it");
         return ExitCode::FAILURE;
     };
-    let differences = if args.corpus { ask_collections(&program, args.seed) } else { ask_at_random(&program, &args) };
+    let differences = match &args.script {
+        Some(script) => ask_script(&program, script),
+        None if args.corpus => ask_collections(&program, args.seed),
+        None => ask_at_random(&program, &args),
+    };
     match differences {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -69,6 +77,16 @@ fn ask_at_random(program: &Path, args: &Args) -> Result<usize, OracleError> {
 }
 
 /// How many differences there were.
+fn ask_script(program: &Path, script: &Path) -> Result<usize, OracleError> {
+    let read = std::fs::read_to_string(script);
+    let text = read.map_err(|source| OracleError::Talk { program: script.to_owned(), source })?;
+    let tally = survey_scripts(&mut Pair::start(program)?, &text, Mode::of_script(&text))?;
+    tell_of(&tally, 0);
+    tell(&tally.to_string());
+    Ok(tally.differences.values().sum())
+}
+
+/// How many differences there were.
 fn ask_collections(program: &Path, seed: u64) -> Result<usize, OracleError> {
     let mut pair = Pair::start(program)?;
     let mut dice = Dice::from_seed(seed);
@@ -84,7 +102,8 @@ fn ask_collections(program: &Path, seed: u64) -> Result<usize, OracleError> {
     for path in testkit::shared_files("conformance/promqltest", ".test") {
         let script = std::fs::read_to_string(&path).unwrap_or_default();
         for delayed in [false, true] {
-            let (tally, name) = (survey_scripts(&mut pair, &script, delayed)?, path.display());
+            let mode = Mode { delayed_name_removal: delayed, ..Mode::default() };
+            let (tally, name) = (survey_scripts(&mut pair, &script, mode)?, path.display());
             show(&format!("{name}, delayed name removal {delayed}"), &tally);
         }
     }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use differential::Mode;
 use promqltest::{MemoryBackend, Script, settings};
 
 #[tokio::test]
@@ -16,7 +18,10 @@ async fn what_was_found_stays_mended() {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
         let script = Script::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut options = settings();
-        options.features.delayed_name_removal = !text.starts_with("# mode: eager");
+        let mode = Mode::of_script(&text);
+        options.lookback = Duration::from_millis(mode.lookback_ms);
+        options.features.delayed_name_removal = mode.delayed_name_removal;
+        options.features.type_and_unit_labels = mode.type_and_unit_labels;
         let report = script.run(&mut MemoryBackend::new(options)).await;
         assert!(report.failures.is_empty(), "{}: {:#?}", path.display(), report.failures);
         passed += report.passed;

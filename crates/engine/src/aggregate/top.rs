@@ -1,12 +1,11 @@
 //! `topk` and `bottomk`.
 
-use std::cmp::Ordering;
-
 use promql::{AggregateOp, Span};
 use series::QueryError;
 
 use super::groups::Groups;
 use crate::annotation::Remark;
+use crate::go_sort::sort_as_go;
 use crate::identity::Identity;
 use crate::ledger::Record;
 use crate::sink::{Output, Sink};
@@ -105,7 +104,7 @@ impl Sink for Top {
         let mut table = Table::new();
         if steps == 1 {
             for mut heap in std::mem::take(&mut self.heaps) {
-                heap.sort_by(|a, b| self.best_first(*a, *b));
+                sort_as_go(&mut heap, |a, b| self.is_worse(*b, *a));
                 for entry in heap {
                     let mut row = table.start_row(1);
                     row.set(0, entry.value);
@@ -130,17 +129,6 @@ impl Sink for Top {
     fn size_bytes(&self) -> usize {
         let heaps = self.heaps.capacity() * size_of::<Vec<Entry>>() + self.entries * size_of::<Entry>();
         self.groups.size_bytes() + heaps + self.series.capacity() * size_of::<Identity>() + self.label_bytes
-    }
-}
-
-impl Top {
-    fn best_first(&self, a: Entry, b: Entry) -> Ordering {
-        match (a.value.is_nan(), b.value.is_nan()) {
-            (true, true) => Ordering::Equal,
-            _ if self.is_worse(a, b) => Ordering::Greater,
-            _ if self.is_worse(b, a) => Ordering::Less,
-            _ => Ordering::Equal,
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::arithmetic::{arithmetic, changes_meaning};
 use crate::grid::Grid;
 use crate::identity::{Identity, METADATA_LABELS, Naming, in_braces};
 use crate::table::{ABSENT, NewRow, Row, Table, is_present};
+use crate::unique::{Sharing, Unique};
 use crate::watch::Watch;
 
 /// What the operator makes of series that match.
@@ -59,11 +60,26 @@ pub(super) fn combine(
     if matcher.end > 0 {
         matcher.match_all(context.watch)?;
     }
-    match (matcher.has_conflict, duplicate) {
-        (true, _) => Err(several_matches(join.matching.cardinality)),
-        (false, Some((_, error))) => Err(error),
-        (false, None) => Ok(matcher.result),
-    }
+    let error = match (matcher.has_conflict, duplicate) {
+        (true, _) => several_matches(join.matching.cardinality),
+        (false, Some((_, error))) => error,
+        (false, None) => return Ok(matcher.result),
+    };
+    check_before(matcher.end, matcher.result)?;
+    Err(error)
+}
+
+/// # Errors
+/// If two results are the same at a step before `end`.
+fn check_before(end: usize, mut result: Table) -> Result<(), QueryError> {
+    result.change(|row| {
+        let floats = row.floats.iter_mut().enumerate();
+        floats.filter(|(at, _)| row.first + at >= end).for_each(|(_, value)| *value = ABSENT);
+        row.histograms.retain(|(step, _)| (*step as usize) < end);
+    });
+    let mut unique = Unique::default();
+    unique.see_changed(&result);
+    unique.check(Sharing::OtherSteps)
 }
 
 struct Matcher<'a> {
@@ -76,7 +92,7 @@ struct Matcher<'a> {
     labels: MatchLabels,
     groups: Groups,
     remarks: &'a mut LastRemarks,
-    /// Steps from here on do not matter.
+    /// The first step at which the evaluation fails, as far as is known: those from there on do not matter.
     end: usize,
     /// Whether it is not clear at some step which series match.
     has_conflict: bool,
@@ -292,7 +308,7 @@ impl Matcher<'_> {
                 Some(own_steps) => std::mem::replace(&mut own_steps[step], true),
             };
             if is_taken {
-                self.has_conflict = true;
+                (self.has_conflict, self.end) = (true, step);
                 break;
             }
             write(self.join, combined, step, &mut row);

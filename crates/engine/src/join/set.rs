@@ -1,10 +1,15 @@
 //! `and`, `or` and `unless`.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use model::Labels;
 use promql::BinaryOp;
 
-use super::Join;
 use super::match_labels::{GroupNumbers, MatchLabels};
+use super::{Join, JoinContext};
 use crate::grid::Grid;
+use crate::identity::{Identity, Naming};
 use crate::table::{ABSENT, Row, Table, is_present};
 
 /// Which steps each match group has values at.
@@ -36,14 +41,14 @@ impl Presence {
 
 /// `and` keeps the left series where the right vector has one of the same match group, `unless` where it has none; `or` adds
 /// the right series where the left vector has none.
-pub(super) fn combine(join: &Join, mut left: Table, mut right: Table, grid: Grid) -> Table {
+pub(super) fn combine(join: &Join, mut left: Table, mut right: Table, context: JoinContext<'_>) -> Table {
     let labels = MatchLabels::new(&join.matching);
     let (filtering, filtered) = match join.op {
         BinaryOp::Or => (&left, &mut right),
         _ => (&right, &mut left),
     };
     let mut groups = GroupNumbers::default();
-    let mut presence = Presence::new(grid);
+    let mut presence = Presence::new(context.grid);
     for row in filtering.rows() {
         let group = groups.number(row.id, &labels);
         presence.add(group, row);
@@ -63,6 +68,30 @@ pub(super) fn combine(join: &Join, mut left: Table, mut right: Table, grid: Grid
     });
     if join.op == BinaryOp::Or {
         left.append(right);
+        if context.naming == Naming::Delayed && !context.grid.is_instant() {
+            agree_on_names(&mut left);
+        }
     }
     left
+}
+
+/// Lets series that have the same labels agree on whether the name goes at the end. Over a range these are one series to
+/// Prometheus, and it is the first value that decides.
+fn agree_on_names(table: &mut Table) {
+    let dropped = table.rows().filter(|row| row.id.is_to_drop()).count();
+    if dropped == 0 || dropped == table.len() {
+        return;
+    }
+    let mut firsts: HashMap<Labels, (usize, Identity), RandomState> = HashMap::default();
+    for row in table.rows() {
+        let known = firsts.entry(row.id.labels()).or_insert_with(|| (row.first_step(), row.id.clone()));
+        if row.first_step() < known.0 {
+            *known = (row.first_step(), row.id.clone());
+        }
+    }
+    for id in table.identities_mut() {
+        if let Some((_, first)) = firsts.get(&id.labels()) {
+            *id = first.clone();
+        }
+    }
 }

@@ -29,6 +29,7 @@ impl Builder {
             }
             (_, ValueType::Scalar) => {
                 let pipe = self.vector(&binary.left, scope)?;
+                let pipe = self.settled_before(&binary.right, pipe);
                 let (scalar, scalar_node) = self.scalar(&binary.right, scope)?;
                 let operands = vec![pipe.node, scalar_node];
                 Ok(self.operate(pipe, with_scalar(binary, scalar, false), operands, scope))

@@ -44,7 +44,8 @@ pub(crate) fn plan(expr: &Expr, text: &str, settings: Settings) -> Result<Plan, 
         scalar_nodes: Vec::new(),
         scopes: vec![Scope { grid, is_range: settings.times.is_range(), outer: None }],
     };
-    let mut builder = Builder { settings, text: text.to_owned(), plan, around: Around::default() };
+    let around = Around { times: settings.times.bounds(), ..Around::default() };
+    let mut builder = Builder { settings, text: text.to_owned(), plan, around };
     builder.plan.root = builder.root(expr)?;
     Ok(builder.plan)
 }
@@ -66,6 +67,11 @@ pub(super) struct Around {
     pub(super) wants_statistics: bool,
     /// Whether there is something that needs the buckets of histograms.
     pub(super) wants_buckets: bool,
+    /// The first and the last time at which anybody wants to know a value: steps beyond, which a subquery with an `@` has in
+    /// a range query, find no samples.
+    pub(super) times: (i64, i64),
+    /// How far behind their time selectors and subqueries with an `@` look; see [`Builder::drift_within`].
+    pub(super) drift: i64,
 }
 
 /// The scope of the query itself.
@@ -201,6 +207,17 @@ impl Builder {
         Pipe { source_node: None, ..Pipe::new(Source::Stage(stage), grid, node) }
     }
 
+    /// What an operation is applied to, ended if it may fail before a scalar to the right of it does: of two failures the one
+    /// on the left is told, as in Prometheus.
+    pub(super) fn settled_before(&mut self, scalar: &Expr, pipe: Pipe) -> Pipe {
+        let may_fail = matches!(*pipe.source, Source::Join { .. } | Source::Subquery { .. } | Source::Info { .. });
+        if !may_fail || matches!(scalar.without_parens(), Expr::Number(_)) {
+            return pipe;
+        }
+        let node = pipe.node;
+        self.through(pipe, SinkPlan::Collect, node)
+    }
+
     /// Adds an operation that counts its values. `operands` are what it is applied to, in the order of evaluation.
     pub(super) fn operate(&mut self, mut pipe: Pipe, op: RowOp, operands: Vec<NodeId>, scope: ScopeId) -> Pipe {
         let node = self.node(NodeKind::Vector, operands, scope);
@@ -211,6 +228,14 @@ impl Builder {
 
     /// Which time a selector or a subquery looks at.
     pub(super) fn reference(&self, shift: &TimeShift) -> Reference {
+        match self.written_reference(shift) {
+            Reference::At(time) => Reference::At(time.saturating_add(self.around.drift)),
+            offset => offset,
+        }
+    }
+
+    /// Which time a selector or a subquery says that it looks at. Samples are selected for this one.
+    pub(super) fn written_reference(&self, shift: &TimeShift) -> Reference {
         let offset = shift.offset.fixed().unwrap_or_default();
         let (start, end) = self.settings.times.bounds();
         match shift.at {

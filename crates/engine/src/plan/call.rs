@@ -72,7 +72,10 @@ impl Builder {
             pipe.operations.push(Operation { op: RowOp::Date(part), grid: self.grid(scope), node: None });
             return Ok(pipe);
         }
-        let pipe = self.vector(arg(call, 0)?, scope)?;
+        let mut pipe = self.vector(arg(call, 0)?, scope)?;
+        for scalar in &call.args[1..] {
+            pipe = self.settled_before(scalar, pipe);
+        }
         let mut scalars = Vec::new();
         let mut operands: Vec<NodeId> = vec![pipe.node];
         for arg in &call.args[1..] {

@@ -62,7 +62,7 @@ impl Builder {
     ) -> Result<Pipe, QueryError> {
         let grid = self.grid(scope);
         let range = subquery.range.fixed().unwrap_or_default();
-        let reference = self.reference(&subquery.shift);
+        let reference = self.written_reference(&subquery.shift);
         let offset = match reference {
             Reference::Offset(offset) => offset,
             Reference::At(time) => grid.start().saturating_sub(time),

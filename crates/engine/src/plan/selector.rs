@@ -2,7 +2,7 @@
 
 use model::{TimeRange, Timestamp};
 use promql::Span;
-use promql::ast::{DurationArg, Extension, MatrixSelector, Subquery, VectorSelector};
+use promql::ast::{DurationArg, Extension, MatrixSelector, Subquery, TimeShift, VectorSelector};
 use series::{Hints, QueryError};
 
 use super::builder::{Builder, Pipe};
@@ -28,12 +28,13 @@ impl Builder {
 
     /// The times of samples, or those at which their counters began.
     pub(super) fn sample_times(&mut self, selector: &VectorSelector, what: Reading, scope: ScopeId) -> Pipe {
-        let (mut reference, mut lookback) = (self.reference(&selector.shift), self.settings.lookback);
-        if let (Reference::At(shifted), Some(offset)) = (reference, selector.shift.offset.fixed()) {
-            // Prometheus selects samples of the shifted time, but then forgets the offset and looks at the time of the `@`.
-            reference = Reference::At(shifted.saturating_add(offset.min(0)));
-            lookback = lookback.saturating_sub(offset.saturating_abs()).max(0);
-        }
+        let lookback = self.settings.lookback;
+        // Prometheus selects samples of the shifted time, but then forgets the offset and looks at the time of the `@`.
+        let unshifted = TimeShift { at: selector.shift.at, ..TimeShift::default() };
+        let reference = match selector.shift.at {
+            Some(_) => self.written_reference(&unshifted),
+            None => self.reference(&selector.shift),
+        };
         let node = self.node(NodeKind::SampleTimes, Vec::new(), scope);
         self.select(selector, Reader::Instant { reference, lookback, what }, Vec::new(), node, scope)
     }
@@ -51,14 +52,18 @@ impl Builder {
             Reader::Range(call) => call.range,
             _ => 0,
         };
-        let selection = self.selection(selector, reader.time_range(grid), range_ms);
+        let selection = self.selection(selector, &reader, range_ms, grid);
         let only_statistics = self.around.wants_statistics && !self.around.wants_buckets;
         let source = Source::Select { selection, reader, only_statistics, args };
         Pipe::new(source, grid, node)
     }
 
     /// The number of a question, which may have been asked before.
-    fn selection(&mut self, selector: &VectorSelector, (first, last): (i64, i64), range_ms: i64) -> usize {
+    fn selection(&mut self, selector: &VectorSelector, reader: &Reader, range_ms: i64, grid: Grid) -> usize {
+        let reference = self.written_reference(&selector.shift);
+        let (first, last) = reader.time_range(reference, (grid.start(), grid.end()));
+        let (earliest, latest) = reader.time_range(reference, self.around.times);
+        let (first, last) = (first.max(earliest), last.min(latest));
         let range = TimeRange::inclusive(Timestamp(first), Timestamp(last));
         let known = |selection: &Selection| *selection.matchers == *selector.matchers && selection.range == range;
         if let Some(known) = self.plan.selections.iter().position(known) {
@@ -75,7 +80,7 @@ impl Builder {
     pub(super) fn raw_samples(&mut self, matrix: &MatrixSelector, scope: ScopeId) -> Result<RawSamples, QueryError> {
         let call = self.range_call(RangeFunction::LastOverTime, matrix, matrix.span);
         let reader = Reader::Range(call.clone());
-        let selection = self.selection(&matrix.selector, reader.time_range(self.grid(scope)), call.range);
+        let selection = self.selection(&matrix.selector, &reader, call.range, self.grid(scope));
         Ok(RawSamples { selection, call })
     }
 
@@ -116,10 +121,35 @@ impl Builder {
         let around = self.around;
         // Between its steps resets can be seen by comparing buckets only.
         self.around.wants_buckets = true;
+        self.around.times = self.times_within(subquery);
+        self.around.drift = self.drift_within(subquery, outer.start(), start);
         let pipe = self.vector(&subquery.expr, inner);
         self.around = around;
         let pipe = pipe?;
         let node = pipe.node;
         Ok((self.close(pipe, SinkPlan::Collect, None), node, grid))
+    }
+
+    /// The first and the last time at which values within a subquery are wanted.
+    fn times_within(&self, subquery: &Subquery) -> (i64, i64) {
+        let reference = self.written_reference(&subquery.shift);
+        let range = subquery.range.fixed().unwrap_or_default();
+        let (first, last) = self.around.times;
+        (reference.time(first).saturating_sub(range), reference.time(last))
+    }
+
+    /// How far behind its time an `@` within a subquery looks.
+    ///
+    /// Prometheus turns an `@` into an offset from the first step, takes offsets of subqueries around as part of it, and
+    /// does so anew, without them, for a subquery that starts at another time than what is around it. One that happens to
+    /// start at the same time keeps what is meant for the outside.
+    fn drift_within(&self, subquery: &Subquery, outer_start: i64, start: i64) -> i64 {
+        if start != outer_start {
+            return 0;
+        }
+        match self.written_reference(&subquery.shift) {
+            Reference::Offset(offset) => self.around.drift.saturating_add(offset),
+            Reference::At(time) => outer_start.saturating_sub(time),
+        }
     }
 }

@@ -102,13 +102,12 @@ fn into_vector(table: &Table) -> Result<Vec<VectorSample>, QueryError> {
     }
     let mut order: Vec<usize> = (0..vector.len()).collect();
     order.sort_unstable_by(|a, b| vector[*a].labels.cmp(&vector[*b].labels));
-    let same = order.windows(2).filter(|pair| vector[pair[0]].labels == vector[pair[1]].labels);
     let mut hidden = Vec::new();
-    for pair in same {
+    for same in order.chunk_by(|a, b| vector[*a].labels == vector[*b].labels).filter(|same| same.len() > 1) {
         // Prometheus lets a float and a histogram be the same series, and shows the histogram.
-        match (&vector[pair[0]].value, &vector[pair[1]].value) {
-            (model::Value::Float(_), model::Value::Histogram(_)) => hidden.push(pair[0]),
-            (model::Value::Histogram(_), model::Value::Float(_)) => hidden.push(pair[1]),
+        let is_float = |at: &&usize| matches!(vector[**at].value, model::Value::Float(_));
+        match (same, same.iter().find(is_float)) {
+            ([_, _], Some(float)) if same.iter().filter(is_float).count() == 1 => hidden.push(*float),
             _ => return Err(same_labels()),
         }
     }

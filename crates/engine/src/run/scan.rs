@@ -15,7 +15,7 @@ use crate::info::Info;
 use crate::ledger::{NodeId, Record};
 use crate::plan::Selection;
 use crate::purpose::Purpose;
-use crate::read::{ReadContext, remove_stale, statistics_of};
+use crate::read::{ReadContext, remove_stale};
 use crate::table::Table;
 use crate::tally::Tally;
 use crate::watch::Watch;
@@ -203,10 +203,9 @@ impl Scan {
                         continue;
                     }
                     let id = Identity::new(series.labels.clone());
-                    if stage.only_statistics() && !samples.histograms.is_empty() {
-                        stage.read(id, &statistics_of(&samples), piece)?;
-                    } else {
-                        stage.read(id, &samples, piece)?;
+                    match stage.reduced(&samples) {
+                        Some(reduced) => stage.read(id, &reduced, piece)?,
+                        None => stage.read(id, &samples, piece)?,
                     }
                 }
             }

@@ -17,7 +17,7 @@ use crate::ledger::{NodeId, Record};
 use crate::plan::{Plan, SinkPlan, Source, Stage};
 use crate::purpose::Purpose;
 use crate::range::{RangeCall, RangeFunction};
-use crate::read::{ReadContext, Reader, Reading};
+use crate::read::{ReadContext, Reader, Reading, statistics_of};
 use crate::scalar::{Scalar, StageId};
 use crate::sink::{Absent, Collect, Output, Sink, Sort, ToScalar};
 use crate::table::{Row, Table};
@@ -111,9 +111,14 @@ impl ReadyStage {
         }
     }
 
-    /// Whether only counts and sums of histograms are read.
-    pub(super) fn only_statistics(&self) -> bool {
-        matches!(self.stage().source, Source::Select { only_statistics: true, .. })
+    /// The samples without what is not read of them, if that is more than counts and sums of histograms.
+    pub(super) fn reduced(&self, samples: &Samples) -> Option<Samples> {
+        match &self.stage().source {
+            Source::Select { only_statistics: true, reader, .. } if !samples.histograms.is_empty() => {
+                Some(statistics_of(samples, reader, self.stage().grid))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the values of a piece come to the same if they are aggregated in parts.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::go_sort::sort_as_go;
 use crate::table::{Row, Table};
 
 /// How an instant vector is sorted.
@@ -16,7 +17,7 @@ impl SortBy {
     /// Sorts the series by their values at the only step, or by labels.
     pub(crate) fn sort(&self, table: &mut Table) {
         let Some(labels) = &self.labels else {
-            table.sort_by(|a, b| self.compare_values(a.float(0), b.float(0)));
+            self.sort_by_value(table);
             return;
         };
         table.sort_by(|a, b| {
@@ -26,9 +27,13 @@ impl SortBy {
     }
 
     /// NaN comes last in either direction.
-    fn compare_values(&self, a: f64, b: f64) -> Ordering {
-        let order = if self.is_descending { b.partial_cmp(&a) } else { a.partial_cmp(&b) };
-        order.unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+    fn sort_by_value(&self, table: &mut Table) {
+        let mut order: Vec<usize> = (0..table.len()).collect();
+        sort_as_go(&mut order, |a, b| {
+            let (a, b) = (table.row(*a).float(0), table.row(*b).float(0));
+            b.is_nan() || if self.is_descending { b < a } else { b > a }
+        });
+        table.reorder(order);
     }
 }
 

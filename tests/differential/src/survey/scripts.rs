@@ -15,15 +15,14 @@ use super::note;
 use crate::notation::{float_text, histogram_text};
 use crate::{Data, Mode, OracleError, Pair, SeriesText, Tally};
 
-/// Asks all queries of a test script, with names going at the end or at once.
+/// Asks all queries of a test script.
 ///
 /// # Errors
 /// If it is no script, or the oracle ends.
-pub fn survey_scripts(pair: &mut Pair, script: &str, delayed_name_removal: bool) -> Result<Tally, OracleError> {
+pub fn survey_scripts(pair: &mut Pair, script: &str, mode: Mode) -> Result<Tally, OracleError> {
     let script = Script::parse(script).map_err(|error| OracleError::Load(error.to_string()))?;
-    let mode = Mode { delayed_name_removal, ..Mode::default() };
     let mut options = settings();
-    options.features.delayed_name_removal = delayed_name_removal;
+    options.features.delayed_name_removal = mode.delayed_name_removal;
     let mut collector =
         Collector { backend: MemoryBackend::new(options), series: BTreeMap::new(), asked: vec![Asked::default()] };
     let runtime = runtime::Builder::new_current_thread().enable_time().build();
