@@ -41,6 +41,9 @@ struct State {
     mistake: Mistake,
 }
 
+/// When writes reach the disk that nobody syncs, at the earliest and at the latest.
+const SOME_DAY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
 impl SimLog {
     /// An empty device that syncs at once.
     pub fn new(clock: Clock, rng: Rng, coverage: Coverage, mistake: Mistake) -> Self {
@@ -141,12 +144,25 @@ impl SimLog {
         }
         if state.mistake.reports_before_sync(&write) {
             state.pending.push_back((write, Box::new(drop)));
-            self.start_sync(&mut state);
+            self.sync_some_day(&state);
             drop(state);
             return done(Ok(()));
         }
         state.pending.push_back((write, done));
         self.start_sync(&mut state);
+    }
+
+    /// What nobody waits for is synced when the system comes round to it.
+    fn sync_some_day(&self, state: &State) {
+        let (device, boot) = (self.clone(), state.boot);
+        let some_day = self.0.rng.duration(SOME_DAY[0], SOME_DAY[1]);
+        self.0.tasks.spawn("lazy-sync", async move {
+            device.0.clock.sleep(some_day).await;
+            let mut state = device.0.state.lock();
+            if state.boot == boot {
+                device.start_sync(&mut state);
+            }
+        });
     }
 
     fn start_sync(&self, state: &mut State) {
