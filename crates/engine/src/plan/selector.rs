@@ -115,7 +115,8 @@ impl Builder {
         let after = outer.start().saturating_sub(offset).saturating_sub(range);
         // The first multiple of the step behind the start of the range.
         let start = after.div_euclid(step).saturating_add(1).saturating_mul(step);
-        let end = outer.end().saturating_sub(offset);
+        // Within what is not evaluated at any step, nothing is.
+        let end = if outer.is_empty() { start.saturating_sub(1) } else { outer.end().saturating_sub(offset) };
         let grid = Grid::range(start, end, step);
         let inner = self.scope(grid, start < end, (scope, relation));
         let around = self.around;
