@@ -2,15 +2,10 @@
 
 #![expect(clippy::print_stderr, reason = "whoever reads a failure wants to see it again")]
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-
 use sim::{Mistake, Plan, Tally, live, run};
 
-/// How many fresh seeds are lived through.
-const FRESH: u64 = 40;
-/// In how many universes a mistake may go unnoticed.
-const UNNOTICED: u64 = 60;
+/// How many seeds are lived through; `make sim` goes on from there.
+const FIRST: u64 = 30;
 
 /// Seeds that failed once.
 fn failed_once() -> impl Iterator<Item = u64> {
@@ -44,17 +39,6 @@ fn seeds_that_failed_once_pass() {
 }
 
 #[test]
-fn fresh_seeds_pass() {
-    let first = RandomState::new().build_hasher().finish() >> 16;
-    eprintln!("from seed {first} on");
-    assert_passed(&run(first, FRESH, 2, Mistake::NONE, false, tell));
-}
-
-#[test]
-fn mistakes_of_the_hardware_are_noticed() {
-    for name in ["report writes before they are synced", "report entries before they are synced"] {
-        let mistake = Mistake::find(name).unwrap();
-        let tally = run(1, UNNOTICED, 2, mistake, true, |_, _| {});
-        assert!(!tally.failures.is_empty(), "{name:?} was not noticed in {UNNOTICED} universes");
-    }
+fn the_first_seeds_pass() {
+    assert_passed(&run(1, FIRST, 2, Mistake::NONE, false, tell));
 }
