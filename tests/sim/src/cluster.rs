@@ -83,9 +83,8 @@ impl Cluster {
         for place in &self.places {
             places.push(place.lock().await);
         }
-        for (machine, place) in places.iter_mut().enumerate() {
-            self.end(machine, place, End::PowerLoss).await;
-        }
+        // All lose what they did not sync before the first of them is waited for.
+        join_all(places.iter_mut().enumerate().map(|(machine, place)| self.end(machine, place, End::PowerLoss))).await;
         self.shared.clock.sleep(lasts).await;
         join_all(places.iter_mut().enumerate().map(|(machine, place)| self.boot(machine, place))).await;
     }

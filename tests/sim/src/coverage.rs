@@ -38,8 +38,6 @@ pub enum Event {
     BucketFaults,
     /// A node was emptied.
     Drain,
-    /// A disk was lost for ever.
-    Wipe,
     /// A write was acknowledged.
     Acknowledged,
     /// What became of a write is not known.
@@ -50,12 +48,8 @@ pub enum Event {
     ReadFailed,
     /// A group had a leader of another term.
     NewTerm,
-    /// Replicas of a shard changed.
-    ReplicasChanged,
     /// A block came into the catalog.
     BlockShipped,
-    /// A replica took a snapshot of another one.
-    SnapshotTaken,
 }
 
 /// How often each event happened. Clones share it.

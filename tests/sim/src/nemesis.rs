@@ -99,7 +99,9 @@ impl Nemesis {
         self.shared.clock.sleep(lasts).await;
         for (inside, other) in links() {
             wires.mend(inside, other);
-            wires.mend(other, inside);
+            if !one_way {
+                wires.mend(other, inside);
+            }
         }
     }
 
@@ -113,8 +115,8 @@ impl Nemesis {
         }
         self.shared.clock.sleep(lasts).await;
         for other in &others {
-            wires.mend(name, other);
-            wires.mend(other, name);
+            wires.speed_up(name, other);
+            wires.speed_up(other, name);
         }
     }
 

@@ -34,8 +34,8 @@ struct Links {
     latency: [Duration; 2],
     /// Links that are slower than others, by so much at most.
     slow: BTreeMap<(String, String), Duration>,
-    /// Links that carry nothing now; what is sent comes when they are mended.
-    cut: BTreeMap<(String, String), ()>,
+    /// How often links are cut that carry nothing now; what is sent comes when all cuts are mended.
+    cut: BTreeMap<(String, String), u32>,
     /// How often the connections of each machine were reset.
     resets: BTreeMap<String, u64>,
 }
@@ -75,7 +75,7 @@ impl Wires {
     /// From now on the link carries nothing.
     pub fn cut(&self, from: &str, to: &str) {
         self.0.links.send_modify(|links| {
-            links.cut.insert((from.to_owned(), to.to_owned()), ());
+            *links.cut.entry((from.to_owned(), to.to_owned())).or_default() += 1;
         });
     }
 
@@ -86,12 +86,21 @@ impl Wires {
         });
     }
 
-    /// The link is as it was at first.
+    /// One cut of the link is mended; others may be left.
     pub fn mend(&self, from: &str, to: &str) {
         self.0.links.send_modify(|links| {
             let link = (from.to_owned(), to.to_owned());
-            links.cut.remove(&link);
-            links.slow.remove(&link);
+            let left = links.cut.remove(&link).unwrap_or(1) - 1;
+            if left > 0 {
+                links.cut.insert(link, left);
+            }
+        });
+    }
+
+    /// The link is as fast as it was at first.
+    pub fn speed_up(&self, from: &str, to: &str) {
+        self.0.links.send_modify(|links| {
+            links.slow.remove(&(from.to_owned(), to.to_owned()));
         });
     }
 

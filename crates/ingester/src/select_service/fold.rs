@@ -127,8 +127,18 @@ fn group_to_wire(group: &FoldedGroup) -> wire::Group {
 }
 
 fn query_of_wire(query: &wire::FoldQuery) -> FoldQuery {
-    let wire::FoldQuery { text, start_ms, end_ms, step_ms, lookback_ms, subquery_step_ms, .. } = query.clone();
-    let wire::FoldQuery { timeout_ms, max_samples, features, stage, .. } = query.clone();
+    let wire::FoldQuery {
+        text,
+        start_ms,
+        end_ms,
+        step_ms,
+        lookback_ms,
+        subquery_step_ms,
+        timeout_ms,
+        max_samples,
+        features,
+        stage,
+    } = query.clone();
     FoldQuery {
         text,
         start_ms,
