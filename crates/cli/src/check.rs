@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::jobs::job_of;
+use crate::jobs::{ScrapeFeatures, job_of};
 use crate::settings;
 
 /// Says everything that is wrong with a configuration file: runs what a server runs when it starts.
@@ -26,7 +26,8 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, String> {
         }
     };
     for scrape_config in &loaded.scrape_configs {
-        job_of(scrape_config, false).map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
+        job_of(scrape_config, ScrapeFeatures::default())
+            .map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
     }
     for notice in &loaded.notices {
         println!("  WARNING: {notice}");

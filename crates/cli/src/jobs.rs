@@ -4,11 +4,20 @@ use config::relabel::compile;
 use config::scrape::ScrapeConfig;
 use scraper::{Histograms, Job, Limits};
 
-/// The job of a scrape configuration. With `start_timestamps` it is read, too, when counters began.
+/// What all jobs of a process have in common: feature flags.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ScrapeFeatures {
+    /// Whether it is read when counters began.
+    pub(crate) start_timestamps: bool,
+    /// Whether series get their type and unit as labels.
+    pub(crate) type_and_unit_labels: bool,
+}
+
+/// The job of a scrape configuration.
 ///
 /// # Errors
 /// The first relabelling rule that can't be used. The configuration was checked, so there should be none.
-pub(crate) fn job_of(config: &ScrapeConfig, start_timestamps: bool) -> Result<Job, relabel::Error> {
+pub(crate) fn job_of(config: &ScrapeConfig, features: ScrapeFeatures) -> Result<Job, relabel::Error> {
     let names = config.names();
     Ok(Job {
         interval: config.scrape_interval,
@@ -19,8 +28,9 @@ pub(crate) fn job_of(config: &ScrapeConfig, start_timestamps: bool) -> Result<Jo
         honor_labels: config.honor_labels,
         honor_timestamps: config.honor_timestamps,
         track_timestamps_staleness: config.track_timestamps_staleness,
-        protocols: if start_timestamps { config.protocols_with_starts() } else { config.protocols() },
-        start_timestamps,
+        protocols: if features.start_timestamps { config.protocols_with_starts() } else { config.protocols() },
+        start_timestamps: features.start_timestamps,
+        type_and_unit_labels: features.type_and_unit_labels,
         fallback_protocol: config.fallback_protocol(),
         enable_compression: config.enable_compression,
         names,

@@ -13,7 +13,7 @@ use stdx::Clock;
 use telemetry::{FloatGauge, Registry};
 use tokio::sync::watch;
 
-use crate::jobs::job_of;
+use crate::jobs::{ScrapeFeatures, job_of};
 use crate::queries::QueryLogFile;
 use crate::settings;
 
@@ -48,8 +48,7 @@ impl ExemplarStorage {
 
 /// What acts on scrape configurations.
 pub(crate) struct Scraping {
-    /// Whether it is read when counters began.
-    pub(crate) start_timestamps: bool,
+    pub(crate) features: ScrapeFeatures,
     pub(crate) scraper: Arc<Scraper>,
     pub(crate) context: Context,
     pub(crate) discoverers: Mutex<BTreeMap<String, Discoverer>>,
@@ -184,7 +183,7 @@ impl Scraping {
     fn apply(&self, loaded: &Loaded) -> Result<(), String> {
         let mut jobs = Vec::new();
         for scrape_config in &loaded.scrape_configs {
-            let job = job_of(scrape_config, self.start_timestamps)
+            let job = job_of(scrape_config, self.features)
                 .map_err(|error| format!("job {}: {error}", scrape_config.job_name))?;
             jobs.push((job, scrape_config.discovery.mechanisms()));
         }

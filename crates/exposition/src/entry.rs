@@ -151,6 +151,7 @@ impl SampleParts {
                 bound: None,
                 family_type: metric_type,
                 unit: if unit.is_empty() { Cow::Borrowed("") } else { text(page, unit) },
+                tells_type_and_unit: false,
             },
             value: Value::Float(self.value),
             timestamp: self.timestamp,

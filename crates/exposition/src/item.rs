@@ -109,6 +109,8 @@ pub struct Series<'p> {
     /// The type of the family, or of the one before if the sample's own has no metadata.
     pub(crate) family_type: MetricType,
     pub(crate) unit: Cow<'p, str>,
+    /// Whether labels tell the type and the unit.
+    pub(crate) tells_type_and_unit: bool,
 }
 
 impl Series<'_> {
@@ -126,19 +128,12 @@ impl Series<'_> {
         Labels::from_pairs(pairs.iter().map(|(name, value)| (&**name, &**value)))
     }
 
-    /// The labels and, as `__type__` and `__unit__`, the type and unit of the family, if they are known.
+    /// Tells the type and the unit of the family as labels from now on, `__type__` and `__unit__`, as far as they are known.
+    /// What the page itself says by these names, or by that of the metric, then does not count.
     ///
     /// A family without metadata has those of the one before it, as in Prometheus.
-    pub fn labels_with_type_and_unit(&self) -> Labels {
-        let mut pairs = self.pairs();
-        let metric_type = self.family_type;
-        if metric_type != MetricType::Unknown {
-            pairs.push((TYPE_LABEL.into(), metric_type.as_str().into()));
-        }
-        if !self.unit.is_empty() {
-            pairs.push((UNIT_LABEL.into(), self.unit.clone()));
-        }
-        Labels::from_pairs(pairs.iter().map(|(name, value)| (&**name, &**value)))
+    pub fn tell_type_and_unit(&mut self) {
+        self.tells_type_and_unit = true;
     }
 
     /// Whether the page names this label of the series, be it with an empty value.
@@ -156,11 +151,20 @@ impl Series<'_> {
 
     /// All labels as they come, the name first.
     fn pairs(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-        let mut pairs = Vec::with_capacity(self.labels.len() + 3);
+        let mut pairs = Vec::with_capacity(self.labels.len() + 4);
         pairs.push((METRIC_NAME.into(), self.metric()));
+        if self.tells_type_and_unit {
+            let metric_type = Some(self.family_type).filter(|known| *known != MetricType::Unknown);
+            pairs.extend(metric_type.map(|known| (TYPE_LABEL.into(), known.as_str().into())));
+            pairs.extend(Some((UNIT_LABEL.into(), self.unit.clone())).filter(|(_, unit)| !unit.is_empty()));
+        }
+        let told = if self.tells_type_and_unit { pairs.len() } else { 0 };
         for label in self.labels {
             let (name, value) = label.texts(self.page);
             let (name, value) = (self.decode(name), self.decode(value));
+            if pairs[..told].iter().any(|(told, known)| *told == name && !known.is_empty()) {
+                continue;
+            }
             let value = self.canonical_bound(&name, &value).map_or(value, Cow::Owned);
             pairs.push((name, value));
         }

@@ -340,6 +340,7 @@ impl<'a> ProtobufParser<'a> {
                 bound: bound.map(|label| (label, &*self.bound)),
                 family_type: self.metric_type(),
                 unit: text(self.page, &self.family.unit),
+                tells_type_and_unit: false,
             },
             value,
             timestamp: self.metric.timestamp,

@@ -122,13 +122,13 @@ fn entries(page: &[u8], format: Format) -> Result<Vec<Value>, ParseError> {
             Item::Help { family, help } => json!({ "name": family, "help": help }),
             Item::Unit { family, unit } => json!({ "name": family, "unit": unit }),
             Item::Comment(comment) => json!({ "comment": comment }),
-            Item::Sample(sample) => show(&sample),
+            Item::Sample(sample) => show(sample),
         });
     }
     Ok(entries)
 }
 
-fn show(sample: &Sample<'_>) -> Value {
+fn show(mut sample: Sample<'_>) -> Value {
     let exemplar = |exemplar: exposition::Exemplar<'_>| {
         let mut shown = json!({ "labels": labels(&exemplar.labels()), "value": number(exemplar.value) });
         if let Some(timestamp) = exemplar.timestamp {
@@ -139,9 +139,11 @@ fn show(sample: &Sample<'_>) -> Value {
     let model::Value::Float(value) = sample.value else {
         return Value::Null;
     };
+    let plain = sample.series.labels();
+    sample.series.tell_type_and_unit();
     json!({
-        "labels": labels(&sample.series.labels()),
-        "labels_type_and_unit": labels(&sample.series.labels_with_type_and_unit()),
+        "labels": labels(&plain),
+        "labels_type_and_unit": labels(&sample.series.labels()),
         "value": number(value),
         "timestamp_ms": sample.timestamp.map(|time| time.0),
         "start_timestamp_ms": sample.start_timestamp.map(|time| time.0),

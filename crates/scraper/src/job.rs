@@ -49,6 +49,8 @@ pub struct Job {
     pub histograms: Histograms,
     /// Whether start timestamps are read.
     pub start_timestamps: bool,
+    /// Whether series get the type and the unit of their family as labels, `__type__` and `__unit__`.
+    pub type_and_unit_labels: bool,
     /// Whether each scrape also reports its timeout, its sample limit and the size of its page.
     pub extra_scrape_metrics: bool,
     /// How many dropped targets to remember; 0: all.
@@ -115,6 +117,7 @@ impl Job {
             limits: Limits::default(),
             histograms: Histograms::default(),
             start_timestamps: false,
+            type_and_unit_labels: false,
             extra_scrape_metrics: false,
             keep_dropped_targets: 0,
             http: HttpClientConfig::default(),

@@ -30,5 +30,5 @@ pub use job::{Histograms, Job, Limits};
 pub use membership::Cluster;
 pub use scraper::{Config, Environment, MakeClient, Scraper};
 pub use shipment::Sink;
-pub use status::{ActiveTarget, Health, PoolTargets, ScrapeStatus};
+pub use status::{ActiveTarget, Families, Health, PoolTargets, ScrapeStatus};
 pub use target::{Populated, Target, TargetError};

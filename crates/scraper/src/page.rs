@@ -24,7 +24,7 @@ pub(crate) use report::{Report, Stamp};
 pub(crate) use row::Extras;
 
 use crate::job::Job;
-use crate::status::Health;
+use crate::status::{Families, Health};
 use crate::target::Target;
 use parse::{Parsed, parse};
 use report::report_series;
@@ -107,6 +107,8 @@ pub(crate) struct Pages {
     /// Of the series of that page and their places on it, and of what it says about families.
     series_hash: u128,
     families_hash: u128,
+    /// What the last page that described any says about its families.
+    families: Families,
     /// How the last page was read.
     way: &'static str,
     pub(crate) parts: Vec<Part>,
@@ -132,6 +134,11 @@ impl Pages {
     /// How pages are read has changed: the next one is read as if it were the first.
     pub(crate) fn forget_shape(&mut self) {
         self.shape = None;
+    }
+
+    /// What the last page that described any says about its families.
+    pub(crate) fn families(&self) -> &Families {
+        &self.families
     }
 
     /// How the last page that could be read was: in words for a metric.
@@ -245,6 +252,7 @@ impl Pages {
         let has_new_families = families_hash != self.families_hash && !parsed.series.is_empty();
         if has_new_families {
             self.families_hash = families_hash;
+            self.families = parsed.families.as_slice().into();
         }
         let mut placed: Vec<part::Placing<'_>> = vec![part::Placing::default(); parts];
         for (labels, sample) in &parsed.series {

@@ -282,6 +282,7 @@ impl ScrapeLoop {
         status.last_error = error.map_or_else(String::new, ToString::to_string);
         status.last_scrape_ms = Some(wall_ms);
         status.last_duration = duration;
+        status.families = self.pages.families().clone();
         drop(status);
         let metrics = &self.shared.metrics;
         metrics.duplicate_timestamp.inc_by(counts.duplicates.into());

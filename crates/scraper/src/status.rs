@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::Labels;
+use model::{Labels, Metadata};
 use parking_lot::Mutex;
 
 use crate::target::Target;
@@ -31,6 +31,9 @@ impl Health {
     }
 }
 
+/// What a page says about families, in its order: their names as they are written there, types, help texts and units.
+pub type Families = Arc<[(Box<str>, Metadata)]>;
+
 /// What came of the last scrape of a target by this scraper.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScrapeStatus {
@@ -42,6 +45,8 @@ pub struct ScrapeStatus {
     pub last_scrape_ms: Option<i64>,
     /// How long it took.
     pub last_duration: Duration,
+    /// What the last page that could be read says about its families.
+    pub families: Families,
 }
 
 /// A target that is to be scraped.

@@ -19,6 +19,7 @@ use stdx::{CpuPool, RealDisk};
 use super::Process;
 use crate::external_url::ExternalUrl;
 use crate::flags::{Role, ServerFlags};
+use crate::jobs::ScrapeFeatures;
 use crate::reload::Scraping;
 
 /// Shards of a cluster, and of a process that is one by itself.
@@ -169,7 +170,10 @@ pub(super) fn scraper(process: &Process, client: &Client) -> Result<Option<(Scra
     let metrics = discovery::Metrics::register(registry);
     let context = Context { clock: clock.clone(), tasks: tasks.clone(), metrics, transport: None };
     let scraping = Scraping {
-        start_timestamps: flags.enables("st-storage"),
+        features: ScrapeFeatures {
+            start_timestamps: flags.enables("st-storage"),
+            type_and_unit_labels: flags.enables("type-and-unit-labels"),
+        },
         scraper: Arc::new(scraper),
         context,
         discoverers: Mutex::default(),

@@ -84,7 +84,12 @@ pub(super) fn parse(page: Page<'_>) -> Result<Parsed, (Counts, PageError)> {
             Err(error) => return Err((reading.parsed.counts, error.into())),
         };
         let read = match item {
-            Item::Sample(sample) => reading.sample(&sample, &mut seen),
+            Item::Sample(mut sample) => {
+                if page.job.type_and_unit_labels {
+                    sample.series.tell_type_and_unit();
+                }
+                reading.sample(&sample, &mut seen)
+            }
             Item::Comment(_) => Ok(()),
             metadata => {
                 reading.metadata(metadata);

@@ -120,6 +120,27 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn labels_may_tell_type_and_unit() {
+    let mut bench = Bench::new(Job { type_and_unit_labels: true, ..Job::new("j") });
+    bench.format = Format::OpenMetrics;
+    // A unit counts until the next one.
+    let page = "# TYPE b histogram\nb_bucket{le=\"+Inf\"} 1\nb_count 1\n# TYPE c unknown\nc{__type__=\"y\"} 1\n\
+        # TYPE d_s counter\n# UNIT d_s s\nd_s_total{__type__=\"x\"} 1\n# EOF\n";
+    assert_eq!(bench.scrape(page).await.error, None);
+    assert_eq!(
+        bench.series(),
+        [
+            "b_bucket{__type__=\"histogram\", instance=\"i\", job=\"j\", le=\"+Inf\"}",
+            "b_count{__type__=\"histogram\", instance=\"i\", job=\"j\"}",
+            "c{__type__=\"y\", instance=\"i\", job=\"j\"}",
+            "d_s_total{__type__=\"counter\", __unit__=\"s\", instance=\"i\", job=\"j\"}",
+        ]
+    );
+    assert_eq!(bench.value("up"), Some(1.0), "what a scrape says about itself has no such labels");
+    assert_eq!(bench.scrape(&page.replace("} 1", "} 2")).await.way, "skimmed");
+}
+
+#[tokio::test]
 async fn a_page_becomes_a_row_and_later_ones_are_skimmed() {
     let mut bench = Bench::new(Job::new("j"));
     let first = bench.scrape("# TYPE a counter\n# HELP a An a.\na{b=\"1\"} 1\na{b=\"2\"} 2\n").await;
