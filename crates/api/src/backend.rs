@@ -49,11 +49,12 @@ pub trait Backend: Send + Sync + 'static {
         scope: Scope,
     ) -> BoxFuture<'a, Result<Targets, QueryError>>;
 
-    /// What active targets say about a metric, or about all of theirs.
+    /// What active targets say about a metric, or about all of theirs, in any order.
     fn target_metadata<'a>(
         &'a self,
         _tenant: &'a TenantId,
         _metric: Option<&'a str>,
+        _scope: Scope,
     ) -> BoxFuture<'a, Result<Vec<TargetMetadata>, QueryError>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -63,6 +64,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The settings of a scrape pool as YAML, without secrets; `None` if there is no such pool.
     fn scrape_pool_config(&self, _tenant: &TenantId, _scrape_pool: &str) -> Option<String> {
+        None
+    }
+
+    /// The rules by which a scrape pool changes, keeps and drops targets; `None` if there is no such pool.
+    fn relabel_rules(&self, _tenant: &TenantId, _scrape_pool: &str) -> Option<Vec<relabel::Rule>> {
         None
     }
 

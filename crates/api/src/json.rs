@@ -2,9 +2,12 @@
 
 mod float;
 mod histogram;
+mod read;
 mod text;
 
 use model::{Labels, Timestamp};
+
+pub(crate) use read::read_texts;
 
 /// A JSON text that is being written, from front to back. Commas come by themselves.
 ///

@@ -13,6 +13,7 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::json::{Json, ToJson};
 use crate::params::Params;
+use crate::targets::scope;
 
 /// `/metadata`
 pub(crate) async fn of_metrics(
@@ -40,7 +41,8 @@ pub(crate) async fn of_targets(
         selector => promql::parse_selector(selector).map_err(|error| ApiError::parameter("match_target", error))?,
     };
     let metric = Some(params.first("metric")).filter(|metric| !metric.is_empty());
-    let found = app.in_time(app.backend.target_metadata(&caller.tenant, metric)).await?;
+    let mut found = app.in_time(app.backend.target_metadata(&caller.tenant, metric, scope(&params))).await?;
+    found.sort_unstable();
     let is_wanted =
         |found: &TargetMetadata| matchers.iter().all(|matcher: &Matcher| matcher.matches_labels(&found.target));
     let wanted: Vec<_> = found.into_iter().filter(is_wanted).take(limit).collect();

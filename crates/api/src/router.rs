@@ -24,8 +24,8 @@ use crate::metrics::Metrics;
 use crate::query::Gate;
 use crate::ready::when_ready;
 use crate::{
-    cardinality, exemplars, expression, features, labels, lifecycle, metadata, page, query, remote_read, rules, search,
-    status, targets,
+    cardinality, exemplars, expression, features, labels, lifecycle, metadata, openapi, page, query, remote_read,
+    rules, search, self_metrics, status, targets,
 };
 
 /// Why a configuration makes no API.
@@ -101,6 +101,7 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/metadata", get(metadata::of_metrics))
         .route("/targets", get(targets::list))
         .route("/targets/metadata", get(metadata::of_targets))
+        .route("/targets/relabel_steps", get(targets::relabel_steps))
         .route("/scrape_pools", get(targets::pools))
         .route("/scrape_pools/config", get(targets::pool_config))
         .route("/read", post(remote_read::read))
@@ -115,8 +116,10 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/status/runtimeinfo", get(status::runtime_info))
         .route("/status/buildinfo", get(status::build_info))
         .route("/status/cluster", get(status::cluster))
+        .route("/status/self_metrics", get(self_metrics::list))
         .route("/status/tsdb", get(cardinality::status))
         .route("/status/tsdb/blocks", get(status::blocks))
+        .route("/openapi.yaml", get(openapi::describe))
         .route("/admin/tsdb/delete_series", post(status::admin).put(status::admin))
         .route("/admin/tsdb/clean_tombstones", post(status::admin).put(status::admin))
         .route("/admin/tsdb/snapshot", post(status::admin).put(status::admin))

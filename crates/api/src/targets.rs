@@ -1,5 +1,7 @@
 //! Targets and scrape pools.
 
+mod relabel_steps;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -14,6 +16,8 @@ use crate::error::ApiError;
 use crate::json::{Json, ToJson};
 use crate::params::{Params, rfc3339};
 
+pub(crate) use relabel_steps::relabel_steps;
+
 /// What Go writes for a time that is not set.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
@@ -27,10 +31,13 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
         // Prometheus shows none then.
         _ => return Ok(success(Shown { targets: Targets::default(), states: TargetStates::Active })),
     };
-    // Not Prometheus': processes of a cluster ask each other with it.
-    let scope = if params.first("scope") == "process" { Scope::Process } else { Scope::Cluster };
-    let targets = app.in_time(app.backend.targets(&caller.tenant, states, pool, scope)).await?;
+    let targets = app.in_time(app.backend.targets(&caller.tenant, states, pool, scope(&params))).await?;
     Ok(success(Shown { targets, states }))
+}
+
+/// Whose targets are asked for. Not Prometheus': processes of a cluster ask each other with it.
+pub(crate) fn scope(params: &Params) -> Scope {
+    if params.first("scope") == "process" { Scope::Process } else { Scope::Cluster }
 }
 
 /// `/scrape_pools`
@@ -50,10 +57,12 @@ pub(crate) async fn pool_config(
     if pool.is_empty() {
         return Err(ApiError::bad_data("no scrapePool parameter provided"));
     }
-    let unknown =
-        || ApiError::bad_data(format!("error retrieving scrape config: scrape pool {} not found", quote(pool)));
-    let yaml = app.backend.scrape_pool_config(&caller.tenant, pool).ok_or_else(unknown)?;
+    let yaml = app.backend.scrape_pool_config(&caller.tenant, pool).ok_or_else(|| unknown_pool(pool))?;
     Ok(success(Yaml(yaml)))
+}
+
+fn unknown_pool(pool: &str) -> ApiError {
+    ApiError::bad_data(format!("error retrieving scrape config: scrape pool {} not found", quote(pool)))
 }
 
 /// A text of settings.

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ActiveTarget, Backend, Consistency, DroppedTarget, HeadStats, Health, MetadataByMetric, NotReady, QueryLog,
-    RuntimeInfo, Scope, TargetStates, Targets,
+    ActiveTarget, Backend, Consistency, DroppedTarget, Features, HeadStats, Health, MetadataByMetric, NotReady,
+    QueryLog, RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
 };
-use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
+use futures::{FutureExt, TryFutureExt};
 use ingester::Ingester;
 use model::{TenantId, Timestamp};
 use querier::Querier;
@@ -20,6 +20,7 @@ use telemetry::Registry;
 
 use crate::ctl;
 use crate::external_url::ExternalUrl;
+use crate::features::features;
 use crate::flags::{ServerFlags, span};
 use crate::peers::Peers;
 use crate::queries::ActiveQueries;
@@ -90,7 +91,8 @@ impl Backend for Parts {
         async move {
             let mut all = self.own_targets(states);
             if scope == Scope::Cluster {
-                for others in self.targets_of_others(states).await? {
+                let others = self.ask_others(|address| async move { self.peers.targets(&address, states).await });
+                for others in others.await? {
                     all.active.extend(others.active);
                     // Every scraper discovers everything: what one drops, all drop.
                     if self.settings.scraper().is_none() && all.dropped_counts.is_empty() {
@@ -119,6 +121,35 @@ impl Backend for Parts {
         let loaded = self.settings.current();
         let config = loaded.scrape_configs.iter().find(|config| config.job_name == scrape_pool)?;
         Some(config.to_yaml())
+    }
+
+    fn target_metadata<'a>(
+        &'a self,
+        _: &'a TenantId,
+        metric: Option<&'a str>,
+        scope: Scope,
+    ) -> BoxFuture<'a, Result<Vec<TargetMetadata>, QueryError>> {
+        async move {
+            let mut all = self.own_target_metadata(metric);
+            if scope == Scope::Cluster {
+                let others =
+                    self.ask_others(|address| async move { self.peers.target_metadata(&address, metric).await });
+                all.extend(others.await?.into_iter().flatten());
+            }
+            Ok(all)
+        }
+        .boxed()
+    }
+
+    fn relabel_rules(&self, _: &TenantId, scrape_pool: &str) -> Option<Vec<relabel::Rule>> {
+        let loaded = self.settings.current();
+        let config = loaded.scrape_configs.iter().find(|config| config.job_name == scrape_pool)?;
+        let rules = config::relabel::compile(&config.relabel_configs, config.names());
+        Some(rules.expect("the configuration was checked when it was loaded"))
+    }
+
+    fn features(&self) -> Features {
+        features(&self.flags)
     }
 
     fn head_stats<'a>(&'a self, _: &'a TenantId) -> BoxFuture<'a, Result<Option<HeadStats>, QueryError>> {
@@ -206,12 +237,34 @@ impl Parts {
         targets
     }
 
-    async fn targets_of_others(&self, states: TargetStates) -> Result<Vec<Targets>, QueryError> {
+    /// What the targets that this process scrapes say about a metric, or about all of theirs.
+    fn own_target_metadata(&self, metric: Option<&str>) -> Vec<TargetMetadata> {
+        let mut all = Vec::new();
+        let Some(scraper) = self.settings.scraper() else { return all };
+        let pools = scraper.targets();
+        for active in pools.iter().flat_map(|pool| &pool.active).filter(|active| active.is_owned) {
+            let families = active.status.families.iter();
+            let wanted = families.filter(|(family, _)| metric.is_none_or(|metric| metric == &**family));
+            all.extend(wanted.map(|(family, metadata)| TargetMetadata {
+                target: active.target.labels.clone(),
+                metric: family.clone(),
+                metadata: metadata.clone(),
+            }));
+        }
+        all
+    }
+
+    /// Asks all other scrapers.
+    async fn ask_others<T, F>(&self, ask: impl Fn(String) -> F) -> Result<Vec<T>, QueryError>
+    where
+        F: Future<Output = Result<T, String>>,
+    {
         let state = self.client.state();
         let is_other = |name: &str| self.settings.scraper().is_none() || name != self.scraper_name;
-        let others = state.scrapers.iter().filter(|(name, _)| is_other(name)).map(|(name, member)| async move {
-            let asked = self.peers.targets(&member.address, states).await;
-            asked.map_err(|error| QueryError::Unavailable(format!("scraper {name} at {}: {error}", member.address)))
+        let others = state.scrapers.iter().filter(|(name, _)| is_other(name)).map(|(name, member)| {
+            let unavailable =
+                move |error| QueryError::Unavailable(format!("scraper {name} at {}: {error}", member.address));
+            ask(member.address.clone()).map_err(unavailable)
         });
         join_all(others).await.into_iter().collect()
     }

@@ -8,6 +8,7 @@ mod backend;
 mod check;
 mod ctl;
 mod external_url;
+mod features;
 mod flags;
 mod jobs;
 mod peers;

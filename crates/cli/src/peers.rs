@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use api::{ActiveTarget, DroppedTarget, Health, TargetStates, Targets};
+use api::{ActiveTarget, DroppedTarget, Health, TargetMetadata, TargetStates, Targets};
 use http_client::{HttpClient, HttpClientConfig, Request};
-use model::{Labels, Timestamp};
+use model::{Labels, Metadata, Timestamp};
 use serde_json::Value;
 use stdx::Clock;
 
@@ -39,6 +39,23 @@ impl Peers {
         };
         let answer = self.get(&format!("http://{address}/api/v1/targets?scope=process&state={state}")).await?;
         targets_of(&answer["data"]).ok_or_else(|| "its answer makes no sense".to_owned())
+    }
+
+    /// What the targets of another scraper say about a metric, or about all of theirs.
+    ///
+    /// # Errors
+    /// Why it can't be had.
+    pub(crate) async fn target_metadata(
+        &self,
+        address: &str,
+        metric: Option<&str>,
+    ) -> Result<Vec<TargetMetadata>, String> {
+        // All of it is asked for, so that each answer names its metric; names need no escaping then, either.
+        let answer = self.get(&format!("http://{address}/api/v1/targets/metadata?scope=process")).await?;
+        let all = answer["data"].as_array().and_then(|all| all.iter().map(metadata_of).collect::<Option<Vec<_>>>());
+        let mut all = all.ok_or("its answer makes no sense")?;
+        all.retain(|found| metric.is_none_or(|metric| metric == &*found.metric));
+        Ok(all)
     }
 
     /// A JSON document at a URL.
@@ -89,6 +106,19 @@ fn active_of(value: &Value) -> Option<ActiveTarget> {
 fn dropped_of(value: &Value) -> Option<DroppedTarget> {
     let scrape_pool = value["scrapePool"].as_str()?.to_owned();
     Some(DroppedTarget { discovered_labels: labels_of(&value["discoveredLabels"])?, scrape_pool })
+}
+
+fn metadata_of(value: &Value) -> Option<TargetMetadata> {
+    let text = |name: &str| value[name].as_str();
+    Some(TargetMetadata {
+        target: labels_of(&value["target"])?,
+        metric: text("metric")?.into(),
+        metadata: Metadata {
+            metric_type: text("type")?.parse().ok()?,
+            help: text("help")?.into(),
+            unit: text("unit")?.into(),
+        },
+    })
 }
 
 fn labels_of(value: &Value) -> Option<Labels> {

@@ -77,7 +77,7 @@ pub enum Health {
 }
 
 /// What a target says about one of its metrics.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TargetMetadata {
     /// The labels that the target's series get.
     pub target: Labels,

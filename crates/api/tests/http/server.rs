@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use api::{ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, QueryLog, RuntimeInfo, TargetStates, Targets};
+use api::{
+    ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, QueryLog, RuntimeInfo, TargetMetadata, TargetStates,
+    Targets,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -42,6 +45,9 @@ pub(crate) struct Process {
     pub(crate) storage: Arc<MemoryStorage>,
     pub(crate) targets: Targets,
     pub(crate) metadata: MetadataByMetric,
+    pub(crate) target_metadata: Vec<TargetMetadata>,
+    /// Those of the scrape pool `p`.
+    pub(crate) relabel_rules: Vec<relabel::Rule>,
     pub(crate) not_ready: Option<NotReady>,
     pub(crate) reload_fault: Option<String>,
     pub(crate) cluster: Option<String>,
@@ -225,6 +231,21 @@ impl Backend for Process {
     fn scrape_pools<'a>(&'a self, _: &'a TenantId) -> BoxFuture<'a, Result<Vec<String>, QueryError>> {
         let pools = self.targets.active.iter().map(|target| target.scrape_pool.clone()).collect();
         Box::pin(async move { Ok(pools) })
+    }
+
+    fn target_metadata<'a>(
+        &'a self,
+        _: &'a TenantId,
+        metric: Option<&'a str>,
+        _: api::Scope,
+    ) -> BoxFuture<'a, Result<Vec<TargetMetadata>, QueryError>> {
+        let mut found = self.target_metadata.clone();
+        found.retain(|found| metric.is_none_or(|metric| metric == &*found.metric));
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn relabel_rules(&self, _: &TenantId, scrape_pool: &str) -> Option<Vec<relabel::Rule>> {
+        (scrape_pool == "p").then(|| self.relabel_rules.clone())
     }
 
     fn config_yaml(&self) -> String {

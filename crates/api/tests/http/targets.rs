@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use api::{ActiveTarget, ApiConfig, DroppedTarget, Health, MetadataByMetric, Targets};
-use model::{Labels, Metadata, MetricType, Timestamp};
+use api::{ActiveTarget, ApiConfig, DroppedTarget, Health, MetadataByMetric, TargetMetadata, Targets};
+use model::{Labels, Metadata, MetricType, NameScheme, Timestamp};
+use relabel::{Rule, RuleConfig};
 
 use crate::server::{Process, Server};
 
@@ -72,4 +73,55 @@ fn metadata_are_limited_as_asked() {
         server.check_data(&format!("/api/v1/metadata?{query}"), &expected);
     }
     server.check_data("/api/v1/targets/metadata", "[]");
+}
+
+#[test]
+fn targets_say_what_their_metrics_are() {
+    let said = |target: &str, metric: &str| TargetMetadata {
+        target: Labels::from_pairs([("job", target)]),
+        metric: metric.into(),
+        metadata: Metadata { metric_type: MetricType::Counter, help: "A <b>.".into(), unit: "s".into() },
+    };
+    let target_metadata = vec![said("k", "a"), said("j", "b"), said("j", "a")];
+    let server = Server::new(Process { target_metadata, ..Process::default() }, ApiConfig::default());
+    let shown = |target: &str, metric: &str| {
+        let metric = if metric.is_empty() { String::new() } else { format!(r#""metric":"{metric}","#) };
+        format!(r#"{{"target":{{"job":"{target}"}},{metric}"type":"counter","help":"A \u003cb\u003e.","unit":"s"}}"#)
+    };
+    let all = [shown("j", "a"), shown("j", "b"), shown("k", "a")];
+    for (query, expected) in [
+        ("", all.join(",")),
+        ("limit=2", all[..2].join(",")),
+        ("limit=0", String::new()),
+        ("limit=-1&metric=a", [shown("j", ""), shown("k", "")].join(",")),
+        ("match_target=%7Bjob=%22k%22%7D", all[2].clone()),
+    ] {
+        server.check_data(&format!("/api/v1/targets/metadata?{query}"), &format!("[{expected}]"));
+    }
+}
+
+#[test]
+fn rules_are_shown_step_by_step() {
+    let rule = |config| Rule::new(config, NameScheme::Utf8).unwrap();
+    let replace = RuleConfig {
+        source_labels: Some(vec!["a".to_owned()]),
+        target_label: "b".to_owned(),
+        replacement: "<$1>".to_owned(),
+        ..RuleConfig::default()
+    };
+    let drop = RuleConfig { action: "drop".parse().ok(), regex: Some("x".to_owned()), ..replace.clone() };
+    let relabel_rules = vec![rule(replace), rule(drop)];
+    let server = Server::new(Process { relabel_rules, ..Process::default() }, ApiConfig::default());
+    let first = r#"{"rule":{"source_labels":["a"],"separator":";","regex":"(.*)","target_label":"b","replacement":"\u003c$1\u003e","action":"replace"},"output":{"a":"x","b":"<x>"},"keep":true}"#;
+    let second = r#"{"rule":{"source_labels":["a"],"separator":";","regex":"x","target_label":"b","replacement":"\u003c$1\u003e","action":"drop"},"output":{},"keep":false}"#;
+    let path = "/api/v1/targets/relabel_steps?scrapePool";
+    server.check_data(&format!("{path}=p&labels=%7B%22a%22:%22x%22%7D"), &format!(r#"{{"steps":[{first},{second}]}}"#));
+    for (query, message) in [
+        ("=", "no scrapePool parameter provided"),
+        ("=q", "no labels parameter provided"),
+        ("=q&labels=x", "error parsing labels: invalid character 'x' looking for beginning of value"),
+        ("=q&labels=null", "error retrieving scrape config: scrape pool \"q\" not found"),
+    ] {
+        server.check_error(&format!("{path}{query}"), 400, "bad_data", message);
+    }
 }
