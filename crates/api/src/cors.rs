@@ -7,6 +7,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use crate::lifecycle::Unrouted;
+
 /// Which origins pages may come from.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedOrigins(Arc<re2::Regex>);
@@ -48,6 +50,9 @@ pub(crate) async fn cors(State(origins): State<AllowedOrigins>, request: Request
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         _ => next.run(request).await,
     };
-    origins.add_headers(origin, response.headers_mut());
+    // Where nothing is, Prometheus does not tell who may come.
+    if response.extensions().get::<Unrouted>().is_none() {
+        origins.add_headers(origin, response.headers_mut());
+    }
     response
 }

@@ -18,6 +18,7 @@ use crate::answer::{List, Remarks, success_in_pieces};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::lifecycle::not_found;
 use crate::params::{Params, decode_bytes};
 use escaped_name::unescape;
 
@@ -40,6 +41,10 @@ pub(crate) async fn values(
         let segment = uri.path().rsplit('/').nth(1).unwrap_or_default();
         return Err(invalid(&decode_bytes(segment).unwrap_or_default()));
     };
+    if name.contains('/') {
+        // An escaped slash ends a part of the path all the same, and no path has so many.
+        return Ok(not_found().await);
+    }
     let name = unescape(&name);
     if !NameScheme::Utf8.allows_label(&name) {
         return Err(invalid(name.as_bytes()));
@@ -72,7 +77,7 @@ where
     F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
 {
     let limit = params.limit()?;
-    let range = params.range()?;
+    let range = params.range_either_way()?;
     let selectors = params.selectors().map_err(ApiError::bad_data)?;
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
     let budget = Budget::new(app.config.query_memory.bytes());

@@ -36,6 +36,7 @@ mod app;
 mod backend;
 mod caller;
 mod cardinality;
+mod clean_path;
 mod config;
 mod cors;
 mod error;

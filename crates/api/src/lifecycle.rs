@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode, header};
@@ -51,9 +52,13 @@ pub(crate) fn failure(status: StatusCode, message: &str) -> Response {
     (status, [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], format!("{message}\n")).into_response()
 }
 
+/// Marks the answer to a request that no handler is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unrouted;
+
 /// What no path leads to.
 pub(crate) async fn not_found() -> Response {
-    failure(StatusCode::NOT_FOUND, "404 page not found")
+    (Extension(Unrouted), failure(StatusCode::NOT_FOUND, "404 page not found")).into_response()
 }
 
 /// A path with another method. Whoever asks which ones it has is told, in a header that the router adds.
@@ -61,7 +66,7 @@ pub(crate) async fn method_not_allowed(method: Method) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::OK.into_response();
     }
-    failure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    (Extension(Unrouted), failure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")).into_response()
 }
 
 /// A receiver that is not enabled.

@@ -45,8 +45,18 @@ pub(crate) async fn of_targets(
     found.sort_unstable();
     let is_wanted =
         |found: &TargetMetadata| matchers.iter().all(|matcher: &Matcher| matcher.matches_labels(&found.target));
-    let wanted: Vec<_> = found.into_iter().filter(is_wanted).take(limit).collect();
+    let wanted: Vec<_> = found.into_iter().filter(is_wanted).collect();
+    let wanted = &wanted[..end_of_targets(&wanted, limit)];
     Ok(success(wanted.iter().map(|found| OfTarget { found, shows_metric: metric.is_none() }).collect::<Vec<_>>()))
+}
+
+/// How many entries those targets have that are begun before there are `limit` of them: what a target says stays together.
+fn end_of_targets(found: &[TargetMetadata], limit: usize) -> usize {
+    match limit.checked_sub(1) {
+        None => 0,
+        Some(last) if last >= found.len() => found.len(),
+        Some(last) => last + found[last..].iter().take_while(|next| next.target == found[last].target).count(),
+    }
 }
 
 /// A limit that is none when it is negative, and lets nothing pass when it is 0.

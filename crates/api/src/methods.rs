@@ -15,7 +15,12 @@ pub(crate) async fn methods(mut request: Request, next: Next) -> Response {
         // The router takes it for a GET whose body nobody wants. This is a method that no path has.
         *request.method_mut() = Method::TRACE;
     }
+    let is_head = request.method() == Method::HEAD;
     let mut response = next.run(request).await;
+    if is_head {
+        // Go finds out what a text is when it sends it.
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
     if response.status() == StatusCode::NO_CONTENT {
         // Below the API, `OPTIONS` speaks of origins alone, and of any path.
         response.headers_mut().remove(header::ALLOW);

@@ -15,6 +15,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::backend::Backend;
+use crate::clean_path::clean_path;
 use crate::config::ApiConfig;
 use crate::cors::{AllowedOrigins, cors};
 use crate::federate::federate;
@@ -70,7 +71,9 @@ pub fn router(
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(app.clone(), count));
     // Which methods a path has is only written behind all layers of its router.
-    Ok(Router::new().fallback_service(all.with_state(app)).layer(from_fn(methods)))
+    let api_root: Arc<str> = if prefix.is_empty() { "/api/v1".into() } else { format!("/{prefix}/api/v1").into() };
+    let by_methods = Router::new().fallback_service(all.with_state(app)).layer(from_fn(methods));
+    Ok(by_methods.layer(from_fn_with_state(api_root, clean_path)))
 }
 
 /// Puts all paths below a prefix, if there is one.

@@ -154,7 +154,10 @@ impl Settings {
             Some(file) => settings::load(file),
             None => settings::without_file(&self.own_address, *self.has_node_exporter.lock()),
         };
-        let loaded = loaded.map_err(|errors| errors.to_string())?;
+        let mut loaded = loaded.map_err(|errors| errors.to_string())?;
+        if self.exemplars.is_on {
+            loaded.config.storage.complete_exemplars();
+        }
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }

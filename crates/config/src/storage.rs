@@ -71,6 +71,11 @@ impl Storage {
         written.unwrap_or(MAX_EXEMPLARS)
     }
 
+    /// Fills in how many exemplars are kept, as is done where their storage is on.
+    pub fn complete_exemplars(&mut self) {
+        self.exemplars.get_or_insert(Exemplars { max_exemplars: MAX_EXEMPLARS as i64 });
+    }
+
     /// Fills in what is there even if nothing was written.
     pub(crate) fn complete(&mut self) {
         self.tsdb.get_or_insert_with(|| Tsdb { retention: Some(Retention::default()), ..Tsdb::default() });

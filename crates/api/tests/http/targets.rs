@@ -91,7 +91,10 @@ fn targets_say_what_their_metrics_are() {
     let all = [shown("j", "a"), shown("j", "b"), shown("k", "a")];
     for (query, expected) in [
         ("", all.join(",")),
+        // What a target says stays together.
+        ("limit=1", all[..2].join(",")),
         ("limit=2", all[..2].join(",")),
+        ("limit=3", all.join(",")),
         ("limit=0", String::new()),
         ("limit=-1&metric=a", [shown("j", ""), shown("k", "")].join(",")),
         ("match_target=%7Bjob=%22k%22%7D", all[2].clone()),
