@@ -8,7 +8,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench \
-	bench-query fuzz fuzz-promql promqltest-cluster sim sim-one sim-mistakes
+	bench-query fuzz fuzz-promql sweep corpus promqltest-cluster sim sim-one sim-mistakes
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,7 @@ s3-server:
 	$(call go-part,versitygw,github.com/versity/versitygw/cmd/versitygw)
 
 real-parts: s3-server
+	$(call go-part,prometheus,github.com/prometheus/prometheus/cmd/prometheus)
 	$(call go-part,promtool,github.com/prometheus/prometheus/cmd/promtool)
 	$(call go-part,oracle,./oracle)
 	$(call go-part,read-chunks,./read-chunks)
@@ -80,6 +81,13 @@ fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Ru
 fuzz-promql: tools ## Compare our PromQL engine with the real one on random queries: make fuzz-promql SECONDS=60 SEED=1.
 	cargo run --release --package ringwood-differential --bin fuzz-promql -- \
 		--seconds=$${SECONDS:-60} --seed=$${SEED:-1}
+
+sweep: release tools ## Ask a real Prometheus and the real binary the same, also by chance: make sweep RANDOM_REQUESTS=20000 SEED=1.
+	cargo run --release --package ringwood-sweep -- --ringwood=$${CARGO_TARGET_DIR:-target}/release/ringwood \
+		api --random=$${RANDOM_REQUESTS:-20000} --seed=$${SEED:-1}
+
+corpus: release tools ## Ask both all queries of dashboards and rules, over recorded pages whose values move.
+	cargo run --release --package ringwood-sweep -- --ringwood=$${CARGO_TARGET_DIR:-target}/release/ringwood corpus
 
 promqltest-cluster: release ## Run all test scripts of PromQL through whole clusters: RINGWOOD_SHARED=the folder with conformance/..
 	for options in --shards=1 "--shards=1 --ship" --shards=4 "--shards=4 --ship"; do \

@@ -31,8 +31,9 @@ pub(crate) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
     let limit = match params.first("limit") {
         "" => DEFAULT_LIMIT,
         text => text
-            .parse()
+            .parse::<i64>()
             .ok()
+            .and_then(|limit| usize::try_from(limit).ok())
             .filter(|limit| *limit > 0)
             .ok_or_else(|| ApiError::bad_data("limit must be a positive number"))?,
     };
@@ -44,7 +45,9 @@ pub(crate) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
     let budget = Budget::new(app.config.query_memory.bytes());
     let counts = app.in_time(count(&*storage, range, &budget)).await?;
     let head = app.in_time(app.backend.head_stats(&caller.tenant)).await?;
-    let head = head.unwrap_or(HeadStats { series: counts.series, label_pairs: counts.pairs(), ..HeadStats::default() });
+    let own = HeadStats { series: counts.series, label_pairs: counts.pairs(), ..HeadStats::default() };
+    // Whoever counts series does not always look at their labels.
+    let head = head.map_or(own, |head| HeadStats { label_pairs: head.label_pairs.max(own.label_pairs), ..head });
     Ok(success(Shown { head, counts, limit }))
 }
 
@@ -105,10 +108,12 @@ impl Counts {
         self.labels.iter().map(|(name, values)| Count { name, label: None, value: values.len() as u64 })
     }
 
+    /// What each label takes in the memory of a Prometheus, where every series has its own copy. Ours share them; but these
+    /// are the numbers that tell which label is worth to be looked at.
     fn bytes_by_name(&self) -> impl Iterator<Item = Count<'_>> {
         self.labels.iter().map(|(name, values)| {
-            let value = values.keys().map(|value| value.len() as u64).sum();
-            Count { name, label: None, value }
+            let size = |(value, series): (&Box<str>, &u64)| (encoded_size(name) + encoded_size(value)) * series;
+            Count { name, label: None, value: values.iter().map(size).sum() }
         })
     }
 
@@ -116,6 +121,11 @@ impl Counts {
         let pairs = self.labels.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
         pairs.map(|(name, (label, count))| Count { name, label: Some(label), value: *count })
     }
+}
+
+/// A text behind its length, which has one byte, or four where that is not enough.
+fn encoded_size(text: &str) -> u64 {
+    text.len() as u64 + if text.len() < 255 { 1 } else { 4 }
 }
 
 /// A count of something that has a name, or of a label.

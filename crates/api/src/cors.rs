@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use crate::lifecycle::Unrouted;
+use crate::lifecycle::NoOrigins;
 
 /// Which origins pages may come from.
 #[derive(Clone, Debug)]
@@ -50,8 +50,7 @@ pub(crate) async fn cors(State(origins): State<AllowedOrigins>, request: Request
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         _ => next.run(request).await,
     };
-    // Where nothing is, Prometheus does not tell who may come.
-    if response.extensions().get::<Unrouted>().is_none() {
+    if response.extensions().get::<NoOrigins>().is_none() {
         origins.add_headers(origin, response.headers_mut());
     }
     response

@@ -77,7 +77,7 @@ where
     F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
 {
     let limit = params.limit()?;
-    let range = params.range_either_way()?;
+    let range = params.range()?;
     let selectors = params.selectors().map_err(ApiError::bad_data)?;
     let storage = app.backend.queryable(&caller.tenant, caller.consistency);
     let budget = Budget::new(app.config.query_memory.bytes());

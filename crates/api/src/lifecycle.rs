@@ -52,13 +52,18 @@ pub(crate) fn failure(status: StatusCode, message: &str) -> Response {
     (status, [(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], format!("{message}\n")).into_response()
 }
 
-/// Marks the answer to a request that no handler is for.
+/// Marks an answer that does not say which origins are allowed: that no handler is for a request, or one for no pages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unrouted;
+pub(crate) struct NoOrigins;
+
+/// Adds the mark.
+pub(crate) async fn without_origins(response: Response) -> Response {
+    (Extension(NoOrigins), response).into_response()
+}
 
 /// What no path leads to.
 pub(crate) async fn not_found() -> Response {
-    (Extension(Unrouted), failure(StatusCode::NOT_FOUND, "404 page not found")).into_response()
+    (Extension(NoOrigins), failure(StatusCode::NOT_FOUND, "404 page not found")).into_response()
 }
 
 /// A path with another method. Whoever asks which ones it has is told, in a header that the router adds.
@@ -66,7 +71,7 @@ pub(crate) async fn method_not_allowed(method: Method) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::OK.into_response();
     }
-    (Extension(Unrouted), failure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")).into_response()
+    (Extension(NoOrigins), failure(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")).into_response()
 }
 
 /// A receiver that is not enabled.

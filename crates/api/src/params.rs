@@ -98,14 +98,6 @@ impl Params {
         Ok(TimeRange::inclusive(start, end))
     }
 
-    /// As [`Self::range`], where it does not matter which of both is later: Prometheus only looks whether what is known
-    /// reaches past each of them.
-    pub(crate) fn range_either_way(&self) -> Result<TimeRange, ApiError> {
-        let start = self.optional_time("start")?.unwrap_or(Timestamp::MIN);
-        let end = self.optional_time("end")?.unwrap_or(Timestamp::MAX);
-        Ok(TimeRange::inclusive(start.min(end), start.max(end)))
-    }
-
     /// The selectors in `match[]`. None may select everything.
     ///
     /// # Errors

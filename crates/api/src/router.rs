@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use engine::Engine;
@@ -19,7 +19,7 @@ use crate::clean_path::clean_path;
 use crate::config::ApiConfig;
 use crate::cors::{AllowedOrigins, cors};
 use crate::federate::federate;
-use crate::lifecycle::{method_not_allowed, not_found};
+use crate::lifecycle::{method_not_allowed, not_found, without_origins};
 use crate::methods::methods;
 use crate::metrics::Metrics;
 use crate::query::Gate;
@@ -107,9 +107,9 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/targets/relabel_steps", get(targets::relabel_steps))
         .route("/scrape_pools", get(targets::pools))
         .route("/scrape_pools/config", get(targets::pool_config))
-        .route("/read", post(remote_read::read))
-        .route("/write", post(lifecycle::no_remote_write))
-        .route("/otlp/v1/metrics", post(lifecycle::no_otlp))
+        .route("/read", post(remote_read::read).layer(map_response(without_origins)))
+        .route("/write", post(lifecycle::no_remote_write).layer(map_response(without_origins)))
+        .route("/otlp/v1/metrics", post(lifecycle::no_otlp).layer(map_response(without_origins)))
         .route("/rules", get(rules::groups))
         .route("/alerts", get(rules::alerts))
         .route("/alertmanagers", get(rules::alertmanagers))

@@ -42,7 +42,16 @@ fn seconds_to_ms(seconds: f64) -> i64 {
 }
 
 /// `2026-08-21T16:53:52.123456789+02:00`; digits beyond milliseconds are cut off.
+///
+/// An hour may have one digit, which the standard does not know and Go takes.
 fn parse_rfc3339(text: &str) -> Option<i64> {
+    if text.as_bytes().get(12) == Some(&b':') && text.is_char_boundary(11) {
+        return parse_padded_rfc3339(&format!("{}0{}", &text[..11], &text[11..]));
+    }
+    parse_padded_rfc3339(text)
+}
+
+fn parse_padded_rfc3339(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let digits = |at: usize, count: usize| -> Option<i64> {
         let digits = bytes.get(at..at + count)?;
@@ -123,6 +132,7 @@ mod tests {
     #[test]
     fn times_are_seconds_or_rfc_3339() {
         for (text, expected) in [
+            ("2020-01-01T1:00:00Z", 1_577_840_400_000),
             ("0", 0),
             ("1435781451.781", 1_435_781_451_781),
             ("1435781451.7814", 1_435_781_451_781),

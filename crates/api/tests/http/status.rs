@@ -40,7 +40,7 @@ fn series_are_counted_by_their_labels() {
     let server = Server::with_series(3);
     let head = r#""headStats":{"numSeries":3,"numLabelPairs":4,"chunkCount":0,"minTime":9223372036854775807,"maxTime":-9223372036854775808}"#;
     let expected = format!(
-        r#"{{{head},"seriesCountByMetricName":[{{"name":"x","value":3}}],"labelValueCountByLabelName":[{{"name":"i","value":3}}],"memoryInBytesByLabelName":[{{"name":"i","value":3}}],"seriesCountByLabelValuePair":[{{"name":"__name__=x","value":3}}]}}"#
+        r#"{{{head},"seriesCountByMetricName":[{{"name":"x","value":3}}],"labelValueCountByLabelName":[{{"name":"i","value":3}}],"memoryInBytesByLabelName":[{{"name":"__name__","value":33}}],"seriesCountByLabelValuePair":[{{"name":"__name__=x","value":3}}]}}"#
     );
     server.check_data("/api/v1/status/tsdb?limit=1", &expected);
 }

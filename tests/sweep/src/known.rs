@@ -1,0 +1,128 @@
+//! Differences that are meant, each with its reason.
+
+use crate::{Answer, Request};
+
+/// A difference that is meant.
+struct Known {
+    reason: &'static str,
+    /// Whether this is it.
+    applies: fn(&Request, &Answer, &Answer) -> bool,
+}
+
+/// Why these answers may be different; `None` if nothing says so.
+pub(crate) fn reason(request: &Request, expected: &Answer, got: &Answer) -> Option<&'static str> {
+    KNOWN.iter().find(|known| (known.applies)(request, expected, got)).map(|known| known.reason)
+}
+
+const KNOWN: [Known; 19] = [
+    Known {
+        reason: "times outside of 1678 to 2262 wrap around in Go, whose nanoseconds have 64 bits; ours do not",
+        applies: |request, _, _| ["time", "start", "end"].iter().any(|name| is_far(&request.param(name))),
+    },
+    Known {
+        reason: "Prometheus panics and hangs up",
+        applies: |_, expected, got| expected.status == 0 && got.status != 0,
+    },
+    Known {
+        reason: "a range that ends before it begins has nothing in it; Prometheus looks at whole blocks",
+        applies: |request, _, _| {
+            let time = |name: &str| request.param(name).parse::<f64>().ok();
+            time("start").zip(time("end")).is_some_and(|(start, end)| start > end)
+        },
+    },
+    Known {
+        reason: "a limit below the number of results keeps any of them: there the first in storage, here the first in order",
+        applies: |request, expected, got| {
+            !request.param("limit").is_empty()
+                && expected.status == got.status
+                && ["query", "series", "metadata", "targets/metadata", "search/"]
+                    .iter()
+                    .any(|path| below(request, path))
+        },
+    },
+    Known {
+        reason: "metadata have one order here, and none there: limits keep other ones",
+        applies: |request, _, _| !request.param("limit_per_metric").is_empty() || below(request, "metadata"),
+    },
+    Known {
+        reason: "texts are UTF-8 here: bytes that are none become replacement characters",
+        applies: |request, _, _| {
+            let query = request.param("query");
+            ["\\x", "\\3", "\u{fffd}"].iter().any(|sign| query.contains(sign))
+        },
+    },
+    Known {
+        reason: "expressions of more than 200 levels are refused, and none is indented further",
+        applies: |request, _, got| {
+            got.text().contains("nested too deeply")
+                || below(request, "format_query") && got.text().contains(&" ".repeat(200))
+        },
+    },
+    Known {
+        reason: "a time limit that is over before the query begins: there any of three errors, here always the same",
+        applies: |request, _, got| !request.param("timeout").is_empty() && got.text().contains("query timed out"),
+    },
+    Known {
+        reason: "a lookback below a millisecond finds a sample of the very moment there, behind the first step",
+        applies: |request, _, _| {
+            request.param("lookback_delta").parse::<f64>().is_ok_and(|delta| (0.0..0.001).contains(&delta))
+        },
+    },
+    Known {
+        reason: "answers are compressed with zstd, too, and with what is best of all that the client takes; empty ones never",
+        applies: |request, expected, got| {
+            request.headers.iter().any(|(name, _)| name == "Accept-Encoding") && expected.status == got.status
+        },
+    },
+    Known {
+        reason: "a slash at the end of an API path leads to a path that is not there, in Prometheus",
+        applies: |request, expected, _| request.route().ends_with('/') && expected.status == 301,
+    },
+    Known { reason: "what can be done differs", applies: |request, _, _| below(request, "features") },
+    Known {
+        reason: "the description is of what is served here",
+        applies: |request, _, _| below(request, "openapi.yaml"),
+    },
+    Known {
+        reason: "flags, build and process are our own",
+        applies: |request, _, _| {
+            below(request, "status/flags")
+                || below(request, "status/buildinfo")
+                || below(request, "status/runtimeinfo")
+                || below(request, "status/self_metrics")
+                || request.route() == "/version"
+        },
+    },
+    Known {
+        reason: "nothing is deleted by age yet, so that no default is shown for it",
+        applies: |request, _, got| below(request, "status/config") && got.text().contains("retention: {}"),
+    },
+    Known {
+        reason: "there are no blocks of a server's own",
+        applies: |request, _, _| below(request, "status/tsdb/blocks"),
+    },
+    Known {
+        reason: "what a search finds has the order of names here, and none there, unless one is asked for",
+        applies: |request, expected, got| {
+            below(request, "search/") && request.param("sort_by").is_empty() && expected.status == got.status
+        },
+    },
+    Known { reason: "the page of metrics is our own", applies: |request, _, _| request.route() == "/metrics" },
+    Known {
+        reason: "the page for people is our own",
+        applies: |request, _, _| matches!(request.route(), "/" | "/query" | "/graph"),
+    },
+];
+
+/// Whether a request is for a path below the API's root.
+fn below(request: &Request, path: &str) -> bool {
+    request.route().strip_prefix("/api/v1/").is_some_and(|below| below.starts_with(path))
+}
+
+/// Whether a time is so far away that it has no nanoseconds in 64 bits.
+fn is_far(time: &str) -> bool {
+    match time.parse::<f64>() {
+        Ok(seconds) => !(seconds.abs() < 9.2e9),
+        Err(_) => time.starts_with("-29") || time.starts_with("29"),
+    }
+}
