@@ -76,7 +76,7 @@ bench-query: release tools ## Compare what dashboards' queries cost: make bench-
 	$${CARGO_TARGET_DIR:-target}/release/bench-query --ringwood=$${CARGO_TARGET_DIR:-target}/release/ringwood $(WITH)
 
 fuzz: ## Fuzz one decoder for a minute: make fuzz TARGET=chunk (needs nightly Rust and cargo-fuzz; `ls fuzz/targets`).
-	cargo +nightly fuzz run --fuzz-dir fuzz $(TARGET) -- -max_total_time=$${SECONDS_PER_TARGET:-60}
+	cargo +nightly fuzz run --fuzz-dir fuzz $(if $(filter entry,$(TARGET)),--features raft) $(TARGET) -- -max_total_time=$${SECONDS_PER_TARGET:-60}
 
 fuzz-promql: tools ## Compare our PromQL engine with the real one on random queries: make fuzz-promql SECONDS=60 SEED=1.
 	cargo run --release --package ringwood-differential --bin fuzz-promql -- \

@@ -34,7 +34,7 @@ fn now() -> i64 {
 #[test]
 fn every_path_answers_as_in_prometheus() {
     let Some(programs) = programs() else { return };
-    let (pair, time) = start_sweep(&programs, now()).expect("both servers start");
+    let (pair, time) = start_sweep(&programs, now(), "").expect("both servers start");
     let requests = cases::all(time);
     for tally in [sweep(&pair, &requests), wander(&pair, &requests, time, SEED, RANDOM)] {
         println!("{tally}");

@@ -6,7 +6,7 @@ use promql::ParseOptions;
 use serde_json::Value;
 
 use crate::request::form;
-use crate::values::{are_close, sort, sort_vector};
+use crate::values::{first_difference, sort, sort_vector};
 use crate::{Answer, Pair, Request};
 
 /// How long a range is, and its steps, in seconds.
@@ -67,9 +67,12 @@ pub fn ask_corpus(pair: &Pair, queries: &[String], end: i64) -> CorpusTally {
 impl CorpusTally {
     fn note(&mut self, query: &str, path: &str, expected: &Answer, got: &Answer) {
         self.asked += 1;
-        if expected.status != got.status || !is_same(query, expected, got) {
+        let difference =
+            if expected.status == got.status { difference(query, expected, got) } else { Some(String::new()) };
+        if let Some(difference) = difference {
             let shown = |answer: &Answer| answer.text().chars().take(SHOWN).collect::<String>();
-            self.differences.push(format!("## {path}: {query}\n   P {}\n   R {}", shown(expected), shown(got)));
+            let (there, here) = (shown(expected), shown(got));
+            self.differences.push(format!("## {path}: {query}\n   {difference}\n   P {there}\n   R {here}"));
         } else if expected.status != 200 {
             self.failed_alike += 1;
         } else if expected.text().contains(r#""result":[]"#) {
@@ -80,27 +83,30 @@ impl CorpusTally {
     }
 }
 
-fn is_same(query: &str, expected: &Answer, got: &Answer) -> bool {
+/// Where two answers with the same code differ; `None` if they do not.
+fn difference(query: &str, expected: &Answer, got: &Answer) -> Option<String> {
     let read = |answer: &Answer| serde_json::from_slice::<Value>(&answer.body).ok();
-    let (Some(mut expected), Some(mut got)) = (read(expected), read(got)) else { return expected == got };
+    let (Some(mut expected), Some(mut got)) = (read(expected), read(got)) else {
+        return (expected != got).then(|| "no JSON".to_owned());
+    };
     for key in ["warnings", "infos"] {
         for answer in [&mut expected, &mut got] {
             answer.get_mut(key).into_iter().for_each(sort);
         }
     }
     if expected["data"]["resultType"] != "vector" {
-        return are_close(&expected, &got);
+        return first_difference(&expected, &got);
     }
     let is_ordered = ["sort", "topk", "bottomk"].iter().any(|word| query.trim_start().starts_with(word));
     let values = |answer: &Value| {
         answer["data"]["result"].as_array().into_iter().flatten().map(|row| row["value"][1].clone()).collect::<Value>()
     };
     // Among equal values any order will do.
-    if is_ordered && !are_close(&values(&expected), &values(&got)) {
-        return false;
+    if is_ordered && let Some(difference) = first_difference(&values(&expected), &values(&got)) {
+        return Some(format!("in order, {difference}"));
     }
     for answer in [&mut expected, &mut got] {
         sort_vector(&mut answer["data"]["result"]);
     }
-    are_close(&expected, &got)
+    first_difference(&expected, &got)
 }

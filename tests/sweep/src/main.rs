@@ -29,6 +29,9 @@ enum Command {
         /// What decides them.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// More switches of both, separated by commas.
+        #[arg(long, default_value = "")]
+        enable_feature: String,
     },
     /// Asks the queries of dashboards and rules over recorded pages.
     Corpus {
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let programs = Programs { prometheus: args.prometheus, ringwood: args.ringwood };
     let outcome = match args.command {
-        Command::Api { random, seed } => ask_api(&programs, random, seed),
+        Command::Api { random, seed, enable_feature } => ask_api(&programs, &enable_feature, random, seed),
         Command::Corpus { every } => ask_queries(&programs, every),
     };
     match outcome {
@@ -67,8 +70,8 @@ fn now() -> i64 {
 }
 
 /// How many answers are different.
-fn ask_api(programs: &Programs, random: usize, seed: u64) -> Result<usize, PairError> {
-    let (pair, time): (Pair, i64) = start_sweep(programs, now())?;
+fn ask_api(programs: &Programs, features: &str, random: usize, seed: u64) -> Result<usize, PairError> {
+    let (pair, time): (Pair, i64) = start_sweep(programs, now(), features)?;
     let requests = cases::all(time);
     let mut tally = sweep(&pair, &requests);
     for difference in &tally.differences {

@@ -6,7 +6,7 @@ use crate::exposer::Page;
 use crate::pages::native::{Message, histogram_family};
 
 /// The time between two versions of a page, in seconds.
-const STEP_SECONDS: i64 = 5;
+pub(crate) const STEP_SECONDS: i64 = 5;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROTOBUF: &str = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";

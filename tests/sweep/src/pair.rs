@@ -69,23 +69,36 @@ pub enum PairError {
     /// The pages were not scraped in all their versions in time.
     #[error("not every version of the pages was scraped within {0:?}")]
     Scrapes(Duration),
+    /// A scrape came too late, so that they have not stored the same.
+    #[error("the samples that are stored there: {0}\nand here: {1}")]
+    Stored(String, String),
+}
+
+/// The times of the versions of pages: of the newest, and between two, in seconds.
+#[derive(Clone, Copy)]
+struct Versions {
+    end: i64,
+    count: usize,
+    step: i64,
 }
 
 /// The switches that both have.
 const FEATURES: &str = "search-api,exemplar-storage,promql-experimental-functions,promql-per-step-stats";
 
-/// Both servers, with pages that have something of everything. Returns the time of the newest samples, too; both are in
+/// Both servers with more switches, and pages that have something of everything. Returns the time of the newest samples, too; both are in
 /// seconds.
 ///
 /// # Errors
 /// As [`Pair::start`].
-pub fn start_sweep(programs: &Programs, now: i64) -> Result<(Pair, i64), PairError> {
+pub fn start_sweep(programs: &Programs, now: i64, more_features: &str) -> Result<(Pair, i64), PairError> {
     let end = now / 5 * 5;
     let start = end - pages::end_of(0);
     let exposer = Exposer::start(pages::pages(start), pages::VERSIONS);
     let exposer = exposer.map_err(|error| PairError::Start(programs.prometheus.clone(), error))?;
     let config = pages::config(exposer.port);
-    Ok((Pair::start(programs, exposer, &config, FEATURES)?, end))
+    let versions = Versions { end, count: pages::VERSIONS, step: pages::STEP_SECONDS };
+    let comma = if more_features.is_empty() { "" } else { "," };
+    Ok((Pair::start(programs, exposer, versions, &config, &format!("{FEATURES}{comma}{more_features}"))?, end))
 }
 
 /// Both servers, with recorded pages whose values move. Returns the time of the newest samples, too; both are in seconds.
@@ -99,7 +112,9 @@ pub fn start_corpus(programs: &Programs, now: i64) -> Result<(Pair, i64), PairEr
     let exposer = Exposer::start(pages, recorded::VERSIONS);
     let exposer = exposer.map_err(|error| PairError::Start(programs.prometheus.clone(), error))?;
     let config = recorded::config(exposer.port, &scraped);
-    Ok((Pair::start(programs, exposer, &config, FEATURES)?, recorded::end_of(now)))
+    let end = recorded::end_of(now);
+    let versions = Versions { end, count: recorded::VERSIONS, step: recorded::STEP_SECONDS };
+    Ok((Pair::start(programs, exposer, versions, &config, FEATURES)?, end))
 }
 
 impl Pair {
@@ -107,7 +122,13 @@ impl Pair {
     ///
     /// # Errors
     /// If one does not start or does not scrape.
-    fn start(programs: &Programs, exposer: Exposer, config: &str, features: &str) -> Result<Self, PairError> {
+    fn start(
+        programs: &Programs,
+        exposer: Exposer,
+        versions: Versions,
+        config: &str,
+        features: &str,
+    ) -> Result<Self, PairError> {
         let folder = tempfile::tempdir().map_err(|error| PairError::Start(std::env::temp_dir(), error))?;
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, config).map_err(|error| PairError::Start(file.clone(), error))?;
@@ -127,7 +148,25 @@ impl Pair {
             return Err(PairError::Scrapes(PATIENCE));
         }
         pause(SETTLING);
+        pair.check(versions)?;
         Ok(pair)
+    }
+
+    /// Looks whether both have stored the same number of samples of each job in every version of the pages.
+    fn check(&self, versions: Versions) -> Result<(), PairError> {
+        let Versions { end, count, step } = versions;
+        let [start, end, step] = [end - (count as i64 - 1) * step, end, step].map(|number| number.to_string());
+        let params = [
+            ("query", r#"count by (job) ({__name__=~".+",__name__!~"up|scrape_.*"})"#),
+            ("start", &start),
+            ("end", &end),
+            ("step", &step),
+            ("lookback_delta", "1"),
+        ];
+        let (there, here) = self.ask(&Request::get("/api/v1/query_range", &params));
+        let has_all = there.text().matches(',').count() >= count;
+        let is_same = there.status == 200 && has_all && there.body == here.body;
+        if is_same { Ok(()) } else { Err(PairError::Stored(there.text(), here.text())) }
     }
 
     /// What the real Prometheus answers, and what we do.

@@ -10,7 +10,7 @@ use crate::exposer::Page;
 use crate::request::escaped;
 
 /// The time between two versions of a page, in seconds.
-const STEP_SECONDS: i64 = 60;
+pub(crate) const STEP_SECONDS: i64 = 60;
 /// How many versions the pages go through: half an hour and a bit.
 pub(crate) const VERSIONS: usize = 36;
 /// How far the newest sample is in the past: further than what a scrape says about itself is seen, which has its own time.

@@ -5,6 +5,9 @@ use serde_json::Value;
 /// How far numbers may be apart, as a part of them.
 const EPSILON: f64 = 1e-6;
 
+/// The most of a value that is shown, in characters.
+const SHOWN: usize = 300;
+
 /// Sorts the members of a list that has no order.
 pub(crate) fn sort(list: &mut Value) {
     if let Value::Array(members) = list {
@@ -21,20 +24,35 @@ pub(crate) fn sort_vector(result: &mut Value) {
 
 /// Whether two answers of queries are the same, but for the last digits of their numbers.
 pub(crate) fn are_close(a: &Value, b: &Value) -> bool {
+    first_difference(a, b).is_none()
+}
+
+/// Where two answers of queries differ by more than the last digits of their numbers, and what stands there.
+pub(crate) fn first_difference(a: &Value, b: &Value) -> Option<String> {
+    let below = |part: &str, difference: String| format!("{part}.{difference}");
     match (a, b) {
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| are_close(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| are_equal(key, value, other)))
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(at, (a, b))| Some(below(&at.to_string(), first_difference(a, b)?)))
         }
-        (Value::String(a), Value::String(b)) => a == b || are_close_numbers(a, b),
-        _ => a == b,
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => a.iter().find_map(|(key, value)| {
+            // Labels are the same or not: only values have last digits.
+            let other = &b[key];
+            let found = if key != "metric" {
+                first_difference(value, other)
+            } else {
+                (value != other).then(|| shown(value, other))
+            };
+            Some(below(key, found?))
+        }),
+        (Value::String(text), Value::String(other)) if are_close_numbers(text, other) => None,
+        _ => (a != b).then(|| shown(a, b)),
     }
 }
 
-/// Labels are the same or not: only values have last digits.
-fn are_equal(key: &str, a: &Value, b: &Value) -> bool {
-    if key == "metric" { a == b } else { are_close(a, b) }
+fn shown(a: &Value, b: &Value) -> String {
+    let short = |value: &Value| value.to_string().chars().take(SHOWN).collect::<String>();
+    format!("{} | {}", short(a), short(b))
 }
 
 fn are_close_numbers(a: &str, b: &str) -> bool {
