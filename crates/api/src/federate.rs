@@ -64,8 +64,9 @@ async fn newest_samples(
     range: TimeRange,
     budget: &Budget,
 ) -> Result<Newest, QueryError> {
-    let mut streams = Vec::with_capacity(selectors.len());
-    for mut matchers in selectors {
+    let mut streams = Vec::new();
+    // A selector without any matcher finds nothing in Prometheus, although one that matches everything finds all.
+    for mut matchers in selectors.into_iter().filter(|matchers| !matchers.is_empty()) {
         if matchers.iter().all(Matcher::matches_empty) {
             // Series without a name are left out anyway, and storage wants something to look for.
             matchers.push(Matcher::new(MatchOp::NotEqual, METRIC_NAME, "").expect("an inequality always compiles"));

@@ -4,6 +4,8 @@ mod duration;
 mod float;
 mod time;
 
+use std::str::FromStr;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::{Method, header};
@@ -54,7 +56,7 @@ impl Params {
         if text.is_empty() {
             return Ok(0);
         }
-        let limit = parse_integer(text).map_err(|fault| ApiError::parameter("limit", fault))?;
+        let limit = parse_integer::<i64>("Atoi", text).map_err(|fault| ApiError::parameter("limit", fault))?;
         usize::try_from(limit).map_err(|_| ApiError::parameter("limit", "limit must be non-negative"))
     }
 
@@ -64,7 +66,7 @@ impl Params {
         if text.is_empty() {
             return Ok(None);
         }
-        parse_integer(text).map(Some).map_err(|_| ApiError::bad_data(format!("{name} must be a number")))
+        parse_integer("Atoi", text).map(Some).map_err(|_| ApiError::bad_data(format!("{name} must be a number")))
     }
 
     /// A time that must be given.
@@ -187,8 +189,8 @@ pub(crate) fn decode_bytes(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Reads a whole number as Go does, with Go's message for what is none.
-fn parse_integer(text: &str) -> Result<i64, String> {
-    let fault = |what| format!("strconv.Atoi: parsing {}: {what}", quote(text));
+pub(crate) fn parse_integer<T: FromStr>(function: &str, text: &str) -> Result<T, String> {
+    let fault = |what| format!("strconv.{function}: parsing {}: {what}", quote(text));
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(fault("invalid syntax"));

@@ -6,7 +6,7 @@ use model::quote;
 use crate::answer::success;
 use crate::error::ApiError;
 use crate::json::{Json, ToJson};
-use crate::params::Params;
+use crate::params::{Params, parse_integer};
 
 /// `/rules`
 pub(crate) async fn groups(params: Params) -> Result<Response, ApiError> {
@@ -60,9 +60,8 @@ fn check_pagination(limit: &str, token: &str) -> Result<(), ApiError> {
     if limit.is_empty() {
         return Ok(());
     }
-    match limit.parse::<i32>() {
-        Err(_) => {
-            let fault = format!("strconv.ParseInt: parsing {}: invalid syntax", quote(limit));
+    match parse_integer::<i32>("ParseInt", limit) {
+        Err(fault) => {
             Err(ApiError::parameter("group_limit", format!("group_limit needs to be a valid number: {fault}")))
         }
         Ok(limit) if limit <= 0 => Err(ApiError::parameter("group_limit", "group_limit needs to be greater than 0")),
