@@ -19,10 +19,14 @@ use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError};
 
 use crate::batch::{Batcher, Refusal};
+use crate::damage::Damage;
+use crate::digests;
+use crate::end::Ends;
 use crate::limits::{keep_limits, limits_of};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::ship::Shipper;
+use crate::time::ClusterTime;
 
 /// A shard that the map no longer puts here is kept for so long, for reads that are under way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -51,6 +55,12 @@ pub(crate) struct ReplicasEnv {
     /// Runs reads.
     pub(crate) reading: CpuPool,
     pub(crate) shipper: Shipper,
+    pub(crate) damage: Damage,
+    /// Where it is noted that a shard has failed.
+    pub(crate) ends: Ends,
+    pub(crate) digest_every: Duration,
+    /// The cluster's time.
+    pub(crate) time: ClusterTime,
     /// A snapshot is taken when so many bytes of entries were applied since the last one.
     pub(crate) snapshot_bytes: u64,
     /// How many exemplars all shards keep together; `None` as long as that is not known.
@@ -73,12 +83,22 @@ impl Replicas {
     }
 
     pub(crate) fn require(&self, shard: ShardId) -> Result<Arc<Replica>, RpcError> {
-        let missing = || RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node"));
+        let missing = || match self.damage().of(shard) {
+            Some(what) => {
+                RpcError::new(ErrorKind::Unavailable, format!("shard {shard} can't be opened on this node: {what}"))
+            }
+            None => RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node")),
+        };
         self.get(shard).ok_or_else(missing)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Replica>> {
         self.open.read().values().cloned().collect()
+    }
+
+    /// What is found to be damaged here.
+    pub(crate) fn damage(&self) -> &Damage {
+        &self.env.damage
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -127,7 +147,7 @@ impl Replicas {
     async fn open_wanted(&self, map: &ShardMap, birth: Birth) {
         let wanted = map.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_here(shard));
         for (id, _) in wanted {
-            if self.get(*id).is_none() {
+            if self.get(*id).is_none() && self.damage().of(*id).is_none() {
                 self.open_or_say_why(*id, birth).await;
             }
         }
@@ -162,6 +182,7 @@ impl Replicas {
     async fn open_or_say_why(&self, id: ShardId, birth: Birth) {
         match self.open(id, birth).await {
             Ok(()) => {}
+            Err(OpenError::Group(GroupError::Damaged(_, what))) => self.damage().note(id, &what),
             // The next look tries again; until then the shard lives from its other replicas.
             Err(error) => tracing::error!(shard = %id, error = %telemetry_chain(&error), "a replica can't be opened"),
         }
@@ -188,13 +209,18 @@ impl Replicas {
             group.initialize(founders).await?;
         }
         let clock = env.group.clock.clone();
-        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), clock.clone(), &tasks);
+        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), env.time.clone(), &tasks);
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",
             take_snapshots(replica.clone(), env.snapshot_bytes, env.metrics.clone()),
         );
         tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
+        env.ends.watch(&replica.group, &tasks);
+        tasks.spawn_until_stopped(
+            "shard-digests",
+            digests::keep(replica.clone(), env.digest_every, env.reading.clone()),
+        );
         let limiting = keep_limits(replica.clone(), env.max_exemplars.clone(), birth.shards);
         tasks.spawn_until_stopped("shard-limits", limiting);
         tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));
@@ -228,7 +254,10 @@ impl Replicas {
             Err(_) => return,
         };
         match outcome {
-            Ok(()) => tracing::info!(shard = %id, "replica closed and removed"),
+            Ok(()) => {
+                self.damage().forget(id);
+                tracing::info!(shard = %id, "replica closed and removed");
+            }
             Err(error) => tracing::error!(shard = %id, %error, "the files of a replica can't be removed"),
         }
     }

@@ -12,6 +12,7 @@ mod machine;
 mod placement;
 mod service;
 mod state;
+mod time;
 mod wire;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
