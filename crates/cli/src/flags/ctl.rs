@@ -1,0 +1,61 @@
+//! What can be said to `ringwood ctl`.
+
+use clap::{Args, Subcommand};
+
+use super::Output;
+
+/// How to look after a cluster.
+#[derive(Debug, Args)]
+pub(crate) struct Ctl {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// How to write the answer. With json it is one object, and so is an error; what goes on meanwhile goes to stderr.
+    #[arg(long, short, value_enum, default_value_t, global = true)]
+    pub(crate) output: Output,
+    #[command(subcommand)]
+    pub(crate) command: CtlCommand,
+}
+
+/// Where the cluster is: one of its ingesters is enough, or the URL of any process.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Place {
+    /// gRPC addresses of ingesters, separated by commas. Commands go to them. Default: those that --url knows.
+    #[arg(
+        long = "cluster.peers",
+        visible_alias = "address",
+        env = "RINGWOOD_CLUSTER_PEERS",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) peers: Vec<String>,
+    /// Where any process of the cluster answers HTTP; asked where ingesters live unless --cluster.peers says it.
+    #[arg(long = "url", env = "RINGWOOD_URL", default_value = "http://localhost:9090", global = true)]
+    pub(crate) url: String,
+}
+
+/// What to look at, or to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CtlCommand {
+    /// Nodes, shards, leaders, how far each replica is, the catalog, scrapers and their targets.
+    Status,
+    /// The nodes: where they live, and what they hold.
+    Nodes,
+    /// The shards: who holds them, who leads, how far each replica is.
+    Shards,
+    /// Empties an ingester: its replicas go to others. Returns when it holds none any more; it goes on without this command.
+    Drain {
+        /// The number of the node, as `ctl nodes` shows it.
+        node: u64,
+        /// Lets it take part again instead.
+        #[arg(long)]
+        cancel: bool,
+    },
+    /// Ends the identity of an ingester that will never come back. Its replicas are replaced.
+    Remove {
+        /// The number of the node, as `ctl nodes` shows it.
+        node: u64,
+        /// Even if it holds replicas. What no other node has is lost.
+        #[arg(long)]
+        force: bool,
+    },
+}
