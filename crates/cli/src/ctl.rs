@@ -6,7 +6,8 @@ mod status;
 
 use std::process::ExitCode;
 
-use model::NodeId;
+use model::{NodeId, ShardId};
+use proto::meta::MoveReplica;
 use serde_json::{Value, json};
 
 use self::cluster::Cluster;
@@ -73,6 +74,17 @@ async fn answer(ctl: Ctl) -> Result<Answer, String> {
         CtlCommand::Remove { node, force } => {
             orders::remove(&Cluster::connect(&place).await?, NodeId(node), force).await
         }
+        CtlCommand::TransferLeader { shard, node } => {
+            orders::transfer_leader(&Cluster::connect(&place).await?, ShardId(shard), NodeId(node)).await
+        }
+        CtlCommand::Move { shard, from, to, force } => {
+            let order = MoveReplica { from, to, force };
+            orders::move_replica(&Cluster::connect(&place).await?, ShardId(shard), order, output).await
+        }
+        CtlCommand::Rebuild { shard, node } => {
+            orders::rebuild(&Cluster::connect(&place).await?, ShardId(shard), NodeId(node), output).await
+        }
+        CtlCommand::Release { shard } => orders::release(&Cluster::connect(&place).await?, ShardId(shard)).await,
     }
 }
 

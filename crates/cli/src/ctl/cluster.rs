@@ -20,6 +20,9 @@ const ALONE: &str = "self";
 /// A cluster that takes orders.
 pub(super) struct Cluster {
     pub(super) client: Client,
+    /// The connections to its nodes, as far as the client has heard of them.
+    pub(super) nodes: Nodes,
+    pub(super) clock: Clock,
     /// Ends what follows the cluster when the command ends.
     _tasks: Tasks,
 }
@@ -29,15 +32,16 @@ impl Cluster {
     /// If nobody says where ingesters live.
     pub(super) async fn connect(place: &Place) -> Result<Self, String> {
         let seeds = if place.peers.is_empty() { addresses(place).await? } else { place.peers.clone() };
-        let tasks = Tasks::new();
+        let (clock, tasks) = (Clock::system(), Tasks::new());
+        let nodes = Nodes::new(Arc::new(TcpNet), Hello::new());
         let config = ClientConfig {
             seeds,
             catalog: false,
-            nodes: Nodes::new(Arc::new(TcpNet), Hello::new()),
-            clock: Clock::system(),
+            nodes: nodes.clone(),
+            clock: clock.clone(),
             rng: Rng::from_entropy(),
         };
-        Ok(Self { client: Client::start(config, &tasks), _tasks: tasks })
+        Ok(Self { client: Client::start(config, &tasks), nodes, clock, _tasks: tasks })
     }
 
     /// The state of the cluster.

@@ -29,8 +29,14 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
     });
     let map = status.shard_map.as_ref();
     let shards = map.into_iter().flat_map(|map| &map.shards).map(|shard| {
-        let proto::meta::Shard { shard, replicas, joining, leaving, .. } = shard;
-        json!({"shard": shard, "replicas": replicas, "joining": joining, "leaving": leaving})
+        json!({
+            "shard": shard.shard,
+            "replicas": shard.replicas,
+            "joining": shard.joining,
+            "leaving": shard.leaving,
+            "rebuilding": shard.rebuilding,
+            "byHand": shard.by_hand,
+        })
     });
     let targets: BTreeMap<&str, (u32, i64)> = status
         .scraper_status
@@ -168,12 +174,16 @@ pub(super) fn shards_text(status: &Value) -> String {
     table.to_text()
 }
 
-/// Who holds a shard; `+4` is on its way to, `-2` is about to leave.
+/// Who holds a shard; `+4` is on its way to, `-2` is about to leave, `~2` drops what it has. A star: placed by hand.
 fn members(shard: &Value) -> String {
     let leaving = list(&shard["leaving"]);
     let replica = |node: &Value| if leaving.contains(node) { format!("-{node}") } else { node.to_string() };
     let replicas = list(&shard["replicas"]).iter().map(replica);
-    replicas.chain(list(&shard["joining"]).iter().map(|node| format!("+{node}"))).collect::<Vec<_>>().join(",")
+    let joining = list(&shard["joining"]).iter().map(|node| format!("+{node}"));
+    let dropping = list(&shard["rebuilding"]).iter().filter(|node| !leaving.contains(node));
+    let all = replicas.chain(joining).chain(dropping.map(|node| format!("~{node}")));
+    let text = all.collect::<Vec<_>>().join(",");
+    if shard["byHand"] == true { text + "*" } else { text }
 }
 
 fn scrapers_text(status: &Value) -> String {

@@ -58,4 +58,38 @@ pub(crate) enum CtlCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Lets another replica of a shard lead. Placement leaves the shard alone from then on, until `ctl release`.
+    TransferLeader {
+        /// The number of the shard; 0 is meta.
+        shard: u32,
+        /// The node that is to lead it.
+        node: u64,
+    },
+    /// Moves a replica. Returns when it is moved; it goes on without this command. Placement leaves the shard alone from then
+    /// on, until `ctl release`.
+    Move {
+        /// The number of the shard; 0 is meta.
+        shard: u32,
+        /// The node that holds it.
+        #[arg(long)]
+        from: u64,
+        /// The node that is to hold it instead.
+        #[arg(long)]
+        to: u64,
+        /// Even if fewer zones hold the shard then.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Drops a replica and builds it anew from the others. Returns when it has everything; it goes on without this command.
+    Rebuild {
+        /// The number of the shard.
+        shard: u32,
+        /// The node whose replica is dropped.
+        node: u64,
+    },
+    /// Lets placement even out loads with a shard again that was moved, or whose leader was chosen, by hand.
+    Release {
+        /// The number of the shard.
+        shard: u32,
+    },
 }
