@@ -1,9 +1,13 @@
 //! `ringwood ctl`: what operators ask of a cluster, one file for each family of commands.
 
+mod catalog;
 mod cluster;
 mod orders;
+mod recover;
 mod status;
+mod verify;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use model::{NodeId, ShardId};
@@ -11,7 +15,7 @@ use proto::meta::MoveReplica;
 use serde_json::{Value, json};
 
 use self::cluster::Cluster;
-use crate::flags::{Ctl, CtlCommand, Output};
+use crate::flags::{CatalogCommand, Ctl, CtlCommand, Output, RecoverCommand};
 
 pub(crate) use self::status::to_json;
 
@@ -84,7 +88,39 @@ async fn answer(ctl: Ctl) -> Result<Answer, String> {
         CtlCommand::Rebuild { shard, node } => {
             orders::rebuild(&Cluster::connect(&place).await?, ShardId(shard), NodeId(node), output).await
         }
+        CtlCommand::Verify { what, settings } => verify::verify(&what, &settings, &place, output).await,
+        CtlCommand::Catalog { command: CatalogCommand::Rebuild { bucket, dry_run } } => {
+            catalog::rebuild(&Cluster::with_catalog(&place).await?, &bucket, dry_run).await
+        }
+        CtlCommand::Recover { command: RecoverCommand::Bucket { bucket, yes } } => {
+            recover::bucket(&Cluster::with_catalog(&place).await?, &bucket, yes, output).await
+        }
         CtlCommand::Release { shard } => orders::release(&Cluster::connect(&place).await?, ShardId(shard)).await,
+    }
+}
+
+/// Asks before something is done that can't be undone.
+///
+/// # Errors
+/// If the answer is not yes, or nobody can be asked.
+fn confirm(yes: bool, question: &str) -> Result<(), String> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(format!("{question} Nobody can be asked here: --yes says that it is wanted"));
+    }
+    eprint!("{question} Type yes to go on: ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| format!("read the answer: {error}"))?;
+    if answer.trim() == "yes" { Ok(()) } else { Err("nothing was done".to_owned()) }
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
     }
 }
 

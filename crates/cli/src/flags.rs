@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use raftlog::Durability;
 use stdx::ByteSize;
 
-pub(crate) use ctl::{Ctl, CtlCommand, Place};
+pub(crate) use ctl::{BucketPlace, BucketSettings, CatalogCommand, Ctl, CtlCommand, Place, RecoverCommand};
 pub(crate) use tool::{Output, Promqltest, Server, Span, Tool, ToolCommand};
 
 /// A horizontally sharded metrics cluster that speaks Prometheus. Without a command, it serves.

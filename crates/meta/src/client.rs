@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tonic::{Response, Status};
 use transport::{Client as Connection, ErrorKind, Nodes, RpcError, deadline};
 
+use crate::mend::CatalogMend;
 use crate::state::{ClusterState, NodeState};
 use crate::wire;
 
@@ -160,7 +161,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::Rejected`] if a block makes no sense; others when no leader could be asked within `limit`.
-    pub async fn mend_catalog(&self, request: meta::MendCatalogRequest, limit: Duration) -> Result<u64, RpcError> {
+    pub async fn mend_catalog(&self, mend: &CatalogMend, limit: Duration) -> Result<u64, RpcError> {
+        let request = mend.to_proto();
         let mended = self.ask(limit, |mut client| {
             let request = request.clone();
             async move { client.mend_catalog(request).await }

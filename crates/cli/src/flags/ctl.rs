@@ -29,8 +29,35 @@ pub(crate) struct Place {
     )]
     pub(crate) peers: Vec<String>,
     /// Where any process of the cluster answers HTTP; asked where ingesters live unless --cluster.peers says it.
-    #[arg(long = "url", env = "RINGWOOD_URL", default_value = "http://localhost:9090", global = true)]
+    /// [default: http://localhost:9090]
+    #[arg(long = "url", env = "RINGWOOD_URL", global = true)]
+    pub(crate) url: Option<String>,
+}
+
+impl Place {
+    /// Whether anybody said where the cluster is.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.peers.is_empty() || self.url.is_some()
+    }
+}
+
+/// A bucket.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BucketPlace {
+    /// Where the blocks are: file:///folder, s3://bucket/prefix, gs://…, az://….
+    #[arg(long = "bucket.url", env = "RINGWOOD_BUCKET_URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) settings: BucketSettings,
+}
+
+/// How a store is reached.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BucketSettings {
+    /// A setting of the store, such as aws_endpoint=http://localhost:9000. What is not set comes from the usual variables
+    /// AWS_…, GOOGLE_… and AZURE_….
+    #[arg(long = "bucket.setting", env = "RINGWOOD_BUCKET_SETTING", value_delimiter = ',', value_parser = super::setting)]
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// What to look at, or to do.
@@ -87,9 +114,55 @@ pub(crate) enum CtlCommand {
         /// The node whose replica is dropped.
         node: u64,
     },
+    /// Looks at everything in a data directory or a bucket, and lists all that is wrong. Changes nothing.
+    Verify {
+        /// The --storage.path of an ingester that does not run, or the URL of a bucket. With --cluster.peers or --url, a bucket
+        /// is compared with the catalog of that cluster.
+        #[arg(value_name = "PATH|URL")]
+        what: String,
+        #[command(flatten)]
+        settings: BucketSettings,
+    },
+    /// The catalog of blocks.
+    Catalog {
+        #[command(subcommand)]
+        command: CatalogCommand,
+    },
+    /// When more is lost than the cluster can mend by itself.
+    Recover {
+        #[command(subcommand)]
+        command: RecoverCommand,
+    },
     /// Lets placement even out loads with a shard again that was moved, or whose leader was chosen, by hand.
     Release {
         /// The number of the shard.
         shard: u32,
+    },
+}
+
+/// What to do with the catalog.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Makes the catalog from what the blocks in the bucket say of themselves: adds those that it lacks, and forgets those whose
+    /// files are gone.
+    Rebuild {
+        #[command(flatten)]
+        bucket: BucketPlace,
+        /// Only shows what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What to recover.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecoverCommand {
+    /// All ingesters are lost, and the bucket is left: a new cluster takes over its blocks. Says which times are lost, then asks.
+    Bucket {
+        #[command(flatten)]
+        bucket: BucketPlace,
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
     },
 }
