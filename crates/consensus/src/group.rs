@@ -413,14 +413,6 @@ impl<S: StateMachine> Group<S> {
         }
     }
 
-    /// Removes what the disk has of the group; it must have been shut down.
-    ///
-    /// # Errors
-    /// If the disk fails. Blocks.
-    pub fn remove_files(&self) -> std::io::Result<()> {
-        self.shared.folder.remove_all()
-    }
-
     pub(crate) fn hand_overs(&self) -> &HandOvers {
         &self.hand_overs
     }

@@ -95,6 +95,7 @@ impl Beats {
                 replicas: reports,
                 memory_bytes,
                 wall_ms: self.time.own_wall_ms(),
+                dropped: replicas.dropped().into_iter().map(|shard| shard.0).collect(),
             };
             let asked = replicas.clock().now();
             match self.client.beat(request, BEAT_LIMIT).await {

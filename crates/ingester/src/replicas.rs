@@ -1,6 +1,9 @@
 //! The shards of this node: those that the shard map puts here, and no others.
 
+mod rebuild;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use consensus::{Group, GroupEnv, GroupError, Groups, Standing};
 use futures::future::join_all;
 use meta::{Birth, Client};
 use model::{NodeId, ShardId};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use raftlog::Write;
 use ring::{Shard, ShardMap};
 use shard::ShardMachine;
@@ -71,11 +74,13 @@ pub(crate) struct ReplicasEnv {
 pub(crate) struct Replicas {
     env: ReplicasEnv,
     open: RwLock<BTreeMap<ShardId, Arc<Replica>>>,
+    /// Shards that are to be built anew here, and of which nothing is left.
+    dropped: Mutex<BTreeSet<ShardId>>,
 }
 
 impl Replicas {
     pub(crate) fn new(env: ReplicasEnv) -> Arc<Self> {
-        Arc::new(Self { env, open: RwLock::default() })
+        Arc::new(Self { env, open: RwLock::default(), dropped: Mutex::default() })
     }
 
     pub(crate) fn get(&self, shard: ShardId) -> Option<Arc<Replica>> {
@@ -131,6 +136,7 @@ impl Replicas {
             if let (Some(map), Some(birth)) = (&state.shard_map, state.birth) {
                 self.open_wanted(map, birth).await;
                 self.close_unwanted(map, &mut closing).await;
+                self.drop_rebuilt(map).await;
             }
             let look_again = self.clock().sleep(LOOK_AGAIN);
             tokio::select! {
@@ -163,18 +169,29 @@ impl Replicas {
             if *closing.entry(replica.shard).or_insert(now + LINGER) > now {
                 continue;
             }
-            // A replica that comes back is only safe with what it had: its shard counts on it again. So nothing is removed on
-            // hearsay, nor if the answer may have become old: the leader of meta gives notice of so long.
-            let asked = self.clock().now();
-            if stdx::makes_mistake("close on hearsay") {
+            let id = replica.shard;
+            if stdx::makes_mistake("close on hearsay") || self.is_surely(id, |newest| !is_wanted(newest, id)).await {
                 self.close(replica).await;
-                continue;
             }
-            match self.env.client.newest_shard_map(ASK_LIMIT).await {
-                Ok(newest) if is_wanted(&newest, replica.shard) => {}
-                Ok(_) if self.clock().now() - asked < NOTICE => self.close(replica).await,
-                Ok(_) => tracing::debug!(shard = %replica.shard, "the answer came late"),
-                Err(error) => tracing::debug!(shard = %replica.shard, %error, "nobody says that it may be closed"),
+        }
+    }
+
+    /// Whether the leader of meta says this of the map at this moment.
+    ///
+    /// A replica that comes back is only safe with what it had: its shard counts on it again. So nothing is removed on
+    /// hearsay, nor if the answer may have become old: the leader of meta gives notice of so long.
+    async fn is_surely(&self, id: ShardId, holds: impl Fn(&ShardMap) -> bool) -> bool {
+        let asked = self.clock().now();
+        match self.env.client.newest_shard_map(ASK_LIMIT).await {
+            Ok(newest) if !holds(&newest) => false,
+            Ok(_) if self.clock().now() - asked < NOTICE => true,
+            Ok(_) => {
+                tracing::debug!(shard = %id, "the answer came late");
+                false
+            }
+            Err(error) => {
+                tracing::debug!(shard = %id, %error, "nobody says that it may be closed");
+                false
             }
         }
     }
@@ -242,24 +259,22 @@ impl Replicas {
         self.open.write().remove(&id);
         self.env.groups.remove(id);
         stop(&replica).await;
+        match self.remove(id).await {
+            Ok(()) => tracing::info!(shard = %id, "replica closed and removed"),
+            Err(error) => tracing::error!(shard = %id, %error, "the files of a replica can't be removed"),
+        }
+    }
+
+    /// Removes what the disk has of a shard that is not open.
+    async fn remove(&self, id: ShardId) -> io::Result<()> {
         let (done, removed) = tokio::sync::oneshot::channel();
         let write = Write::Remove { group: id.0 };
         self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
-        let outcome = match removed.await {
-            Ok(Ok(())) => {
-                let group = replica.group.clone();
-                self.env.group.saving.run(move || group.remove_files()).await
-            }
-            Ok(Err(error)) => Err(error),
-            Err(_) => return,
-        };
-        match outcome {
-            Ok(()) => {
-                self.damage().forget(id);
-                tracing::info!(shard = %id, "replica closed and removed");
-            }
-            Err(error) => tracing::error!(shard = %id, %error, "the files of a replica can't be removed"),
-        }
+        removed.await.map_err(|_| io::Error::other("the Raft log is closed"))??;
+        let (disk, folder) = (self.env.group.disk.clone(), self.env.folder.join(id.to_string()));
+        self.env.group.saving.run(move || disk.remove_folder(&folder)).await?;
+        self.damage().forget(id);
+        Ok(())
     }
 
     /// Hands every shard that this node leads to somebody else, as far as there is somebody. Returns when that is done, or

@@ -111,7 +111,22 @@ impl Shipper {
         for (cut, end_ms) in unshipped {
             self.ship(replica, &view, cut, end_ms).await?;
         }
+        self.defer_to_adopted(replica).await?;
         self.drop_old(replica).await
+    }
+
+    /// A shard that never dropped anything says that it has all there is. If its cluster took over the blocks of another one,
+    /// what is older than they are is in the catalog.
+    async fn defer_to_adopted(&self, replica: &Replica) -> Result<(), ShipError> {
+        let state = self.client.state();
+        let Some(drop_before_ms) = state.adopted_before_ms else { return Ok(()) };
+        let (_, view) = replica.group.view().await;
+        let ((held_from_ms, _), (_, cut)) = (view.held_from(), view.last_cuts());
+        if held_from_ms != i64::MIN {
+            return Ok(());
+        }
+        let catalog_version = state.version;
+        propose(replica, Command::Shipped(entry::Shipped { cut, catalog_version, drop_before_ms })).await
     }
 
     async fn ship(&self, replica: &Replica, view: &ShardView, cut: u64, end_ms: i64) -> Result<(), ShipError> {

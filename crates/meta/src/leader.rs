@@ -1,5 +1,7 @@
 //! What the leader of meta does beside answering.
 
+mod orders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,7 +238,11 @@ impl Leader {
             self.set_replicas(*id, shard).await;
         }
         for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
-            self.step(*id, shard, leaders.get(id)).await;
+            if shard.joining.is_empty() && shard.leaving.is_empty() {
+                self.let_back(*id, shard).await;
+            } else {
+                self.step(*id, shard, leaders.get(id)).await;
+            }
         }
     }
 
@@ -259,6 +265,19 @@ impl Leader {
             Ok(Step::Waiting(what)) => tracing::debug!(shard = %id, what, "replicas change"),
             Err(error) => tracing::info!(shard = %id, %error, "a step towards other replicas failed"),
         }
+    }
+
+    /// Lets nodes join again that were to drop what they had, and say that they did.
+    async fn let_back(&self, id: ShardId, shard: &Shard) {
+        let beats = self.beats();
+        let dropped = |node: &&NodeId| beats.get(node).is_some_and(|beat| beat.request.dropped.contains(&id.0));
+        let joining: Vec<NodeId> = shard.rebuilding.iter().filter(dropped).copied().collect();
+        if joining.is_empty() {
+            return;
+        }
+        let rebuilding = shard.rebuilding.iter().copied().filter(|node| !joining.contains(node)).collect();
+        tracing::info!(shard = %id, nodes = ?joining, "replicas are built anew");
+        self.set_replicas(id, &Shard { joining, rebuilding, ..shard.clone() }).await;
     }
 
     /// How many series each shard has, as far as its leader has said lately.
