@@ -65,5 +65,5 @@ pub use reader::BlockReader;
 pub use source::ByteRanges;
 pub use summary::BlockSummary;
 pub use times::TimesRef;
-pub use verify::verify;
+pub use verify::{PageFault, damaged_pages, verify};
 pub use writer::{BlockWriter, ChunkRef};

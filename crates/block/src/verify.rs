@@ -1,5 +1,7 @@
 //! Looking at all of a block.
 
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -11,11 +13,13 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Damage, ensure};
 use crate::footer::MAGIC;
-use crate::group::{ChunkEntry, DataPage};
+use crate::group::ChunkEntry;
 use crate::index::Index;
 use crate::labels::{decode_values, values_page_name};
-use crate::page::{Page, PageName};
+use crate::page::PageName;
 use crate::{BlockReader, BlockSummary, times};
+
+pub use pages::{PageFault, damaged_pages};
 
 /// How much is read at once to hash it.
 const STEP_BYTES: u64 = 4 << 20;
@@ -122,12 +126,7 @@ impl Check<'_> {
         self.labels(at).map_err(|damage| self.index.corrupt_index(at, &damage))?;
         let group = self.index.group(at);
         let start = self.index.footer.groups[at].data_start;
-        let page = |(page, of): (usize, &DataPage)| Page {
-            name: PageName::Data { group: at, page },
-            range: start + of.range.start..start + of.range.end,
-            checksum: of.checksum,
-        };
-        let pages: Vec<Page> = group.data_pages().iter().enumerate().map(page).collect();
+        let pages = pages::data_pages(self.index, at);
         let data = self.index.pages.read(&pages).await?;
         let mut found = Found::default();
         for chunk in (0..group.len()).flat_map(|series| group.chunks(series)) {

@@ -26,6 +26,7 @@
 mod bucket;
 mod cache;
 mod catalog;
+mod check;
 mod config;
 pub mod contract;
 mod error;
@@ -39,6 +40,7 @@ mod upload;
 pub use bucket::{Bucket, Listed};
 pub use cache::PageCache;
 pub use catalog::Catalogs;
+pub use check::{BucketCheck, BucketFault, FaultKind, check_bucket};
 pub use config::BucketConfig;
 pub use error::{BucketError, ErrorKind, Operation};
 pub use faults::{Fault, Faults, RandomFaults};

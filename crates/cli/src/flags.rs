@@ -1,5 +1,6 @@
 //! What can be said on the command line, or in the environment.
 
+mod ctl;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use raftlog::Durability;
 use stdx::ByteSize;
 
+pub(crate) use ctl::{BucketPlace, BucketSettings, CatalogCommand, Ctl, CtlCommand, Place, RecoverCommand};
 pub(crate) use tool::{Output, Promqltest, Server, Span, Tool, ToolCommand};
 
 /// A horizontally sharded metrics cluster that speaks Prometheus. Without a command, it serves.
@@ -31,60 +33,10 @@ pub(crate) enum Command {
         /// The file.
         file: PathBuf,
     },
-    /// Looks at a running cluster.
+    /// Looks after a cluster.
     Ctl(Ctl),
     /// Tools for queries and test scripts.
     Tool(Tool),
-}
-
-/// How to look at a cluster.
-#[derive(Debug, Args)]
-pub(crate) struct Ctl {
-    /// Where any process of the cluster answers HTTP.
-    #[arg(long = "url", env = "RINGWOOD_URL", default_value = "http://localhost:9090", global = true)]
-    pub(crate) url: String,
-    #[command(subcommand)]
-    pub(crate) command: CtlCommand,
-}
-
-/// What to look at, or to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum CtlCommand {
-    /// Nodes, shards, leaders, how far each replica is, the catalog, scrapers and their targets.
-    Status,
-    /// Empties an ingester: its replicas go to others. Returns when it holds none any more; it goes on without this command.
-    Drain {
-        /// The number of the node, as `ctl status` shows it.
-        node: u64,
-        /// Lets it take part again instead.
-        #[arg(long)]
-        cancel: bool,
-        #[command(flatten)]
-        peers: CtlPeers,
-    },
-    /// Ends the identity of an ingester that will never come back. Its replicas are replaced.
-    Remove {
-        /// The number of the node, as `ctl status` shows it.
-        node: u64,
-        /// Even if it holds replicas. What no other node has is lost.
-        #[arg(long)]
-        force: bool,
-        #[command(flatten)]
-        peers: CtlPeers,
-    },
-}
-
-/// Where commands are taken: not by HTTP, which everyone may be let in to.
-#[derive(Debug, Args)]
-pub(crate) struct CtlPeers {
-    /// gRPC addresses of ingesters, separated by commas.
-    #[arg(
-        long = "cluster.peers",
-        env = "RINGWOOD_CLUSTER_PEERS",
-        value_delimiter = ',',
-        default_value = "localhost:9095"
-    )]
-    pub(crate) addresses: Vec<String>,
 }
 
 /// Flags of a server. Every one can be given in the environment too: `--storage.path` as `RINGWOOD_STORAGE_PATH`.

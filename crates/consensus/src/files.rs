@@ -70,9 +70,10 @@ impl SnapshotFolder {
         Ok(())
     }
 
-    /// Removes everything.
-    pub(crate) fn remove_all(&self) -> io::Result<()> {
-        self.disk.remove_folder(&self.path)
+    /// All files but the manifest.
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let names = self.disk.list(&self.path)?;
+        Ok(names.into_iter().filter(|name| name != MANIFEST).collect())
     }
 
     /// Keeps the files of a manifest from being swept as long as the pin lives.

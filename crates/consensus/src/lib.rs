@@ -7,11 +7,13 @@
 //!
 //! With `raftlog`, one of the two doorways to openraft: no type of it appears in this crate's interface.
 
+mod check;
 mod config;
 mod error;
 mod files;
 mod group;
 mod groups;
+mod handover;
 mod machine;
 mod network;
 mod receive;
@@ -21,6 +23,7 @@ mod state_machine;
 mod succession;
 mod wire;
 
+pub use check::{SnapshotCheck, SnapshotFault, check_snapshot};
 pub use config::Timing;
 pub use error::{GroupError, ProposeError};
 pub use files::{SnapshotFolder, SnapshotReader, SnapshotWriter};

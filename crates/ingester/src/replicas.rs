@@ -1,6 +1,9 @@
 //! The shards of this node: those that the shard map puts here, and no others.
 
+mod rebuild;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use consensus::{Group, GroupEnv, GroupError, Groups, Standing};
 use futures::future::join_all;
 use meta::{Birth, Client};
 use model::{NodeId, ShardId};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use raftlog::Write;
 use ring::{Shard, ShardMap};
 use shard::ShardMachine;
@@ -19,10 +22,14 @@ use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError};
 
 use crate::batch::{Batcher, Refusal};
+use crate::damage::Damage;
+use crate::digests;
+use crate::end::Ends;
 use crate::limits::{keep_limits, limits_of};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::ship::Shipper;
+use crate::time::ClusterTime;
 
 /// A shard that the map no longer puts here is kept for so long, for reads that are under way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -51,6 +58,12 @@ pub(crate) struct ReplicasEnv {
     /// Runs reads.
     pub(crate) reading: CpuPool,
     pub(crate) shipper: Shipper,
+    pub(crate) damage: Damage,
+    /// Where it is noted that a shard has failed.
+    pub(crate) ends: Ends,
+    pub(crate) digest_every: Duration,
+    /// The cluster's time.
+    pub(crate) time: ClusterTime,
     /// A snapshot is taken when so many bytes of entries were applied since the last one.
     pub(crate) snapshot_bytes: u64,
     /// How many exemplars all shards keep together; `None` as long as that is not known.
@@ -61,11 +74,13 @@ pub(crate) struct ReplicasEnv {
 pub(crate) struct Replicas {
     env: ReplicasEnv,
     open: RwLock<BTreeMap<ShardId, Arc<Replica>>>,
+    /// Shards that are to be built anew here, and of which nothing is left.
+    dropped: Mutex<BTreeSet<ShardId>>,
 }
 
 impl Replicas {
     pub(crate) fn new(env: ReplicasEnv) -> Arc<Self> {
-        Arc::new(Self { env, open: RwLock::default() })
+        Arc::new(Self { env, open: RwLock::default(), dropped: Mutex::default() })
     }
 
     pub(crate) fn get(&self, shard: ShardId) -> Option<Arc<Replica>> {
@@ -73,12 +88,22 @@ impl Replicas {
     }
 
     pub(crate) fn require(&self, shard: ShardId) -> Result<Arc<Replica>, RpcError> {
-        let missing = || RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node"));
+        let missing = || match self.damage().of(shard) {
+            Some(what) => {
+                RpcError::new(ErrorKind::Unavailable, format!("shard {shard} can't be opened on this node: {what}"))
+            }
+            None => RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node")),
+        };
         self.get(shard).ok_or_else(missing)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Replica>> {
         self.open.read().values().cloned().collect()
+    }
+
+    /// What is found to be damaged here.
+    pub(crate) fn damage(&self) -> &Damage {
+        &self.env.damage
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -111,6 +136,7 @@ impl Replicas {
             if let (Some(map), Some(birth)) = (&state.shard_map, state.birth) {
                 self.open_wanted(map, birth).await;
                 self.close_unwanted(map, &mut closing).await;
+                self.drop_rebuilt(map).await;
             }
             let look_again = self.clock().sleep(LOOK_AGAIN);
             tokio::select! {
@@ -127,7 +153,7 @@ impl Replicas {
     async fn open_wanted(&self, map: &ShardMap, birth: Birth) {
         let wanted = map.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_here(shard));
         for (id, _) in wanted {
-            if self.get(*id).is_none() {
+            if self.get(*id).is_none() && self.damage().of(*id).is_none() {
                 self.open_or_say_why(*id, birth).await;
             }
         }
@@ -143,18 +169,29 @@ impl Replicas {
             if *closing.entry(replica.shard).or_insert(now + LINGER) > now {
                 continue;
             }
-            // A replica that comes back is only safe with what it had: its shard counts on it again. So nothing is removed on
-            // hearsay, nor if the answer may have become old: the leader of meta gives notice of so long.
-            let asked = self.clock().now();
-            if stdx::makes_mistake("close on hearsay") {
+            let id = replica.shard;
+            if stdx::makes_mistake("close on hearsay") || self.is_surely(id, |newest| !is_wanted(newest, id)).await {
                 self.close(replica).await;
-                continue;
             }
-            match self.env.client.newest_shard_map(ASK_LIMIT).await {
-                Ok(newest) if is_wanted(&newest, replica.shard) => {}
-                Ok(_) if self.clock().now() - asked < NOTICE => self.close(replica).await,
-                Ok(_) => tracing::debug!(shard = %replica.shard, "the answer came late"),
-                Err(error) => tracing::debug!(shard = %replica.shard, %error, "nobody says that it may be closed"),
+        }
+    }
+
+    /// Whether the leader of meta says this of the map at this moment.
+    ///
+    /// A replica that comes back is only safe with what it had: its shard counts on it again. So nothing is removed on
+    /// hearsay, nor if the answer may have become old: the leader of meta gives notice of so long.
+    async fn is_surely(&self, id: ShardId, holds: impl Fn(&ShardMap) -> bool) -> bool {
+        let asked = self.clock().now();
+        match self.env.client.newest_shard_map(ASK_LIMIT).await {
+            Ok(newest) if !holds(&newest) => false,
+            Ok(_) if self.clock().now() - asked < NOTICE => true,
+            Ok(_) => {
+                tracing::debug!(shard = %id, "the answer came late");
+                false
+            }
+            Err(error) => {
+                tracing::debug!(shard = %id, %error, "nobody says that it may be closed");
+                false
             }
         }
     }
@@ -162,6 +199,7 @@ impl Replicas {
     async fn open_or_say_why(&self, id: ShardId, birth: Birth) {
         match self.open(id, birth).await {
             Ok(()) => {}
+            Err(OpenError::Group(GroupError::Damaged(_, what))) => self.damage().note(id, &what),
             // The next look tries again; until then the shard lives from its other replicas.
             Err(error) => tracing::error!(shard = %id, error = %telemetry_chain(&error), "a replica can't be opened"),
         }
@@ -188,13 +226,18 @@ impl Replicas {
             group.initialize(founders).await?;
         }
         let clock = env.group.clock.clone();
-        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), clock.clone(), &tasks);
+        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), env.time.clone(), &tasks);
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",
             take_snapshots(replica.clone(), env.snapshot_bytes, env.metrics.clone()),
         );
         tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
+        env.ends.watch(&replica.group, &tasks);
+        tasks.spawn_until_stopped(
+            "shard-digests",
+            digests::keep(replica.clone(), env.digest_every, env.reading.clone()),
+        );
         let limiting = keep_limits(replica.clone(), env.max_exemplars.clone(), birth.shards);
         tasks.spawn_until_stopped("shard-limits", limiting);
         tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));
@@ -216,21 +259,22 @@ impl Replicas {
         self.open.write().remove(&id);
         self.env.groups.remove(id);
         stop(&replica).await;
-        let (done, removed) = tokio::sync::oneshot::channel();
-        let write = Write::Remove { group: id.0 };
-        self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
-        let outcome = match removed.await {
-            Ok(Ok(())) => {
-                let group = replica.group.clone();
-                self.env.group.saving.run(move || group.remove_files()).await
-            }
-            Ok(Err(error)) => Err(error),
-            Err(_) => return,
-        };
-        match outcome {
+        match self.remove(id).await {
             Ok(()) => tracing::info!(shard = %id, "replica closed and removed"),
             Err(error) => tracing::error!(shard = %id, %error, "the files of a replica can't be removed"),
         }
+    }
+
+    /// Removes what the disk has of a shard that is not open.
+    async fn remove(&self, id: ShardId) -> io::Result<()> {
+        let (done, removed) = tokio::sync::oneshot::channel();
+        let write = Write::Remove { group: id.0 };
+        self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
+        removed.await.map_err(|_| io::Error::other("the Raft log is closed"))??;
+        let (disk, folder) = (self.env.group.disk.clone(), self.env.folder.join(id.to_string()));
+        self.env.group.saving.run(move || disk.remove_folder(&folder)).await?;
+        self.damage().forget(id);
+        Ok(())
     }
 
     /// Hands every shard that this node leads to somebody else, as far as there is somebody. Returns when that is done, or

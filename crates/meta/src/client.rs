@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tonic::{Response, Status};
 use transport::{Client as Connection, ErrorKind, Nodes, RpcError, deadline};
 
+use crate::mend::CatalogMend;
 use crate::state::{ClusterState, NodeState};
 use crate::wire;
 
@@ -156,6 +157,19 @@ impl Client {
         Ok(added.await?.version)
     }
 
+    /// Makes the catalog have some blocks and forget others, and returns the version of the state that does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`] if a block makes no sense; others when no leader could be asked within `limit`.
+    pub async fn mend_catalog(&self, mend: &CatalogMend, limit: Duration) -> Result<u64, RpcError> {
+        let request = mend.to_proto();
+        let mended = self.ask(limit, |mut client| {
+            let request = request.clone();
+            async move { client.mend_catalog(request).await }
+        });
+        Ok(mended.await?.version)
+    }
+
     /// The shard map as it is now, not as this client has heard of it last.
     ///
     /// # Errors
@@ -182,6 +196,22 @@ impl Client {
     pub async fn remove(&self, node: NodeId, force: bool, limit: Duration) -> Result<(), RpcError> {
         let request = meta::RemoveRequest { node_id: node.0, force };
         self.ask(limit, |mut client| async move { client.remove(request).await }).await.map(drop)
+    }
+
+    /// Has a replica moved, built anew, or a leader changed, as an operator says; returns the version of the state that has
+    /// the order. What becomes of it, the state shows.
+    ///
+    /// # Errors
+    /// If meta refuses, or does not answer within `limit`.
+    pub async fn place(
+        &self,
+        shard: ShardId,
+        order: meta::place_request::Order,
+        limit: Duration,
+    ) -> Result<u64, RpcError> {
+        let request = meta::PlaceRequest { shard: shard.0, order: Some(order) };
+        let placed = self.ask(limit, |mut client| async move { client.place(request).await });
+        Ok(placed.await?.version)
     }
 
     /// What operators see.

@@ -1,5 +1,8 @@
 //! What the leader of meta does beside answering.
 
+mod orders;
+mod quarantine;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,7 @@ use transport::{ErrorKind, RpcError};
 
 use crate::machine::MetaMachine;
 use crate::state::{ClusterState, Node, NodeState};
-use crate::{placement, wire};
+use crate::{placement, time, wire};
 
 /// How long a scraper may be silent before its targets go to others.
 pub const LEASE: Duration = Duration::from_secs(2);
@@ -40,10 +43,14 @@ pub struct Leader {
     change_replicas: ChangeReplicas,
     replace_after: Option<Duration>,
     heard: Mutex<Heard>,
+    /// What the cluster's time was last, as far as this node has ever known it, and when that was.
+    time: Mutex<Option<(Instant, i64)>>,
 }
 
 #[derive(Default)]
 struct Heard {
+    /// How many ingesters there are.
+    ingesters: usize,
     /// Since when this node leads.
     led_since: Option<Instant>,
     beats: BTreeMap<NodeId, Beat>,
@@ -74,7 +81,7 @@ impl Leader {
         change_replicas: ChangeReplicas,
         replace_after: Option<Duration>,
     ) -> Self {
-        Self { group, clock, change_replicas, replace_after, heard: Mutex::default() }
+        Self { group, clock, change_replicas, replace_after, heard: Mutex::default(), time: Mutex::default() }
     }
 
     /// Leads whenever the group says so, for ever.
@@ -91,6 +98,7 @@ impl Leader {
                 *heard.led_since.get_or_insert_with(|| self.clock.now())
             };
             let state = self.group.view().await.1.into_state();
+            self.heard.lock().ingesters = state.nodes.values().filter(|node| node.state != NodeState::Gone).count();
             self.expire_leases(&state, since).await;
             self.end_the_lost(&state, since).await;
             self.place_replicas(&state).await;
@@ -145,20 +153,26 @@ impl Leader {
         self.clock.now()
     }
 
-    /// The cluster's time: what most ingesters' clocks say, so that one that is wrong counts for nothing. Where the middle of
-    /// them is not one clock but lies between two, the time goes on as it went.
+    /// The cluster's time, as answers carry it: what most ingesters' clocks say, so that one that is wrong counts for nothing;
+    /// 0 as long as too few were heard to know it.
     pub(crate) fn wall_ms(&self) -> i64 {
-        let (now, going_on) = (self.clock.now(), self.clock.wall_ms());
-        let heard = self.heard.lock();
-        let fresh = heard.beats.values().filter(|beat| beat.request.wall_ms != 0);
-        let aged = fresh.map(|beat| (now.duration_since(beat.at), beat.request.wall_ms));
-        let mut clocks: Vec<i64> =
-            aged.filter(|(age, _)| *age < LEASE).map(|(age, wall_ms)| wall_ms + age.as_millis() as i64).collect();
-        clocks.sort_unstable();
-        match clocks.len() {
-            0 => going_on,
-            count => going_on.clamp(clocks[(count - 1) / 2], clocks[count / 2]),
+        let now = self.clock.now();
+        let after = |at: Instant, wall_ms: i64| wall_ms + now.duration_since(at).as_millis() as i64;
+        let (clocks, ingesters) = {
+            let heard = self.heard.lock();
+            let fresh = heard.beats.values().filter(|beat| now.duration_since(beat.at) < LEASE);
+            let said = fresh.filter(|beat| beat.request.wall_ms != 0);
+            (said.map(|beat| after(beat.at, beat.request.wall_ms)).collect(), heard.ingesters)
+        };
+        let mut known = self.time.lock();
+        let time = match ingesters {
+            0 => None,
+            _ => time::agreed(clocks, ingesters, known.map(|(at, wall_ms)| after(at, wall_ms))),
+        };
+        if let Some(time) = time {
+            *known = Some((now, time));
         }
+        time.unwrap_or(0)
     }
 
     /// The leader of each shard, as far as their nodes have said lately.
@@ -225,8 +239,13 @@ impl Leader {
             self.set_replicas(*id, shard).await;
         }
         for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
-            self.step(*id, shard, leaders.get(id)).await;
+            if shard.joining.is_empty() && shard.leaving.is_empty() {
+                self.let_back(*id, shard).await;
+            } else {
+                self.step(*id, shard, leaders.get(id)).await;
+            }
         }
+        self.rebuild_unreliable(state, MOVES.saturating_sub(moving + changes.len())).await;
     }
 
     /// Takes the next step of a move.
@@ -248,6 +267,19 @@ impl Leader {
             Ok(Step::Waiting(what)) => tracing::debug!(shard = %id, what, "replicas change"),
             Err(error) => tracing::info!(shard = %id, %error, "a step towards other replicas failed"),
         }
+    }
+
+    /// Lets nodes join again that were to drop what they had, and say that they did.
+    async fn let_back(&self, id: ShardId, shard: &Shard) {
+        let beats = self.beats();
+        let dropped = |node: &&NodeId| beats.get(node).is_some_and(|beat| beat.request.dropped.contains(&id.0));
+        let joining: Vec<NodeId> = shard.rebuilding.iter().filter(dropped).copied().collect();
+        if joining.is_empty() {
+            return;
+        }
+        let rebuilding = shard.rebuilding.iter().copied().filter(|node| !joining.contains(node)).collect();
+        tracing::info!(shard = %id, nodes = ?joining, "replicas are built anew");
+        self.set_replicas(id, &Shard { joining, rebuilding, ..shard.clone() }).await;
     }
 
     /// How many series each shard has, as far as its leader has said lately.

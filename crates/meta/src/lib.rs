@@ -6,12 +6,15 @@
 
 mod bootstrap;
 mod client;
+mod digests;
 mod identity;
 mod leader;
 mod machine;
+mod mend;
 mod placement;
 mod service;
 mod state;
+mod time;
 mod wire;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
@@ -19,5 +22,6 @@ pub use client::{Client, ClientConfig};
 pub use identity::{Identity, IdentityError, IdentityFile};
 pub use leader::{ChangeReplicas, LEASE, Leader};
 pub use machine::{MetaMachine, MetaView};
+pub use mend::CatalogMend;
 pub use service::{FirstMembers, MetaService};
 pub use state::{Birth, Block, ClusterState, Node, NodeState, ScraperMember};

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::{SnapshotReader, SnapshotWriter, StateMachine};
-use model::{NodeId, ShardId};
+use model::{BlockId, NodeId, ShardId};
 use prost::Message;
 use proto::meta;
 use proto::meta::command::Command;
 use ring::{Host, Shard, ShardMap, place};
 
-use crate::placement::META_VOTERS;
+use crate::placement::{self, META_VOTERS};
 use crate::state::{Change, ClusterState, Node, NodeState, ScraperMember};
 use crate::wire;
 
@@ -133,6 +133,8 @@ impl MetaMachine {
             Command::ScraperJoin(request) => Ok((self.scraper_join(request), None)),
             Command::ScraperLeave(request) => Ok((self.scraper_leave(&request), None)),
             Command::AddBlocks(request) => self.add_blocks(request),
+            Command::Place(request) => self.place(&request),
+            Command::MendCatalog(request) => self.mend_catalog(&request),
         }
     }
 
@@ -222,11 +224,21 @@ impl MetaMachine {
         Ok((if next == *node { Vec::new() } else { vec![Change::Node(id, next)] }, Some(id)))
     }
 
+    fn place(&self, request: &meta::PlaceRequest) -> Decision {
+        let order = request.order.as_ref().ok_or("this version does not know the order")?;
+        let id = ShardId(request.shard);
+        self.replace_shard(id, placement::ordered(&self.state, id, order)?)
+    }
+
     fn set_replicas(&self, message: &meta::Shard) -> Decision {
-        let (id, mut shard) = wire::shard_from_proto(message);
+        let (id, shard) = wire::shard_from_proto(message);
+        self.replace_shard(id, shard)
+    }
+
+    fn replace_shard(&self, id: ShardId, mut shard: Shard) -> Decision {
         let map = self.state.shard_map.as_ref().ok_or("the cluster is not born yet")?;
         let old = map.shards.get(&id).ok_or_else(|| format!("there is no shard {id}"))?;
-        let mut named = shard.replicas.iter().chain(&shard.joining).chain(&shard.leaving);
+        let mut named = shard.replicas.iter().chain(&shard.joining).chain(&shard.leaving).chain(&shard.rebuilding);
         if let Some(node) = named.find(|node| !self.is_known(**node)) {
             return Err(format!("node {node} was never part of this cluster"));
         }
@@ -297,6 +309,24 @@ impl MetaMachine {
         Ok((changes, None))
     }
 
+    /// What is in the bucket decides. Which cuts were shipped is for the shards to say, and stays as it is.
+    fn mend_catalog(&self, request: &meta::MendCatalogRequest) -> Decision {
+        let mut changes = Vec::new();
+        for message in &request.blocks {
+            let (id, block) = wire::block_from_proto(message).map_err(|error| error.to_string())?;
+            if self.state.blocks.get(&id).is_none_or(|known| **known != block) {
+                changes.push(Change::Block(id, Arc::new(block)));
+            }
+        }
+        for id in &request.removed {
+            let id = BlockId(wire::id_from_proto(id).map_err(|error| error.to_string())?);
+            changes.extend(self.state.blocks.contains_key(&id).then_some(Change::RemovedBlock(id)));
+        }
+        let later = |before: &i64| self.state.adopted_before_ms.is_none_or(|known| known < *before);
+        changes.extend(request.adopted_before_ms.filter(later).map(Change::Adopted));
+        Ok((changes, None))
+    }
+
     fn to_proto(&self) -> meta::State {
         let state = &self.state;
         let cluster = state.birth.map(|birth| meta::Cluster {
@@ -318,6 +348,7 @@ impl MetaMachine {
             scrapers: Some(wire::scrapers_to_proto(state.scraper_epoch, &state.scrapers)),
             blocks: state.blocks.iter().map(|(id, block)| wire::block_to_proto(*id, block)).collect(),
             shipped: shipped.collect(),
+            adopted_before_ms: state.adopted_before_ms,
         }
     }
 
@@ -328,6 +359,7 @@ impl MetaMachine {
         let wires = wires.chain(message.shard_map.map(Wire::ShardMap));
         let wires = wires.chain(message.scrapers.map(Wire::Scrapers));
         let wires = wires.chain(message.blocks.into_iter().map(Wire::Block));
+        let wires = wires.chain(message.adopted_before_ms.map(Wire::AdoptedBeforeMs));
         let changes = wires.map(|change| wire::change_from_proto(meta::Change { change: Some(change) }));
         let mut state = ClusterState::default();
         state.apply(message.version, changes.collect::<Result<Vec<_>, _>>()?);
@@ -465,6 +497,35 @@ mod tests {
         assert_eq!(ask(&mut machine, add(2, vec![])).refused, "");
         assert!(ask(&mut machine, add(3, vec![block(4)])).refused.contains("is not of cut 3"));
         assert_eq!(machine.state.blocks.len(), 1);
+    }
+
+    #[test]
+    fn the_catalog_is_mended_without_a_word_about_cuts() {
+        let mut machine = born(1);
+        let block = |id: u128, size_bytes| meta::Block {
+            id: wire::id_to_proto(id),
+            tenant: "t".to_owned(),
+            shard: 9,
+            cut: 5,
+            size_bytes,
+            hash: wire::id_to_proto(0),
+            ..Default::default()
+        };
+        let mend = |blocks, removed: &[u128], adopted_before_ms| {
+            let removed = removed.iter().copied().map(wire::id_to_proto).collect();
+            Command::MendCatalog(meta::MendCatalogRequest { blocks, removed, adopted_before_ms })
+        };
+        assert_eq!(ask(&mut machine, mend(vec![block(1, 10), block(2, 10)], &[], None)).version, 2);
+        assert_eq!(ask(&mut machine, mend(vec![block(1, 10)], &[7], None)).version, 2, "nothing is new");
+        assert_eq!(ask(&mut machine, mend(vec![block(1, 11)], &[2], Some(400))).version, 3);
+        let blocks: Vec<_> = machine.state.blocks.iter().map(|(id, block)| (id.0, block.size_bytes)).collect();
+        assert_eq!((blocks, machine.state.adopted_before_ms), (vec![(1, 11)], Some(400)));
+        assert_eq!(ask(&mut machine, mend(vec![], &[], Some(300))).version, 3, "it never goes back");
+        assert!(machine.shipped.is_empty());
+        let mut watched = ClusterState::default();
+        watched.apply(machine.state.version, machine.state.whole(true));
+        assert_eq!(watched, machine.state);
+        assert_eq!(MetaMachine::from_proto(machine.to_proto()).unwrap().state, machine.state);
     }
 
     #[test]

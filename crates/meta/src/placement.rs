@@ -1,11 +1,15 @@
 //! Which replicas there should be: the state in, moves out.
 
+mod by_hand;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{NodeId, ShardId};
 use ring::Shard;
 
 use crate::state::{ClusterState, Node, NodeState};
+
+pub(crate) use by_hand::ordered;
 
 /// How many nodes hold meta, as far as there are nodes.
 pub(crate) const META_VOTERS: usize = 3;
@@ -20,7 +24,7 @@ const WORTH: f64 = 1.5;
 ///
 /// In this order: replicas on nodes that take no part any more are replaced, and missing ones are added; replicas that share a
 /// zone go to zones that have none; replicas go from nodes with a high load to nodes with a low one, by the series that each
-/// shard has (`series`); leaders are spread. A move that is under way goes on, unless the node that joins is lost.
+/// shard has (`series`); leaders are spread. What an operator placed by hand is only repaired. A move that is under way goes on, unless the node that joins is lost.
 ///
 /// A shard whose nodes are all gone is left alone: its data are gone with them.
 pub(crate) fn changes(state: &ClusterState, series: &BTreeMap<ShardId, u64>, room: usize) -> BTreeMap<ShardId, Shard> {
@@ -90,14 +94,12 @@ impl<'a> Plan<'a> {
         !shard.is_moving() && shard.replicas.iter().all(|node| self.is_up(*node))
     }
 
-    /// What fails together with a node: it alone if it is in no zone.
-    fn zone(&self, node: NodeId) -> (&str, Option<NodeId>) {
-        let zone = self.node(node).zone.as_str();
-        (zone, zone.is_empty().then_some(node))
+    fn zone(&self, node: NodeId) -> Zone<'_> {
+        zone(self.state, node)
     }
 
-    fn zones(&self, nodes: &[NodeId]) -> BTreeSet<(&str, Option<NodeId>)> {
-        nodes.iter().map(|node| self.zone(*node)).collect()
+    fn zones(&self, nodes: &[NodeId]) -> BTreeSet<Zone<'_>> {
+        zones(self.state, nodes)
     }
 
     /// Plans that a shard goes to other nodes; `false` if there is no room for another move.
@@ -115,12 +117,15 @@ impl<'a> Plan<'a> {
         let next = Shard {
             joining: wanted.iter().copied().filter(|node| !stays(node)).collect(),
             leaving: replicas.iter().copied().filter(|node| !wanted.contains(node)).collect(),
+            rebuilding: shard.rebuilding.iter().copied().filter(|node| self.is_up(*node)).collect(),
             replicas,
             ..shard.clone()
         };
         if next == *shard {
             return true;
         }
+        // What the operator wanted can't be had.
+        let next = Shard { by_hand: false, ..next };
         if !shard.is_moving() {
             let Some(room) = self.room.checked_sub(1) else { return false };
             self.room = room;
@@ -144,12 +149,15 @@ impl<'a> Plan<'a> {
             return;
         }
         let mut wanted: Vec<NodeId> = shard.wanted().into_iter().filter(|node| self.is_up(*node)).collect();
-        while wanted.len() > count {
+        // Nodes that build their replica anew come back: their places are taken.
+        let rebuilt: Vec<NodeId> = shard.rebuilding.iter().copied().filter(|node| self.is_up(*node)).collect();
+        while wanted.len() + rebuilt.len() > count {
             let Some(surplus) = self.surplus(&wanted) else { break };
             wanted.retain(|node| *node != surplus);
         }
-        while wanted.len() < count {
-            let Some(best) = self.best(&wanted, |_| true) else { break };
+        while wanted.len() + rebuilt.len() < count {
+            let held = [&wanted[..], &rebuilt[..]].concat();
+            let Some(best) = self.best(&held, |_| true) else { break };
             wanted.push(best);
         }
         // Nodes that are all to be emptied keep what nobody else could take.
@@ -183,7 +191,7 @@ impl<'a> Plan<'a> {
         let shard = &self.shards[&id];
         let held = shard.wanted();
         let zones = self.zones(&held);
-        if !self.is_settled(shard) || zones.len() == held.len() {
+        if !self.is_settled(shard) || shard.by_hand || zones.len() == held.len() {
             return;
         }
         let elsewhere = self.best(&held, |node| !zones.contains(&self.zone(node)));
@@ -205,7 +213,8 @@ impl<'a> Plan<'a> {
     /// The move that evens loads out most: it takes most away from the sum of their squares.
     fn best_move(&self) -> Option<(ShardId, Vec<NodeId>)> {
         let mut best: Option<(f64, ShardId, NodeId, NodeId)> = None;
-        for (id, shard) in self.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_settled(shard)) {
+        let may_move = |id: ShardId, shard: &Shard| id != ShardId::META && self.is_settled(shard) && !shard.by_hand;
+        for (id, shard) in self.shards.iter().filter(|(id, shard)| may_move(**id, shard)) {
             let weight = self.weights[id];
             for from in &shard.replicas {
                 for (to, load) in self.loads.iter().filter(|(to, _)| !shard.replicas.contains(to)) {
@@ -231,8 +240,12 @@ impl<'a> Plan<'a> {
         for shard in self.shards.values() {
             shard.wanted().first().and_then(|node| led.get_mut(node)).into_iter().for_each(|count| *count += 1);
         }
-        let settled: Vec<ShardId> =
-            self.shards.iter().filter(|(_, shard)| self.is_settled(shard)).map(|(id, _)| *id).collect();
+        let settled: Vec<ShardId> = self
+            .shards
+            .iter()
+            .filter(|(_, shard)| self.is_settled(shard) && !shard.by_hand)
+            .map(|(id, _)| *id)
+            .collect();
         for id in settled.into_iter().filter(|id| *id != ShardId::META) {
             let replicas = &self.shards[&id].replicas;
             let Some(heir) = replicas.iter().copied().min_by_key(|node| led[node]) else { continue };
@@ -249,6 +262,18 @@ impl<'a> Plan<'a> {
             self.changed.insert(id, next);
         }
     }
+}
+
+/// What fails together with a node: it alone if it is in no zone.
+type Zone<'a> = (&'a str, Option<NodeId>);
+
+fn zone(state: &ClusterState, node: NodeId) -> Zone<'_> {
+    let zone = state.nodes[&node].zone.as_str();
+    (zone, zone.is_empty().then_some(node))
+}
+
+fn zones<'a>(state: &'a ClusterState, nodes: &[NodeId]) -> BTreeSet<Zone<'a>> {
+    nodes.iter().map(|node| zone(state, *node)).collect()
 }
 
 fn swapped(held: &[NodeId], from: NodeId, to: NodeId) -> Vec<NodeId> {

@@ -263,6 +263,15 @@ impl Meta for MetaService {
         Ok(Response::new(meta::AddBlocksReply { version: answer.version }))
     }
 
+    async fn mend_catalog(
+        &self,
+        request: Request<meta::MendCatalogRequest>,
+    ) -> Result<Response<meta::MendCatalogReply>, Status> {
+        let replica = self.leading().await?;
+        let answer = replica.leader.propose(Command::MendCatalog(request.into_inner())).await?;
+        Ok(Response::new(meta::MendCatalogReply { version: answer.version }))
+    }
+
     async fn drain(&self, request: Request<meta::DrainRequest>) -> Result<Response<meta::DrainReply>, Status> {
         self.leading().await?.leader.propose(Command::Drain(request.into_inner())).await?;
         Ok(Response::new(meta::DrainReply {}))
@@ -280,6 +289,12 @@ impl Meta for MetaService {
         }
         replica.leader.propose(Command::NodeGone(request.node_id)).await?;
         Ok(Response::new(meta::RemoveReply {}))
+    }
+
+    async fn place(&self, request: Request<meta::PlaceRequest>) -> Result<Response<meta::PlaceReply>, Status> {
+        let replica = self.leading().await?;
+        let state = replica.group.view().await.1.into_state();
+        Ok(Response::new(replica.leader.place(&state, request.into_inner()).await?))
     }
 
     async fn status(&self, _: Request<meta::StatusRequest>) -> Result<Response<meta::StatusReply>, Status> {

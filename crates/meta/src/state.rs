@@ -99,6 +99,9 @@ pub struct ClusterState {
     pub scrapers: Arc<BTreeMap<String, ScraperMember>>,
     /// The catalog: a block exists if and only if it is in here.
     pub blocks: imbl::OrdMap<BlockId, Arc<Block>>,
+    /// Blocks that were taken over from another cluster have samples before this time, in ms, and none after it; `None`: there
+    /// are no such blocks.
+    pub adopted_before_ms: Option<i64>,
 }
 
 /// One thing that is different from before.
@@ -116,6 +119,8 @@ pub(crate) enum Change {
     Block(BlockId, Arc<Block>),
     /// A block was removed.
     RemovedBlock(BlockId),
+    /// Blocks of another cluster, with samples before this time in ms, are all in the catalog.
+    Adopted(i64),
 }
 
 impl ClusterState {
@@ -143,6 +148,7 @@ impl ClusterState {
                 Change::RemovedBlock(id) => {
                     self.blocks.remove(&id);
                 }
+                Change::Adopted(before_ms) => self.adopted_before_ms = Some(before_ms),
             }
         }
     }
@@ -156,6 +162,7 @@ impl ClusterState {
         changes.extend(self.nodes.iter().map(|(id, node)| Change::Node(*id, node.clone())));
         changes.extend(self.shard_map.clone().map(Change::ShardMap));
         changes.push(Change::Scrapers(self.scraper_epoch, self.scrapers.clone()));
+        changes.extend(self.adopted_before_ms.map(Change::Adopted));
         if catalog {
             changes.extend(self.blocks.iter().map(|(id, block)| Change::Block(*id, block.clone())));
         }

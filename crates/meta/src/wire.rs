@@ -82,6 +82,8 @@ pub(crate) fn shard_to_proto(id: ShardId, shard: &Shard) -> meta::Shard {
         born_on: to_ids(&shard.born_on),
         joining: to_ids(&shard.joining),
         leaving: to_ids(&shard.leaving),
+        rebuilding: to_ids(&shard.rebuilding),
+        by_hand: shard.by_hand,
     }
 }
 
@@ -91,6 +93,8 @@ pub(crate) fn shard_from_proto(message: &meta::Shard) -> (ShardId, Shard) {
         born_on: from_ids(&message.born_on),
         joining: from_ids(&message.joining),
         leaving: from_ids(&message.leaving),
+        rebuilding: from_ids(&message.rebuilding),
+        by_hand: message.by_hand,
     };
     (ShardId(message.shard), shard)
 }
@@ -170,6 +174,7 @@ pub(crate) fn change_to_proto(change: &Change) -> meta::Change {
         Change::Scrapers(epoch, scrapers) => Wire::Scrapers(scrapers_to_proto(*epoch, scrapers)),
         Change::Block(id, block) => Wire::Block(block_to_proto(*id, block)),
         Change::RemovedBlock(id) => Wire::RemovedBlock(id_to_proto(id.0)),
+        Change::Adopted(before_ms) => Wire::AdoptedBeforeMs(*before_ms),
     };
     meta::Change { change: Some(change) }
 }
@@ -199,5 +204,6 @@ pub(crate) fn change_from_proto(message: meta::Change) -> Result<Change, WireErr
             Change::Block(id, Arc::new(block))
         }
         Wire::RemovedBlock(id) => Change::RemovedBlock(BlockId(id_from_proto(&id)?)),
+        Wire::AdoptedBeforeMs(before_ms) => Change::Adopted(before_ms),
     })
 }

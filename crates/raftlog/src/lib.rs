@@ -19,7 +19,7 @@ pub use device::{Completion, GroupState, LogDevice, Write};
 pub use group_log::{GroupLog, GroupLogReader};
 pub use identity::LogLost;
 pub use memory::MemoryDevice;
-pub use rocks::{Durability, LogMetrics, OpenError, RocksDevice};
+pub use rocks::{Durability, GroupCheck, LogCheck, LogFault, LogMetrics, OpenError, RocksDevice, check_log};
 pub use runtime::seed_thread;
 pub use types::{Answer, Command, Entry, LogId, Membership, StoredMembership, TypeConfig, Vote, log_id, term_of};
 pub use wire::{

@@ -21,8 +21,11 @@ use crate::identity::LogLost;
 use crate::rocks::synced::SyncedMark;
 use crate::rocks::writer::Writer;
 
+mod check;
 mod synced;
 mod writer;
+
+pub use check::{GroupCheck, LogCheck, LogFault, check_log};
 
 /// Entries: key = group, log index (both big endian); value = the encoded entry.
 const LOG: &str = "log";

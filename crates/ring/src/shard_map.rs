@@ -60,17 +60,22 @@ pub struct Shard {
     pub joining: Vec<NodeId>,
     /// Replicas that will be none as soon as those that join have everything, or have been none for a while.
     pub leaving: Vec<NodeId>,
+    /// Nodes that drop what they have of it, because it may be damaged, and join again when they hold nothing.
+    pub rebuilding: Vec<NodeId>,
+    /// Whether an operator said who holds or leads it: then it is not moved only to even out loads.
+    pub by_hand: bool,
 }
 
 impl Shard {
     /// A shard that is born on these nodes, and stays there.
     pub fn born(replicas: Vec<NodeId>) -> Self {
-        Self { born_on: replicas.clone(), replicas, joining: Vec::new(), leaving: Vec::new() }
+        let born_on = replicas.clone();
+        Self { replicas, born_on, joining: Vec::new(), leaving: Vec::new(), rebuilding: Vec::new(), by_hand: false }
     }
 
     /// Whether its replicas are about to change.
     pub fn is_moving(&self) -> bool {
-        !self.joining.is_empty() || !self.leaving.is_empty()
+        !self.joining.is_empty() || !self.leaving.is_empty() || !self.rebuilding.is_empty()
     }
 
     /// Who holds it when its move is over, the preferred leader first.

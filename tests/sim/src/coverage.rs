@@ -38,6 +38,12 @@ pub enum Event {
     BucketFaults,
     /// A node was emptied.
     Drain,
+    /// A disk was lost for ever.
+    Wipe,
+    /// A machine was off while its files were damaged.
+    Rot,
+    /// A bit of a file turned over.
+    BitTurned,
     /// A write was acknowledged.
     Acknowledged,
     /// What became of a write is not known.

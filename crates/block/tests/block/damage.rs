@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use block::{BlockReader, ByteRanges, verify};
+use block::{BlockReader, ByteRanges, damaged_pages, verify};
 use bytes::Bytes;
 use futures::executor::block_on;
 use futures::future::BoxFuture;
@@ -24,6 +24,18 @@ fn small_world() -> World {
         world.insert(labels, vec![rows(0), rows(90_000)]);
     }
     world
+}
+
+#[test]
+fn every_damaged_page_is_named() {
+    let (bytes, _) = write(&small_world()).unwrap();
+    assert_eq!(block_on(damaged_pages(&open(Bytes::from(bytes.clone())).unwrap())).unwrap(), []);
+    let footer = bytes.len() - 64;
+    let mut damaged = bytes.to_vec();
+    (8..footer).step_by(40).for_each(|at| damaged[at] ^= 1);
+    let Ok(block) = open(Bytes::from(damaged)) else { return };
+    let faults = block_on(damaged_pages(&block)).unwrap();
+    assert!(faults.len() > 1 && faults.is_sorted_by_key(|fault| fault.range.start), "{faults:?}");
 }
 
 /// All that a block says, without what looks at everything.

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proto::meta::place_request::Order;
+use proto::meta::{MoveReplica, Release};
 use ring::ShardMap;
 
 use super::*;
@@ -171,6 +173,92 @@ fn a_lost_node_is_waited_for_unless_others_can_take_its_place() {
     check(5, &[&[1, 2, 3]], &[3, 4, 5], false);
     check(5, &[&[1, 2, 3], &[1, 3, 4]], &[2, 3, 4], true);
     check(5, &[&[2, 3, 4]], &[3, 4, 5], true);
+}
+
+/// What an order makes of shard 1: replicas, joining, leaving, rebuilding.
+fn order(state: &ClusterState, order: Order) -> Result<[Vec<u64>; 4], String> {
+    let shard = ordered(state, ShardId(1), &order)?;
+    Ok([&shard.replicas, &shard.joining, &shard.leaving, &shard.rebuilding].map(|nodes| ids(nodes)))
+}
+
+#[track_caller]
+fn check_refused(state: &ClusterState, given: Order, why: &str) {
+    let refused = order(state, given).unwrap_err();
+    assert!(refused.contains(why), "{refused}");
+}
+
+fn moves(from: u64, to: u64) -> Order {
+    Order::Move(MoveReplica { from, to, force: false })
+}
+
+#[test]
+fn a_replica_is_moved_by_hand_and_stays_there() {
+    let zones = [("a", Up), ("b", Up), ("c", Up), ("a", Up), ("d", Gone), ("c", Draining)];
+    let mut state = state(&zones, &[&[1, 2, 3]]);
+    assert_eq!(order(&state, moves(1, 4)).unwrap(), [vec![1, 2, 3], vec![4], vec![1], vec![]]);
+    check_refused(&state, moves(2, 4), "zone \"a\" of node 4 holds a replica of shard 1 already");
+    let forced = Order::Move(MoveReplica { from: 2, to: 4, force: true });
+    assert_eq!(order(&state, forced).unwrap()[1], [4]);
+    check_refused(&state, moves(1, 9), "never part");
+    check_refused(&state, moves(1, 5), "has ended");
+    check_refused(&state, moves(1, 6), "being emptied");
+    check_refused(&state, moves(1, 2), "already");
+    check_refused(&state, moves(1, 1), "already");
+
+    // Neither zones nor loads take the forced move back; the same order again changes nothing, another one has to wait.
+    let shard = ordered(&state, ShardId(1), &forced).unwrap();
+    change(&mut state, 1, |known| *known = shard.clone());
+    assert_eq!(ordered(&state, ShardId(1), &forced).unwrap(), shard);
+    check_refused(&state, moves(1, 4), "moving already");
+    settle(&mut state, &BTreeMap::new());
+    change(&mut state, 1, |known| {
+        *known = Shard { replicas: known.wanted(), joining: vec![], leaving: vec![], ..known.clone() };
+    });
+    check(&state, &[]);
+    assert_eq!(ordered(&state, ShardId(1), &forced).unwrap(), state.shard_map.as_ref().unwrap().shards[&ShardId(1)]);
+    let released = ordered(&state, ShardId(1), &Order::Release(Release {})).unwrap();
+    change(&mut state, 1, |known| *known = released);
+    assert_eq!(wanted(&state).len(), 1, "released, it goes where zones want it");
+}
+
+#[test]
+fn a_leader_is_chosen_by_hand_and_goes_on_to_lead() {
+    let zones = [("", Up), ("", Up), ("", Up)];
+    let mut state = state(&zones, &[&[1, 2, 3], &[2, 1, 3], &[2, 1, 3]]);
+    assert_eq!(order(&state, Order::Lead(2)).unwrap()[0], [2, 1, 3]);
+    check_refused(&state, Order::Lead(4), "never part");
+    let shard = ordered(&state, ShardId(1), &Order::Lead(2)).unwrap();
+    change(&mut state, 1, |known| *known = shard.clone());
+    let changed = wanted(&state);
+    assert!(!changed.contains_key(&1) && !changed.is_empty(), "others make up for it: {changed:?}");
+}
+
+#[test]
+fn a_replica_that_is_built_anew_keeps_its_place() {
+    let zones = [("a", Up), ("b", Up), ("c", Up), ("d", Up)];
+    let mut state = state(&zones, &[&[1, 2, 3], &[4, 2], &[4, 1, 3], &[4, 1, 2]]);
+    assert_eq!(order(&state, Order::Rebuild(2)).unwrap(), [vec![1, 2, 3], vec![], vec![2], vec![2]]);
+    check_refused(&state, Order::Rebuild(4), "holds no replica");
+    let pair = ordered(&state, ShardId(2), &Order::Rebuild(2)).unwrap_err();
+    assert!(pair.contains("needs that of node 2 for a majority"), "{pair}");
+
+    // Nobody takes the place while it leaves, and while it drops what it has.
+    let shard = ordered(&state, ShardId(1), &Order::Rebuild(2)).unwrap();
+    change(&mut state, 1, |known| *known = shard.clone());
+    assert_eq!(ordered(&state, ShardId(1), &Order::Rebuild(2)).unwrap(), shard);
+    check_refused(&state, Order::Rebuild(1), "moving already");
+    assert!(!wanted(&state).contains_key(&1));
+    change(&mut state, 1, |known| {
+        *known = Shard { replicas: known.wanted(), joining: vec![], leaving: vec![], ..known.clone() };
+    });
+    assert!(!wanted(&state).contains_key(&1));
+
+    // Unless it is lost meanwhile.
+    let mut nodes = BTreeMap::clone(&state.nodes);
+    nodes.entry(NodeId(2)).and_modify(|node| node.state = Gone);
+    state.nodes = Arc::new(nodes);
+    let turned = changes(&state, &BTreeMap::new(), 100).remove(&ShardId(1)).unwrap();
+    assert_eq!((ids(&turned.joining), ids(&turned.rebuilding)), (vec![4], vec![]));
 }
 
 /// Lets all moves end, over and over, until nothing changes.

@@ -34,6 +34,11 @@ impl SyncedMark {
         Ok(Self { file, value, unsynced: 0 })
     }
 
+    /// The value of a mark's bytes; `None` if they are none.
+    pub(super) fn decode(bytes: &[u8]) -> Option<u64> {
+        bytes.first_chunk().and_then(read)
+    }
+
     pub(super) fn get(&self) -> u64 {
         self.value
     }
