@@ -112,8 +112,8 @@ impl Counts {
     /// are the numbers that tell which label is worth to be looked at.
     fn bytes_by_name(&self) -> impl Iterator<Item = Count<'_>> {
         self.labels.iter().map(|(name, values)| {
-            let size = |(value, series): (&Box<str>, &u64)| (encoded_size(name) + encoded_size(value)) * series;
-            Count { name, label: None, value: values.iter().map(size).sum() }
+            let sizes = values.iter().map(|(value, series)| (encoded_size(name) + encoded_size(value)) * series);
+            Count { name, label: None, value: sizes.sum() }
         })
     }
 

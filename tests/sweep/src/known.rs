@@ -140,7 +140,7 @@ fn below(request: &Request, path: &str) -> bool {
 /// Whether a time is so far away that it has no nanoseconds in 64 bits.
 fn is_far(time: &str) -> bool {
     match time.parse::<f64>() {
-        Ok(seconds) => !(seconds.abs() < 9.2e9),
+        Ok(seconds) => seconds.is_nan() || seconds.abs() >= 9.2e9,
         Err(_) => time.starts_with("-29") || time.starts_with("29"),
     }
 }
