@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::values::{are_close, sort, sort_vector};
 use crate::{Answer, Request};
 
-/// Headers that depend on the connection, or on the moment.
-const MOMENTARY: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
+/// Headers that depend on the connection, or on the moment. So does how an answer is compressed: here with zstd, too, with what
+/// is best of all that the client takes, and an empty one never. Bodies are compared as they were before.
+const MOMENTARY: [&str; 5] = ["connection", "content-encoding", "content-length", "date", "transfer-encoding"];
 /// The most of a body that is shown, in characters.
 const SHOWN: usize = 600;
 
@@ -76,6 +77,7 @@ fn normal(request: &Request, answer: &Answer) -> Option<Value> {
             sort_vector(&mut data["result"]);
         }
         "series" | "targets/metadata" => sort(data),
+        "metadata" => data.as_object_mut().into_iter().flat_map(|metrics| metrics.values_mut()).for_each(sort),
         "targets" => {
             let targets = data.get_mut("activeTargets").and_then(Value::as_array_mut);
             for target in targets.into_iter().flatten().filter_map(Value::as_object_mut) {

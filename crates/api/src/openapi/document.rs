@@ -1,7 +1,5 @@
 //! The description as a document.
 
-use std::fmt::Write;
-
 use super::endpoints::{Body, ENDPOINTS, Endpoint, Kind, Method, Parameter, Place};
 
 /// What every description says: how answers and errors look.
@@ -58,7 +56,7 @@ pub(super) fn document(openapi_version: &str, api_version: &str) -> String {
 
 impl Endpoint {
     fn write(&self, yaml: &mut String) {
-        push(yaml, &format!("  {}:\n", self.path));
+        yaml.push_str(&format!("  {}:\n", self.path));
         for method in self.methods {
             self.operation(*method, yaml);
         }
@@ -66,12 +64,16 @@ impl Endpoint {
 
     fn operation(&self, method: Method, yaml: &mut String) {
         let id = self.path.trim_matches('/').replace(['/', '_', '.', '{', '}'], "-");
-        push(yaml, &format!("    {}:\n      tags: [{}]\n", method.as_str(), self.tag()));
-        push(yaml, &format!("      operationId: {}-{id}\n      summary: {}\n", method.as_str(), quoted(self.summary)));
+        yaml.push_str(&format!("    {}:\n      tags: [{}]\n", method.as_str(), self.tag()));
+        yaml.push_str(&format!(
+            "      operationId: {}-{id}\n      summary: {}\n",
+            method.as_str(),
+            quoted(self.summary)
+        ));
         let in_url = |parameter: &&Parameter| parameter.place == Place::Path || !self.takes_form(method);
         let mut in_url = self.parameters.iter().filter(in_url).peekable();
         if in_url.peek().is_some() {
-            push(yaml, "      parameters:\n");
+            yaml.push_str("      parameters:\n");
         }
         for parameter in in_url {
             parameter.write_in_url(yaml);
@@ -79,9 +81,9 @@ impl Endpoint {
         if self.takes_form(method) {
             self.write_form(yaml);
         }
-        push(yaml, "      responses:\n");
+        yaml.push_str("      responses:\n");
         self.answer.write(yaml);
-        push(yaml, "        default: {$ref: '#/components/responses/Error'}\n");
+        yaml.push_str("        default: {$ref: '#/components/responses/Error'}\n");
     }
 
     fn tag(&self) -> &'static str {
@@ -94,19 +96,17 @@ impl Endpoint {
     }
 
     fn write_form(&self, yaml: &mut String) {
-        push(
-            yaml,
-            "      requestBody:\n        content:\n          application/x-www-form-urlencoded:\n            schema:\n              type: object\n",
-        );
+        yaml.push_str("      requestBody:\n        content:\n          application/x-www-form-urlencoded:\n");
+        yaml.push_str("            schema:\n              type: object\n");
         let required: Vec<_> = self.parameters.iter().filter(|parameter| parameter.required).collect();
         if !required.is_empty() {
             let names: Vec<_> = required.iter().map(|parameter| quoted(parameter.name)).collect();
-            push(yaml, &format!("              required: [{}]\n", names.join(", ")));
+            yaml.push_str(&format!("              required: [{}]\n", names.join(", ")));
         }
-        push(yaml, "              properties:\n");
+        yaml.push_str("              properties:\n");
         for parameter in self.parameters {
             let name = quoted(parameter.name);
-            push(yaml, &format!("                {name}: {}\n", parameter.kind.schema()));
+            yaml.push_str(&format!("                {name}: {}\n", parameter.kind.schema()));
         }
     }
 }
@@ -115,9 +115,12 @@ impl Parameter {
     fn write_in_url(&self, yaml: &mut String) {
         let place = if self.place == Place::Path { "path" } else { "query" };
         let required = self.required || self.place == Place::Path;
-        push(yaml, &format!("        - name: {}\n          in: {place}\n", quoted(self.name)));
-        push(yaml, &format!("          description: {}\n          required: {required}\n", quoted(self.description)));
-        push(yaml, &format!("          schema: {}\n", self.kind.schema()));
+        yaml.push_str(&format!("        - name: {}\n          in: {place}\n", quoted(self.name)));
+        yaml.push_str(&format!(
+            "          description: {}\n          required: {required}\n",
+            quoted(self.description)
+        ));
+        yaml.push_str(&format!("          schema: {}\n", self.kind.schema()));
     }
 }
 
@@ -142,21 +145,17 @@ impl Body {
                 let head = format!("        '200':\n          description: {}\n", quoted(data));
                 let content =
                     format!("          content:\n            application/json:\n              schema: {schema}\n");
-                push(yaml, &(head + &content));
+                yaml.push_str(&(head + &content));
                 return;
             }
             Self::Nothing(description) => {
-                return push(yaml, &format!("        '204':\n          description: {}\n", quoted(description)));
+                return yaml.push_str(&format!("        '204':\n          description: {}\n", quoted(description)));
             }
             Self::Other { media_type, description } => ("200", media_type, description),
         };
-        push(yaml, &format!("        '{code}':\n          description: {}\n", quoted(description)));
-        push(yaml, &format!("          content:\n            {media_type}: {{}}\n"));
+        yaml.push_str(&format!("        '{code}':\n          description: {}\n", quoted(description)));
+        yaml.push_str(&format!("          content:\n            {media_type}: {{}}\n"));
     }
-}
-
-fn push(yaml: &mut String, text: &str) {
-    yaml.write_str(text).expect("a text takes in what is written");
 }
 
 /// A text as YAML: in single quotes, where only they themselves mean anything.

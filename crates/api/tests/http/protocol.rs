@@ -49,6 +49,35 @@ fn origins_can_be_chosen() {
 }
 
 #[test]
+fn what_is_nowhere_does_not_speak_of_origins() {
+    let server = Server::with_series(0);
+    for (method, path) in [(Method::GET, "/api/v1/x"), (Method::PUT, "/api/v1/labels"), (Method::POST, "/api/v1/write")]
+    {
+        let answer = from_origin(&server, method, path, "http://a");
+        assert!(!answer.headers.contains_key("access-control-allow-origin"), "{path}");
+        assert!(!answer.headers.contains_key(header::VARY), "{path}");
+    }
+}
+
+#[test]
+fn odd_paths_lead_to_clean_ones() {
+    let server = Server::with_series(0);
+    for (path, location) in [
+        ("//api/v1/query?query=1&time=2", "/api/v1/query?query=1&time=2"),
+        ("/api/v1/./labels", "/api/v1/labels"),
+        ("/api/v1", "/api/v1/"),
+    ] {
+        let answer = block_on(server.get(path));
+        assert_eq!(answer.status, 307, "{path}");
+        assert_eq!(answer.headers[header::LOCATION], location, "{path}");
+    }
+    let page = block_on(server.get("//x?a&b")).body;
+    assert_eq!(page, "<a href=\"/x?a&amp;b\">Temporary Redirect</a>.\n\n");
+    assert_eq!(block_on(server.post("//api/v1/query", "query=1")).body, "");
+    assert_eq!(block_on(server.get("/api/v1/label/a%2Fb/values")).status, 404);
+}
+
+#[test]
 fn unknown_paths_and_methods_are_refused_as_by_prometheus() {
     let server = Server::with_series(0);
     for path in ["/x", "/api/v1/x", "/api/v2/query", "/config/v1/rules"] {

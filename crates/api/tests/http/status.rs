@@ -81,6 +81,25 @@ fn bad_parameters_are_refused_in_the_words_of_prometheus() {
 }
 
 #[test]
+fn the_api_describes_itself_in_both_versions() {
+    let server = Server::with_series(0);
+    for (query, version) in [("", "3.1.0"), ("?openapi_version=3.2", "3.2.0"), ("?openapi_version=9", "3.1.0")] {
+        let answer = block_on(server.get(&format!("/api/v1/openapi.yaml{query}")));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.headers["content-type"], "application/yaml; charset=utf-8");
+        assert!(answer.body.starts_with(&format!("openapi: {version}\n")), "{query}");
+    }
+}
+
+#[test]
+fn own_metrics_are_chosen_by_their_whole_names() {
+    let server = Server::with_series(0);
+    server.check_data("/api/v1/status/self_metrics?metric_name_pattern=x", "[]");
+    let message = "invalid metric_name_pattern: error parsing regexp: missing closing ): `^(?:()$`";
+    server.check_error("/api/v1/status/self_metrics?metric_name_pattern=(", 400, "bad_data", message);
+}
+
+#[test]
 fn exemplars_of_nothing_are_no_content() {
     let answer = block_on(Server::with_series(0).get("/api/v1/query_exemplars?query=1"));
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
