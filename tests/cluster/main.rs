@@ -11,6 +11,7 @@ mod fleet;
 mod http;
 mod journal;
 mod monitoring;
+mod operators;
 mod ports;
 
 use std::time::Duration;

@@ -144,6 +144,7 @@ impl Replica {
         meta::ReplicaStatus {
             series_count: view.series_count(),
             unshipped_cuts: view.unshipped_cuts().count() as u32,
+            newest_ms: Some(view.time_range()).filter(|range| !range.is_empty()).map(|range| range.end().as_ms() - 1),
             ..report(self.shard, self.group.status())
         }
     }
@@ -164,5 +165,6 @@ pub(crate) fn report(shard: ShardId, status: GroupStatus) -> meta::ReplicaStatus
         learners: status.learners.iter().map(|node| node.0).collect(),
         series_count: 0,
         unshipped_cuts: 0,
+        newest_ms: None,
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use block::{BlockMeta, BlockOrigin, BlockSummary, BlockWriter, ChunkRef, Parts, TimesRef, WriteError};
 use bucket::{Bucket, BucketConfig, BucketError, Uploaded, upload_block};
 use bytes::Bytes;
-use head::{CutContents, HeadView};
+use head::CutContents;
 use meta::Client;
 use prost::Message;
 use proto::entry::entry::Entry as Command;
@@ -123,9 +123,9 @@ impl Shipper {
         let contents = self.building.run(move || reading.cut_contents(cut)).await?;
         let mut blocks = Vec::new();
         for contents in contents {
-            let id = HeadView::block_id(self.cluster_id, replica.shard, &contents.tenant, cut, contents.end_ms);
             let origin =
                 BlockOrigin { cluster_id: self.cluster_id, tenant: contents.tenant.clone(), shard: replica.shard, cut };
+            let id = origin.block_id(contents.end_ms);
             let (parts, summary) = self.building.run(move || build(&contents)).await?;
             let uploaded = upload_block(&self.bucket, id, &origin, summary, &parts).await?;
             self.metrics.shipped_blocks.inc();

@@ -10,6 +10,7 @@ use model::{BlockId, NodeId, ShardId};
 use prost::Message;
 use proto::meta;
 use proto::meta::command::Command;
+use proto::meta::place_request::Order;
 use ring::{Host, Shard, ShardMap, place};
 
 use crate::placement::{self, META_VOTERS};
@@ -224,10 +225,27 @@ impl MetaMachine {
         Ok((if next == *node { Vec::new() } else { vec![Change::Node(id, next)] }, Some(id)))
     }
 
-    fn place(&self, request: &meta::PlaceRequest) -> Decision {
+    fn place(&mut self, request: &meta::PlaceRequest) -> Decision {
         let order = request.order.as_ref().ok_or("this version does not know the order")?;
         let id = ShardId(request.shard);
-        self.replace_shard(id, placement::ordered(&self.state, id, order)?)
+        let shard = placement::ordered(&self.state, id, order)?;
+        if !matches!(order, Order::Recover(meta::RecoverShard { survivor: 0 })) {
+            return self.replace_shard(id, shard);
+        }
+        // It counts its cuts from the beginning, and whoever it is born on sets it up.
+        self.shipped.remove(&id);
+        Ok((self.with_shard(id, shard), None))
+    }
+
+    /// The map with another shard.
+    fn with_shard(&self, id: ShardId, shard: Shard) -> Vec<Change> {
+        let map = self.state.shard_map.as_ref().map(|map| {
+            let mut map = ShardMap::clone(map);
+            map.epoch += 1;
+            map.shards.insert(id, shard);
+            Change::ShardMap(Arc::new(map))
+        });
+        map.into_iter().collect()
     }
 
     fn set_replicas(&self, message: &meta::Shard) -> Decision {
@@ -255,10 +273,7 @@ impl MetaMachine {
         if shard == *old {
             return Ok((Vec::new(), None));
         }
-        let mut map = ShardMap::clone(map);
-        map.epoch += 1;
-        map.shards.insert(id, shard);
-        Ok((vec![Change::ShardMap(Arc::new(map))], None))
+        Ok((self.with_shard(id, shard), None))
     }
 
     fn is_known(&self, node: NodeId) -> bool {

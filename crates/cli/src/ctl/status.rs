@@ -36,6 +36,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "leaving": shard.leaving,
             "rebuilding": shard.rebuilding,
             "byHand": shard.by_hand,
+            "forced": shard.forced,
         })
     });
     let targets: BTreeMap<&str, (u32, i64)> = status
@@ -74,6 +75,7 @@ fn replica_to_json(replica: &proto::meta::ReplicaStatus) -> Value {
         "learners": replica.learners,
         "series": replica.series_count,
         "unshippedCuts": replica.unshipped_cuts,
+        "newestMs": replica.newest_ms,
     })
 }
 

@@ -43,6 +43,9 @@ impl Leader {
     }
 
     fn check(&self, state: &ClusterState, id: ShardId, order: &Order) -> Result<(), String> {
+        if let Order::Recover(order) = order {
+            return self.check_is_lost(id, NodeId(order.survivor));
+        }
         if id != ShardId::META && !self.shard_leaders().contains_key(&id) {
             return Err(format!("shard {id} has no leader: nothing can be changed before it has one"));
         }
@@ -50,7 +53,23 @@ impl Leader {
             Order::Move(order) => self.check_is_heard(NodeId(order.to)),
             Order::Lead(node) => self.check_can_lead(id, NodeId(*node)),
             Order::Rebuild(node) => self.check_can_miss(state, id, NodeId(*node)),
-            Order::Release(_) => Ok(()),
+            Order::Release(_) | Order::Recover(_) => Ok(()),
+        }
+    }
+
+    /// Whether a shard has no leader, and its survivor, if there is one, its replica.
+    fn check_is_lost(&self, id: ShardId, survivor: NodeId) -> Result<(), String> {
+        let now = self.clock.now();
+        let beats = self.beats();
+        let mut fresh = beats.iter().filter(|(_, beat)| now.duration_since(beat.at) < LEASE);
+        let has = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0);
+        if survivor != NodeId(0) && !fresh.clone().any(|(node, beat)| *node == survivor && has(beat)) {
+            return Err(format!("node {survivor} is silent, or has not opened its replica of shard {id}"));
+        }
+        let leads = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0 && it.is_leader);
+        match fresh.find(|(node, beat)| **node != survivor && leads(beat)) {
+            Some((node, _)) => Err(format!("node {node} leads shard {id}: there is nothing to recover")),
+            None => Ok(()),
         }
     }
 

@@ -80,7 +80,8 @@ fn catalog(check: &BucketCheck, state: &ClusterState, report: &mut Report) {
         mend: mend.to_owned(),
     };
     let rebuild = "ringwood ctl catalog rebuild --dry-run, and without it";
-    for (id, block) in &difference.missing {
+    let is_said = |block: &Block| check.faults.iter().any(|fault| fault.key == block.key);
+    for (id, block) in difference.missing.iter().filter(|(_, block)| !is_said(block)) {
         let means = format!("queries for what is older than shards hold fail {}", times(block.range));
         report.faults.push(fault(
             *id,
