@@ -100,20 +100,23 @@ impl Shipper {
         for (cut, end_ms) in unshipped {
             self.ship(replica, &view, cut, end_ms).await?;
         }
-        self.defer_to_adopted(replica).await?;
+        self.defer_to_catalog(replica).await?;
         self.drop_old(replica).await
     }
 
-    /// A shard that never dropped anything says that it has all there is. If its cluster took over the blocks of another one,
-    /// what is older than they are is in the catalog.
-    async fn defer_to_adopted(&self, replica: &Replica) -> Result<(), ShipError> {
-        let state = self.client.state();
-        let Some(drop_before_ms) = state.adopted_before_ms else { return Ok(()) };
+    /// A shard that never dropped anything says that it has all there is. If it began anew, or its cluster took over the blocks
+    /// of another one, what is older is in the catalog.
+    async fn defer_to_catalog(&self, replica: &Replica) -> Result<(), ShipError> {
         let (_, view) = replica.group.view().await;
-        let ((held_from_ms, _), (_, cut)) = (view.held_from(), view.last_cuts());
+        let ((held_from_ms, _), (last_cut, cut)) = (view.held_from(), view.last_cuts());
         if held_from_ms != i64::MIN {
             return Ok(());
         }
+        let state = self.client.state();
+        // A shard that has cut nothing yet has made none of the blocks that bear its number.
+        let earlier = state.blocks.values().filter(|block| last_cut == 0 && block.shard == replica.shard);
+        let ends = earlier.map(|block| block.range.end().as_ms());
+        let Some(drop_before_ms) = ends.chain(state.adopted_before_ms).max() else { return Ok(()) };
         let catalog_version = state.version;
         propose(replica, Command::Shipped(entry::Shipped { cut, catalog_version, drop_before_ms })).await
     }

@@ -229,12 +229,15 @@ impl MetaMachine {
         let order = request.order.as_ref().ok_or("this version does not know the order")?;
         let id = ShardId(request.shard);
         let shard = placement::ordered(&self.state, id, order)?;
-        if !matches!(order, Order::Recover(meta::RecoverShard { survivor: 0 })) {
-            return self.replace_shard(id, shard);
-        }
-        // It counts its cuts from the beginning, and whoever it is born on sets it up.
+        let Order::Recover(recover) = order else { return self.replace_shard(id, shard) };
+        // Its next cuts may have numbers that the catalog has seen: those who are lost may have cut and shipped what the survivor
+        // never heard of, and a shard that begins anew counts from the beginning.
         self.shipped.remove(&id);
-        Ok((self.with_shard(id, shard), None))
+        match recover.survivor {
+            // Whoever it is born on sets it up.
+            0 => Ok((self.with_shard(id, shard), None)),
+            _ => self.replace_shard(id, shard),
+        }
     }
 
     /// The map with another shard.
@@ -304,12 +307,13 @@ impl MetaMachine {
     /// Cuts come in order and once: a leader that repeats one after a crash is told that it is there already.
     fn add_blocks(&mut self, request: meta::AddBlocksRequest) -> Decision {
         let shard = ShardId(request.shard);
-        let last = self.shipped.get(&shard).map_or(0, |(cut, _)| *cut);
-        if request.cut <= last {
-            return Ok((Vec::new(), None));
-        }
-        if request.cut != last + 1 {
-            return Err(format!("cut {} of shard {shard} comes before cut {}", request.cut, last + 1));
+        match self.shipped.get(&shard) {
+            Some((last, _)) if request.cut <= *last => return Ok((Vec::new(), None)),
+            Some((last, _)) if request.cut != last + 1 => {
+                return Err(format!("cut {} of shard {shard} comes before cut {}", request.cut, last + 1));
+            }
+            // The first one that is heard of: see `place`.
+            _ => {}
         }
         let mut changes = Vec::new();
         for message in &request.blocks {
@@ -512,6 +516,42 @@ mod tests {
         assert_eq!(ask(&mut machine, add(2, vec![])).refused, "");
         assert!(ask(&mut machine, add(3, vec![block(4)])).refused.contains("is not of cut 3"));
         assert_eq!(machine.state.blocks.len(), 1);
+    }
+
+    #[test]
+    fn a_shard_that_was_recovered_ships_cuts_of_numbers_that_were_shipped_before() {
+        let mut machine = born(3);
+        let block = |id: u128, cut| meta::Block {
+            id: wire::id_to_proto(id),
+            tenant: "t".to_owned(),
+            shard: 1,
+            cut,
+            hash: wire::id_to_proto(0),
+            ..Default::default()
+        };
+        let add = |cut, id| Command::AddBlocks(meta::AddBlocksRequest { shard: 1, cut, blocks: vec![block(id, cut)] });
+        (1..=3).for_each(|cut| assert_eq!(ask(&mut machine, add(cut, cut.into())).refused, ""));
+        let recover = |survivor| {
+            let order = Some(Order::Recover(meta::RecoverShard { survivor }));
+            Command::Place(meta::PlaceRequest { shard: 1, order })
+        };
+        assert!(ask(&mut machine, recover(1)).refused.contains("may still have most replicas"));
+        assert_eq!(machine.shipped[&ShardId(1)].0, 3, "nothing came of it");
+        [2, 3].map(|node| ask(&mut machine, Command::NodeGone(node)));
+        assert_eq!(ask(&mut machine, recover(1)).refused, "");
+        let shard = machine.state.shard_map.as_ref().unwrap().shards[&ShardId(1)].clone();
+        assert_eq!((shard.replicas, shard.forced, shard.born_on), (vec![NodeId(1)], true, vec![]));
+        // The survivor knows of two cuts, and makes another third one.
+        assert_eq!(ask(&mut machine, add(3, 30)).refused, "");
+        assert_eq!(machine.state.blocks.len(), 4);
+
+        ask(&mut machine, register("new:1", 0, 99));
+        ask(&mut machine, Command::NodeGone(1));
+        assert_eq!(ask(&mut machine, recover(0)).refused, "");
+        let shard = machine.state.shard_map.as_ref().unwrap().shards[&ShardId(1)].clone();
+        assert_eq!((shard.replicas, shard.forced, shard.born_on), (vec![NodeId(4)], false, vec![NodeId(4)]));
+        assert_eq!(ask(&mut machine, add(1, 40)).refused, "");
+        assert_eq!(machine.state.blocks.len(), 5);
     }
 
     #[test]

@@ -86,10 +86,12 @@ pub(super) async fn shard(
     output: Output,
 ) -> Result<Answer, String> {
     let state = cluster.state().await?;
-    let status = cluster.status().await?;
     let shipped =
         state.blocks.values().filter(|block| block.shard == shard).map(|block| block.range.end().as_ms()).max();
-    let newest = survivor.map(|node| newest_of(&status, shard, node)).transpose()?;
+    let newest = match survivor {
+        Some(node) => Some(newest_of(cluster, shard, node).await?),
+        None => None,
+    };
     let lost_from_ms = lost_from(shipped, newest);
     progress(output, &loss_text(shard, survivor, shipped, newest));
     confirm(yes, &format!("Shard {shard} goes on without what is lost."))?;
@@ -116,13 +118,24 @@ pub(super) async fn shard(
     Ok(Answer::good(data, format!("node {leader} leads shard {shard}: others are let in now\n")))
 }
 
-/// The time of the newest sample that a node's replica has, in ms; `None` within: it has none.
-fn newest_of(status: &Value, shard: ShardId, node: u64) -> Result<Option<i64>, String> {
-    let mut nodes = status["nodes"].as_array().into_iter().flatten().filter(|it| it["id"] == node);
-    let replicas = nodes.find_map(|node| node["replicas"].as_array()).into_iter().flatten();
-    let replica = replicas.into_iter().find(|replica| replica["shard"] == shard.0);
-    let replica = replica.ok_or_else(|| format!("node {node} does not say that it has a replica of shard {shard}"))?;
-    Ok(replica["newestMs"].as_i64())
+/// The time of the newest sample that a node's replica has, in ms; `None` within: it has none. Waits for the node to say it:
+/// a new leader of meta has not heard of everyone yet.
+async fn newest_of(cluster: &Cluster, shard: ShardId, node: u64) -> Result<Option<i64>, String> {
+    let until = cluster.clock.now() + ORDER_LIMIT;
+    loop {
+        let status = cluster.status().await?;
+        let mut nodes = status["nodes"].as_array().into_iter().flatten().filter(|it| it["id"] == node);
+        let mut replicas = nodes.find_map(|node| node["replicas"].as_array()).into_iter().flatten();
+        if let Some(replica) = replicas.find(|replica| replica["shard"] == shard.0) {
+            return Ok(replica["newestMs"].as_i64());
+        }
+        if cluster.clock.now() >= until {
+            return Err(format!(
+                "node {node} does not say that it has a replica of shard {shard}: `ringwood ctl shards` shows who does"
+            ));
+        }
+        cluster.clock.sleep(LOOK).await;
+    }
 }
 
 /// From when on samples may be lost, in ms. What was shipped is not, nor what the survivor has; but what it lacks may have
