@@ -17,6 +17,7 @@ use raftlog::{Command, GroupLog, LogDevice, TypeConfig};
 use stdx::{Clock, CpuPool, Disk, Tasks};
 use tokio::sync::watch;
 
+use crate::handover::HandOvers;
 use crate::machine::{Machine, Shared};
 use crate::network::Peers;
 use crate::{GroupError, Network, ProposeError, SnapshotFolder, StateMachine, Timing};
@@ -116,11 +117,12 @@ pub struct Group<S: StateMachine> {
     id: ShardId,
     raft: Raft<TypeConfig, Machine<S>>,
     shared: Arc<Shared<S>>,
+    hand_overs: HandOvers,
 }
 
 impl<S: StateMachine> Clone for Group<S> {
     fn clone(&self) -> Self {
-        Self { id: self.id, raft: self.raft.clone(), shared: self.shared.clone() }
+        Self { id: self.id, raft: self.raft.clone(), shared: self.shared.clone(), hand_overs: self.hand_overs.clone() }
     }
 }
 
@@ -146,10 +148,11 @@ impl<S: StateMachine> Group<S> {
         let fatal = |error: String| GroupError::Fatal(id, error);
         let config = env.timing.to_openraft().validate().map_err(|error| fatal(error.to_string()))?;
         let (network, clock, tasks) = (env.network, env.clock, env.tasks);
+        let hand_overs = HandOvers::new(clock.clone(), tasks.clone());
         let peers = Peers { group: id, network, folder, clock, tasks };
         let led = log.resign(env.node.0);
         let raft = Raft::new(env.node.0, Arc::new(config), peers, log, machine).await;
-        let group = Self { id, raft: raft.map_err(|error| fatal(error.to_string()))?, shared };
+        let group = Self { id, raft: raft.map_err(|error| fatal(error.to_string()))?, shared, hand_overs };
         if led && group.elect().await.is_err() {
             return Err(fatal("it stopped as soon as it was opened".to_owned()));
         }
@@ -290,11 +293,22 @@ impl<S: StateMachine> Group<S> {
         }
     }
 
-    /// Asks the leader to let `to` lead. Returns before it does.
-    ///
-    /// # Errors
-    /// If the group has stopped.
-    pub async fn transfer_leader(&self, to: NodeId) -> Result<(), ProposeError> {
+    /// Waits until the group can't go on here because its disk failed or its code panicked, and says why: what it holds must
+    /// not be counted on any more. Waits for ever if nothing like that happens.
+    pub async fn failed(&self) -> String {
+        let mut metrics = self.raft.metrics();
+        loop {
+            match &metrics.borrow_watched().running_state {
+                Err(fatal @ (Fatal::StorageError(_) | Fatal::Panicked)) => return fatal.to_string(),
+                Ok(()) | Err(Fatal::Stopped) => {}
+            }
+            if metrics.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    pub(crate) async fn ask_to_lead(&self, to: NodeId) -> Result<(), ProposeError> {
         self.raft.trigger().transfer_leader(to.0).await.map_err(|_| ProposeError::Stopped(self.id))
     }
 
@@ -397,6 +411,10 @@ impl<S: StateMachine> Group<S> {
         if let Err(error) = self.raft.shutdown().await {
             tracing::error!(group = %self.id, %error, "the group did not stop in order");
         }
+    }
+
+    pub(crate) fn hand_overs(&self) -> &HandOvers {
+        &self.hand_overs
     }
 
     pub(crate) fn raft(&self) -> &Raft<TypeConfig, Machine<S>> {

@@ -13,6 +13,7 @@ mod error;
 mod files;
 mod group;
 mod groups;
+mod handover;
 mod machine;
 mod network;
 mod receive;

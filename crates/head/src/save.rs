@@ -14,6 +14,7 @@ use bytes::Bytes;
 use model::{Exemplar, Labels, TenantId, Timestamp};
 use prost::Message;
 use proto::{entry, head};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::exemplars::{Exemplars, Saved};
 use crate::group::{Group, range_of};
@@ -67,8 +68,18 @@ impl HeadView {
     /// # Panics
     /// If a segment was not saved.
     pub fn open_file(&self) -> Vec<u8> {
-        let bytes = to_proto(&self.0).encode_to_vec();
+        let file = |segment: &Segment| {
+            segment.file().expect("segments are saved before the file that names them").name.clone()
+        };
+        let bytes = to_proto(&self.0, file).encode_to_vec();
         zstd::encode_all(&bytes[..], LEVEL).expect("memory takes all that is written")
+    }
+
+    /// A hash of the whole state: replicas that have applied the same entries have the same one. Takes a walk over the head,
+    /// and as much memory for a moment as its open part.
+    pub fn digest(&self) -> u128 {
+        let directory = |segment: &Segment| format!("{:032x}", xxh3_128(&segment.directory()));
+        xxh3_128(&to_proto(&self.0, directory).encode_to_vec())
     }
 }
 
@@ -92,12 +103,10 @@ impl Head {
     }
 }
 
-fn to_proto(head: &Head) -> head::Head {
+/// `file` names the file of a segment.
+fn to_proto(head: &Head, file: impl Fn(&Segment) -> String) -> head::Head {
     let numbers = Numbers::of(head);
-    let segments = head.segments.iter().map(|segment| head::Segment {
-        number: segment.number(),
-        file: segment.file().expect("segments are saved before the file that names them").name.clone(),
-    });
+    let segments = head.segments.iter().map(|segment| head::Segment { number: segment.number(), file: file(segment) });
     let cuts = head.cuts.iter().map(|(cut, groups)| {
         let tenants = groups.tenants.iter().map(|(tenant, owned)| head::TenantGroups {
             tenant: tenant.as_str().to_owned(),

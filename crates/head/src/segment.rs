@@ -87,31 +87,35 @@ impl Segment {
 
     /// The parts of its file, one after another.
     pub fn to_file(&self) -> Vec<Bytes> {
-        let mut parts = vec![Bytes::from_static(&MAGIC)];
+        let magic = std::iter::once(Bytes::from_static(&MAGIC));
+        let groups = self.entries.iter().map(|entry| entry.owned.group.raw_bytes());
+        magic.chain(groups).chain(std::iter::once(self.directory().into())).collect()
+    }
+
+    /// What the file ends with: it has the checksums of everything before.
+    pub(crate) fn directory(&self) -> Vec<u8> {
         let mut directory = Vec::new();
         let mut offset = MAGIC.len() as u64;
         for Entry { tenant, owned: Owned { owner, group } } in &self.entries {
-            let bytes = group.raw_bytes();
+            let length = group.len_bytes() as u64;
             put_varint(tenant.as_str().len() as u64, &mut directory);
             directory.extend_from_slice(tenant.as_str().as_bytes());
             put_varint(owner.number(), &mut directory);
             put_varint(offset, &mut directory);
-            put_varint(bytes.len() as u64, &mut directory);
+            put_varint(length, &mut directory);
             directory.extend_from_slice(&group.checksum().to_le_bytes());
             let (first, last) = group.bounds();
             put_signed(first, &mut directory);
             put_signed(last, &mut directory);
             put_varint(u64::from(group.rows), &mut directory);
             put_varint(u64::from(group.series), &mut directory);
-            offset += bytes.len() as u64;
-            parts.push(bytes);
+            offset += length;
         }
         directory.extend_from_slice(&offset.to_le_bytes());
         directory.extend_from_slice(&(self.entries.len() as u64).to_le_bytes());
         let checksum = xxh3_64(&directory);
         directory.extend_from_slice(&checksum.to_le_bytes());
-        parts.push(directory.into());
-        parts
+        directory
     }
 
     /// The file is written and mapped: from now on the groups lie there.

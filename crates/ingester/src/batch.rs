@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::metrics::Metrics;
+use crate::time::ClusterTime;
 
 /// How long the first record of an entry waits for others to share the entry, and its fsync.
 const LINGER: Duration = Duration::from_millis(20);
@@ -63,12 +64,12 @@ impl Batcher {
         group: Group<ShardMachine>,
         refusal: Refusal,
         metrics: Metrics,
-        clock: Clock,
+        time: ClusterTime,
         tasks: &Tasks,
     ) -> Self {
         let (sender, requests) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
-        let batching = Batching { group, refusal, metrics, clock, tasks: tasks.clone() };
+        let batching = Batching { group, refusal, metrics, clock: time.clock(), time, tasks: tasks.clone() };
         tasks.spawn_until_stopped("shard-batches", batching.run(requests));
         Self { requests: sender, queued }
     }
@@ -103,6 +104,7 @@ struct Batching {
     refusal: Refusal,
     metrics: Metrics,
     clock: Clock,
+    time: ClusterTime,
     tasks: Tasks,
 }
 
@@ -155,7 +157,7 @@ impl Batching {
 
     /// One entry of all the records, with the verdicts on them.
     fn entry(&self, batch: Vec<Request>) -> (Vec<(usize, oneshot::Sender<Outcome>)>, Bytes) {
-        let wall_ms = self.clock.wall_ms();
+        let known_ms = self.time.known_ms();
         let refusal = self.refusal.read().clone();
         let map_epoch = batch.iter().map(|request| request.map_epoch).max().unwrap_or(0);
         let mut counted = Vec::with_capacity(batch.len());
@@ -164,18 +166,21 @@ impl Batching {
             counted.push((request.records.len(), request.reply));
             records.extend(request.records.into_iter().map(|mut record| {
                 // Verdicts are the leader's: what a client says about them is nothing.
-                record.verdict = verdict(&record, wall_ms, refusal.as_deref());
+                record.verdict = verdict(&record, known_ms, refusal.as_deref());
                 record
             }));
         }
-        let batch = entry::Batch { map_epoch, wall_ms, records };
+        let batch = entry::Batch { map_epoch, wall_ms: self.clock.wall_ms(), records };
         (counted, entry::Entry { entry: Some(Command::Batch(batch)) }.encode_to_vec().into())
     }
 }
 
-fn verdict(record: &entry::Record, wall_ms: i64, refusal: Option<&str>) -> Option<entry::Verdict> {
-    let too_new = match &record.record {
-        Some(Body::Scrape(scrape)) => scrape.tick_ms.max(scrape.timestamp_ms) > wall_ms.saturating_add(AHEAD_MS),
+fn verdict(record: &entry::Record, known_ms: Option<i64>, refusal: Option<&str>) -> Option<entry::Verdict> {
+    let too_new = match (&record.record, known_ms) {
+        (Some(Body::Scrape(scrape)), Some(now_ms)) => {
+            scrape.tick_ms.max(scrape.timestamp_ms) > now_ms.saturating_add(AHEAD_MS)
+        }
+        // As long as the time is not known, no clock of this node's may refuse what a scraper's says.
         _ => false,
     };
     let refuse_new_series = refusal.unwrap_or_default().to_owned();

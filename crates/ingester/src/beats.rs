@@ -84,6 +84,7 @@ impl Beats {
             let all = replicas.all();
             let mut reports = join_all(all.iter().map(|replica| replica.report())).await;
             self.show(&replicas, &reports, memory_bytes);
+            note_damage(&mut reports, replicas.damage().all());
             let meta_status = self.meta_group.status();
             if meta_status.voters.contains(&self.own) || meta_status.learners.contains(&self.own) {
                 reports.push(report(ShardId::META, meta_status));
@@ -136,6 +137,16 @@ impl Beats {
         metrics.memory_bytes.set(memory_bytes as i64);
         metrics.memory_limit_bytes.set(i64::try_from(self.memory_limit_bytes).unwrap_or(i64::MAX));
         metrics.clock_ahead_seconds.set(self.time.own_ahead_seconds());
+    }
+}
+
+/// Adds what is damaged to what replicas say of themselves; one that could not even be opened says nothing else.
+fn note_damage(reports: &mut Vec<wire::ReplicaStatus>, damaged: BTreeMap<ShardId, String>) {
+    for (shard, damage) in damaged {
+        match reports.iter_mut().find(|report| report.shard == shard.0) {
+            Some(report) => report.damage = damage,
+            None => reports.push(wire::ReplicaStatus { shard: shard.0, damage, ..Default::default() }),
+        }
     }
 }
 

@@ -5,6 +5,9 @@
 
 mod batch;
 mod beats;
+mod damage;
+mod digests;
+mod end;
 mod ingest_service;
 mod late;
 mod limits;
@@ -16,5 +19,6 @@ mod select_service;
 mod ship;
 mod time;
 
+pub use end::End;
 pub use limits::limits_of;
 pub use node::{Ingester, IngesterConfig, IngesterEnv, IngesterError};

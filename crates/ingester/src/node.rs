@@ -26,6 +26,8 @@ use transport::{Listener, Nodes, RaftNetwork, RaftService, RpcError, deadline, s
 
 use crate::batch::Refusal;
 use crate::beats::{Beats, pulse};
+use crate::damage::Damage;
+use crate::end::{End, Ends};
 use crate::ingest_service::IngestService;
 use crate::late::Late;
 use crate::metrics::Metrics;
@@ -62,6 +64,8 @@ pub struct IngesterConfig {
     pub memory_limit_bytes: u64,
     /// A shard takes a snapshot when so many bytes of entries were applied since the last one.
     pub snapshot_bytes: u64,
+    /// How often the replicas of a shard hash their state, so that one that differs is found.
+    pub digest_every: Duration,
     /// How many exemplars all shards of the cluster keep together; `None` as long as that is not known, for what is kept must
     /// not go by mistake. What the leader of a shard has here counts.
     pub max_exemplars: watch::Receiver<Option<u64>>,
@@ -122,7 +126,7 @@ pub struct Ingester {
     client: Client,
     clock: Clock,
     tasks: Tasks,
-    ended: watch::Receiver<Option<String>>,
+    ends: Ends,
 }
 
 impl Ingester {
@@ -157,6 +161,8 @@ impl Ingester {
         let folder = config.folder.join(ShardId::META.to_string());
         let meta_group = Group::open(ShardId::META, MetaMachine::new(), folder, group_env.clone()).await?;
         groups.insert(&meta_group);
+        let ends = Ends::new();
+        ends.watch(&meta_group, &env.tasks);
         let change = change_replicas(env.nodes.clone(), env.clock.clone());
         let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), change, config.replace_after));
         service.serve(meta_group.clone(), leader.clone());
@@ -168,7 +174,7 @@ impl Ingester {
         let client = start_client(&config, &env);
         register(&config, &env, &client, &time, (identity, bootstrap.incarnation)).await?;
         let metrics = Metrics::new(&env.registry);
-        let refusal = Refusal::default();
+        let (refusal, damage) = (Refusal::default(), Damage::default());
         let replicas = Replicas::new(ReplicasEnv {
             group: group_env,
             groups,
@@ -178,7 +184,11 @@ impl Ingester {
             metrics: metrics.clone(),
             refusal: refusal.clone(),
             reading: env.reading.clone(),
-            shipper: shipper(&config, &env, &client, identity, metrics),
+            shipper: shipper(&config, &env, &client, identity, (&time, &damage), metrics),
+            damage,
+            time: time.clone(),
+            ends: ends.clone(),
+            digest_every: config.digest_every,
             snapshot_bytes: config.snapshot_bytes,
             max_exemplars: config.max_exemplars.clone(),
         });
@@ -195,13 +205,11 @@ impl Ingester {
             time,
             memory_limit_bytes: config.memory_limit_bytes,
         };
-        let (end, ended) = watch::channel(None);
-        let beating = replicas.clone();
+        let (noted, beating) = (ends.clone(), replicas.clone());
         env.tasks.spawn_until_stopped("beats", async move {
-            end.send_replace(Some(beats.run(beating).await));
-            end.closed().await;
+            noted.note(End::NotWanted(beats.run(beating).await));
         });
-        Ok(Self { identity, meta_group, replicas, client, clock: env.clock, tasks: env.tasks, ended })
+        Ok(Self { identity, meta_group, replicas, client, clock: env.clock, tasks: env.tasks, ends })
     }
 
     /// Who it is.
@@ -214,12 +222,9 @@ impl Ingester {
         &self.client
     }
 
-    /// Waits until the cluster does not take this node any more, and says why; for ever if it does.
-    pub async fn ended(&self) -> String {
-        match self.ended.clone().wait_for(Option::is_some).await {
-            Ok(why) => why.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
-        }
+    /// Waits until this node can't go on, and says why; for ever if it can.
+    pub async fn ended(&self) -> End {
+        self.ends.noted().await
     }
 
     /// Whether every shard that the map puts on this node is open here and knows its leader; else what is missing.
@@ -326,6 +331,7 @@ fn shipper(
     env: &IngesterEnv,
     client: &Client,
     identity: Identity,
+    (time, damage): (&ClusterTime, &Damage),
     metrics: Metrics,
 ) -> Shipper {
     Shipper {
@@ -334,7 +340,9 @@ fn shipper(
         cluster_id: identity.cluster_id,
         retention_ms: config.local_retention.as_millis() as i64,
         building: env.saving.clone(),
+        damage: damage.clone(),
         clock: env.clock.clone(),
+        time: time.clone(),
         rng: env.rng.fork(),
         metrics,
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use consensus::{Group, GroupStatus, Standing};
 use model::{NodeId, ShardId};
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError, deadline};
 
 use crate::batch::Batcher;
+use crate::digests::Digest;
 
 /// How long a read waits for the replica to catch up.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(2);
@@ -36,6 +38,7 @@ pub(crate) struct Replica {
     pub(crate) batcher: Batcher,
     /// What the leader said last about how far the shard is committed.
     pulse: Mutex<Option<Pulse>>,
+    digest: Mutex<Option<Digest>>,
     nodes: Nodes,
     clock: Clock,
     /// The replica's own tasks; they stop when the shard leaves the node.
@@ -58,7 +61,16 @@ impl Replica {
         clock: Clock,
         tasks: Tasks,
     ) -> Arc<Self> {
-        Arc::new(Self { shard: group.id(), group, batcher, pulse: Mutex::new(None), nodes, clock, tasks })
+        Arc::new(Self {
+            shard: group.id(),
+            group,
+            batcher,
+            pulse: Mutex::default(),
+            digest: Mutex::default(),
+            nodes,
+            clock,
+            tasks,
+        })
     }
 
     pub(crate) fn leads(&self) -> bool {
@@ -67,6 +79,11 @@ impl Replica {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Notes the last hash of the state.
+    pub(crate) fn note_digest(&self, digest: Digest) {
+        *self.digest.lock() = Some(digest);
     }
 
     /// Notes what the leader said.
@@ -141,10 +158,13 @@ impl Replica {
     /// How this replica sees its shard, for operators.
     pub(crate) async fn report(&self) -> meta::ReplicaStatus {
         let (_, view) = self.group.view().await;
+        let digest = *self.digest.lock();
         meta::ReplicaStatus {
             series_count: view.series_count(),
             unshipped_cuts: view.unshipped_cuts().count() as u32,
             newest_ms: Some(view.time_range()).filter(|range| !range.is_empty()).map(|range| range.end().as_ms() - 1),
+            digest: digest.map(|digest| Bytes::copy_from_slice(&digest.hash.to_be_bytes())).unwrap_or_default(),
+            digest_count: digest.map_or(0, |digest| digest.count),
             ..report(self.shard, self.group.status())
         }
     }
@@ -163,8 +183,6 @@ pub(crate) fn report(shard: ShardId, status: GroupStatus) -> meta::ReplicaStatus
         snapshot_count: status.snapshot_count,
         voters: status.voters.iter().map(|node| node.0).collect(),
         learners: status.learners.iter().map(|node| node.0).collect(),
-        series_count: 0,
-        unshipped_cuts: 0,
-        newest_ms: None,
+        ..Default::default()
     }
 }

@@ -23,10 +23,14 @@ use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError};
 
 use crate::batch::{Batcher, Refusal};
+use crate::damage::Damage;
+use crate::digests;
+use crate::end::Ends;
 use crate::limits::{keep_limits, limits_of};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::ship::Shipper;
+use crate::time::ClusterTime;
 
 /// A shard that the map no longer puts here is kept for so long, for reads that are under way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -55,6 +59,12 @@ pub(crate) struct ReplicasEnv {
     /// Runs reads.
     pub(crate) reading: CpuPool,
     pub(crate) shipper: Shipper,
+    pub(crate) damage: Damage,
+    /// Where it is noted that a shard has failed.
+    pub(crate) ends: Ends,
+    pub(crate) digest_every: Duration,
+    /// The cluster's time.
+    pub(crate) time: ClusterTime,
     /// A snapshot is taken when so many bytes of entries were applied since the last one.
     pub(crate) snapshot_bytes: u64,
     /// How many exemplars all shards keep together; `None` as long as that is not known.
@@ -79,12 +89,22 @@ impl Replicas {
     }
 
     pub(crate) fn require(&self, shard: ShardId) -> Result<Arc<Replica>, RpcError> {
-        let missing = || RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node"));
+        let missing = || match self.damage().of(shard) {
+            Some(what) => {
+                RpcError::new(ErrorKind::Unavailable, format!("shard {shard} can't be opened on this node: {what}"))
+            }
+            None => RpcError::new(ErrorKind::NotLeader(None), format!("shard {shard} is not on this node")),
+        };
         self.get(shard).ok_or_else(missing)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Replica>> {
         self.open.read().values().cloned().collect()
+    }
+
+    /// What is found to be damaged here.
+    pub(crate) fn damage(&self) -> &Damage {
+        &self.env.damage
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -136,10 +156,10 @@ impl Replicas {
         let wanted = map.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_here(shard));
         for (id, shard) in wanted {
             match self.get(*id) {
-                None => self.open_or_say_why(*id, birth).await,
+                None if self.damage().of(*id).is_none() => self.open_or_say_why(*id, birth).await,
                 // One that was let in for nothing before it began anew.
                 Some(replica) if shard.born_on.contains(&self.node()) => self.set_up(&replica).await,
-                Some(_) => {}
+                _ => {}
             }
         }
     }
@@ -184,6 +204,7 @@ impl Replicas {
     async fn open_or_say_why(&self, id: ShardId, birth: Birth) {
         match self.open(id, birth).await {
             Ok(()) => {}
+            Err(OpenError::Group(GroupError::Damaged(_, what))) => self.damage().note(id, &what),
             // The next look tries again; until then the shard lives from its other replicas.
             Err(error) => tracing::error!(shard = %id, error = %telemetry_chain(&error), "a replica can't be opened"),
         }
@@ -210,13 +231,18 @@ impl Replicas {
             group.initialize(founders).await?;
         }
         let clock = env.group.clock.clone();
-        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), clock.clone(), &tasks);
+        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), env.time.clone(), &tasks);
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",
             take_snapshots(replica.clone(), env.snapshot_bytes, env.metrics.clone()),
         );
         tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
+        env.ends.watch(&replica.group, &tasks);
+        tasks.spawn_until_stopped(
+            "shard-digests",
+            digests::keep(replica.clone(), env.digest_every, env.reading.clone()),
+        );
         let limiting = keep_limits(replica.clone(), env.max_exemplars.clone(), birth.shards);
         tasks.spawn_until_stopped("shard-limits", limiting);
         tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));
@@ -251,7 +277,9 @@ impl Replicas {
         self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
         removed.await.map_err(|_| io::Error::other("the Raft log is closed"))??;
         let (disk, folder) = (self.env.group.disk.clone(), self.env.folder.join(id.to_string()));
-        self.env.group.saving.run(move || disk.remove_folder(&folder)).await
+        self.env.group.saving.run(move || disk.remove_folder(&folder)).await?;
+        self.damage().forget(id);
+        Ok(())
     }
 
     /// Hands every shard that this node leads to somebody else, as far as there is somebody. Returns when that is done, or

@@ -233,6 +233,11 @@ async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, questio
                 Some(query) => fold::fold_shard(&replicas, id, &question, query, limit, &frames).await,
                 None => select_shard(&replicas, id, &question, labels_only, limit, &frames).await,
             };
+            if let Err(error) = &last
+                && error.kind() == Kind::Corrupt
+            {
+                replicas.damage().note(id, &error.message);
+            }
             send(&frames, *shard, last.unwrap_or_else(Frame::Error)).await;
         }
     });

@@ -19,8 +19,10 @@ use shard::ShardView;
 use stdx::{Clock, CpuPool, Rng};
 use transport::RpcError;
 
+use crate::damage::Damage;
 use crate::metrics::Metrics;
 use crate::replica::Replica;
+use crate::time::ClusterTime;
 
 /// The pause between two looks at whether something is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -43,7 +45,9 @@ pub(crate) struct Shipper {
     pub(crate) retention_ms: i64,
     /// Builds blocks.
     pub(crate) building: CpuPool,
+    pub(crate) damage: Damage,
     pub(crate) clock: Clock,
+    pub(crate) time: ClusterTime,
     pub(crate) rng: Rng,
     pub(crate) metrics: Metrics,
 }
@@ -79,6 +83,9 @@ impl Shipper {
             match self.step(&replica).await {
                 Ok(()) => backoff.reset(),
                 Err(error) => {
+                    if let ShipError::Segment(damaged) = &error {
+                        self.damage.note(replica.shard, &damaged.to_string());
+                    }
                     self.metrics.ship_failures.inc();
                     let pause = backoff.next_pause();
                     tracing::warn!(shard = %replica.shard, %error, ?pause, "shipping has to wait");
@@ -90,6 +97,10 @@ impl Shipper {
 
     /// Takes all steps that are due now.
     async fn step(&self, replica: &Replica) -> Result<(), ShipError> {
+        // A window that is cut too early can't be opened again.
+        if self.time.known_ms().is_none() {
+            return Ok(());
+        }
         let (_, view) = replica.group.view().await;
         if let Some(cut) = due_cut(&view, self.clock.wall_ms()) {
             propose(replica, Command::Cut(cut)).await?;

@@ -25,11 +25,17 @@ impl ClusterTime {
     /// Takes over what meta answered to a question that was asked then.
     pub(crate) fn hear(&self, asked: Instant, wall_ms: i64) {
         if wall_ms == 0 {
-            // An answer from before answers had a time.
+            // Meta's leader does not know it.
             return;
         }
         let under_way = self.0.own.now().duration_since(asked);
         *self.0.told.lock() = Some((asked + under_way / 2, wall_ms));
+    }
+
+    /// The time as meta told it; `None` as long as it has not. What can't be undone waits for it.
+    pub(crate) fn known_ms(&self) -> Option<i64> {
+        let (at, wall_ms) = (*self.0.told.lock())?;
+        Some(wall_ms + milliseconds(self.0.own.now().duration_since(at)))
     }
 
     /// As a handle.
@@ -50,10 +56,7 @@ impl ClusterTime {
 
 impl TimeSource for ClusterTime {
     fn wall_ms(&self) -> i64 {
-        match *self.0.told.lock() {
-            Some((at, wall_ms)) => wall_ms + milliseconds(self.0.own.now().duration_since(at)),
-            None => self.0.own.wall_ms(),
-        }
+        self.known_ms().unwrap_or_else(|| self.0.own.wall_ms())
     }
 }
 
@@ -79,7 +82,7 @@ mod tests {
     async fn a_jump_of_the_own_clock_changes_nothing_once_the_time_is_told() {
         let wall = Arc::new(AtomicI64::new(5_000));
         let time = ClusterTime::new(Clock::new(Wrong(wall.clone())));
-        assert_eq!(time.clock().wall_ms(), 5_000);
+        assert_eq!((time.clock().wall_ms(), time.known_ms()), (5_000, None));
         let asked = time.clock().now();
         tokio::time::sleep(Duration::from_millis(20)).await;
         time.hear(asked, 1_000);

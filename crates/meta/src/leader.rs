@@ -21,7 +21,7 @@ use transport::{ErrorKind, RpcError};
 
 use crate::machine::MetaMachine;
 use crate::state::{ClusterState, Node, NodeState};
-use crate::{placement, wire};
+use crate::{placement, time, wire};
 
 /// How long a scraper may be silent before its targets go to others.
 pub const LEASE: Duration = Duration::from_secs(2);
@@ -42,10 +42,14 @@ pub struct Leader {
     change_replicas: ChangeReplicas,
     replace_after: Option<Duration>,
     heard: Mutex<Heard>,
+    /// What the cluster's time was last, as far as this node has ever known it, and when that was.
+    time: Mutex<Option<(Instant, i64)>>,
 }
 
 #[derive(Default)]
 struct Heard {
+    /// How many ingesters there are.
+    ingesters: usize,
     /// Since when this node leads.
     led_since: Option<Instant>,
     beats: BTreeMap<NodeId, Beat>,
@@ -76,7 +80,7 @@ impl Leader {
         change_replicas: ChangeReplicas,
         replace_after: Option<Duration>,
     ) -> Self {
-        Self { group, clock, change_replicas, replace_after, heard: Mutex::default() }
+        Self { group, clock, change_replicas, replace_after, heard: Mutex::default(), time: Mutex::default() }
     }
 
     /// Leads whenever the group says so, for ever.
@@ -94,6 +98,7 @@ impl Leader {
             };
             let state = self.group.view().await.1.into_state();
             self.forget_the_gone(&state);
+            self.heard.lock().ingesters = state.nodes.values().filter(|node| node.state != NodeState::Gone).count();
             self.expire_leases(&state, since).await;
             self.end_the_lost(&state, since).await;
             self.place_replicas(&state).await;
@@ -154,20 +159,26 @@ impl Leader {
         self.clock.now()
     }
 
-    /// The cluster's time: what most ingesters' clocks say, so that one that is wrong counts for nothing. Where the middle of
-    /// them is not one clock but lies between two, the time goes on as it went.
+    /// The cluster's time, as answers carry it: what most ingesters' clocks say, so that one that is wrong counts for nothing;
+    /// 0 as long as too few were heard to know it.
     pub(crate) fn wall_ms(&self) -> i64 {
-        let (now, going_on) = (self.clock.now(), self.clock.wall_ms());
-        let heard = self.heard.lock();
-        let fresh = heard.beats.values().filter(|beat| beat.request.wall_ms != 0);
-        let aged = fresh.map(|beat| (now.duration_since(beat.at), beat.request.wall_ms));
-        let mut clocks: Vec<i64> =
-            aged.filter(|(age, _)| *age < LEASE).map(|(age, wall_ms)| wall_ms + age.as_millis() as i64).collect();
-        clocks.sort_unstable();
-        match clocks.len() {
-            0 => going_on,
-            count => going_on.clamp(clocks[(count - 1) / 2], clocks[count / 2]),
+        let now = self.clock.now();
+        let after = |at: Instant, wall_ms: i64| wall_ms + now.duration_since(at).as_millis() as i64;
+        let (clocks, ingesters) = {
+            let heard = self.heard.lock();
+            let fresh = heard.beats.values().filter(|beat| now.duration_since(beat.at) < LEASE);
+            let said = fresh.filter(|beat| beat.request.wall_ms != 0);
+            (said.map(|beat| after(beat.at, beat.request.wall_ms)).collect(), heard.ingesters)
+        };
+        let mut known = self.time.lock();
+        let time = match ingesters {
+            0 => None,
+            _ => time::agreed(clocks, ingesters, known.map(|(at, wall_ms)| after(at, wall_ms))),
+        };
+        if let Some(time) = time {
+            *known = Some((now, time));
         }
+        time.unwrap_or(0)
     }
 
     /// The leader of each shard, as far as their nodes have said lately.

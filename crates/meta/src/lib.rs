@@ -13,6 +13,7 @@ mod mend;
 mod placement;
 mod service;
 mod state;
+mod time;
 mod wire;
 
 pub use bootstrap::{Bootstrap, BootstrapError};

@@ -207,8 +207,10 @@ impl Membership {
     fn take(&mut self, reply: &LeaseReply, asked_ms: i64) {
         let now_ms = self.clock.wall_ms();
         // The reply is half a round trip old.
-        let skew_ms = reply.wall_ms - (asked_ms + (now_ms - asked_ms) / 2);
-        self.judge_skew(skew_ms);
+        // 0: meta does not know the time yet.
+        if reply.wall_ms != 0 {
+            self.judge_skew(reply.wall_ms - (asked_ms + (now_ms - asked_ms) / 2));
+        }
         let until = self.clock.now() + Duration::from_millis(reply.lease_ms.unsigned_abs());
         self.lease = Some(Lease { until, epoch: reply.epoch });
         self.publish();

@@ -9,4 +9,4 @@ mod definition;
 mod machine;
 
 pub use definition::{DefinitionError, decode_definition, encode_definition};
-pub use machine::{ShardMachine, ShardView};
+pub use machine::{Mark, ShardMachine, ShardView};

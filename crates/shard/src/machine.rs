@@ -8,6 +8,7 @@ use bytes::Bytes;
 use consensus::{SnapshotReader, SnapshotWriter, StateMachine};
 use head::{Answer, Head, HeadLimits, HeadView, Outcome, SegmentError, SegmentFile};
 use model::TenantId;
+use parking_lot::Mutex;
 use prost::Message;
 use proto::entry::entry::Entry as Command;
 use proto::entry::record::Record as Body;
@@ -25,6 +26,23 @@ pub struct ShardMachine {
     head: Head,
     /// How many bytes of entries this process has applied. No part of the state: it says when a snapshot is due.
     applied_bytes: u64,
+    /// The state as of the last digest entry, until somebody takes it. No part of the state either.
+    marked: Arc<Mutex<Option<Mark>>>,
+}
+
+/// The state as of an entry that asked for a digest.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// The entry.
+    pub log_index: u64,
+    head: HeadView,
+}
+
+impl Mark {
+    /// A hash of the state: the same on all replicas. Takes a walk over the state.
+    pub fn digest(&self) -> u128 {
+        self.head.digest()
+    }
 }
 
 /// The state of a data shard at one moment. Cheap to make and to keep.
@@ -32,12 +50,18 @@ pub struct ShardMachine {
 pub struct ShardView {
     head: HeadView,
     applied_bytes: u64,
+    marked: Arc<Mutex<Option<Mark>>>,
 }
 
 impl ShardView {
     /// How many bytes of entries were applied since the process began.
     pub fn applied_bytes(&self) -> u64 {
         self.applied_bytes
+    }
+
+    /// The state as of the last entry that asked for a digest, for whoever is the first to take it.
+    pub fn take_mark(&self) -> Option<Mark> {
+        self.marked.lock().take()
     }
 }
 
@@ -52,7 +76,7 @@ impl Deref for ShardView {
 impl ShardMachine {
     /// A shard without data. Every replica must begin with the same limits: those of the cluster's birth.
     pub fn new(limits: HeadLimits) -> Self {
-        Self { head: Head::new(limits), applied_bytes: 0 }
+        Self { head: Head::new(limits), applied_bytes: 0, marked: Arc::default() }
     }
 
     fn batch(&mut self, batch: &entry::Batch) -> Vec<entry::RecordAnswer> {
@@ -85,7 +109,7 @@ impl ShardMachine {
         }
     }
 
-    fn command(&mut self, command: &Command) -> Vec<entry::RecordAnswer> {
+    fn command(&mut self, log_index: u64, command: &Command) -> Vec<entry::RecordAnswer> {
         let changed = match command {
             Command::Batch(batch) => return self.batch(batch),
             Command::Cut(cut) => self.head.cut(cut.cut, cut.end_ms),
@@ -101,6 +125,10 @@ impl ShardMachine {
                 });
                 true
             }
+            Command::Digest(entry::Digest {}) => {
+                *self.marked.lock() = Some(Mark { log_index, head: self.head.view() });
+                true
+            }
         };
         let outcome = if changed { Outcome::Stored } else { Outcome::Duplicate };
         vec![answer_to_proto(Answer { outcome, ..Answer::default() })]
@@ -110,11 +138,11 @@ impl ShardMachine {
 impl StateMachine for ShardMachine {
     type View = ShardView;
 
-    fn apply(&mut self, _log_index: u64, command: Bytes) -> Bytes {
+    fn apply(&mut self, log_index: u64, command: Bytes) -> Bytes {
         self.applied_bytes += command.len() as u64;
         let malformed = |why: String| vec![answer_to_proto(Answer::malformed(why))];
         let records = match entry::Entry::decode(command) {
-            Ok(entry::Entry { entry: Some(command) }) => self.command(&command),
+            Ok(entry::Entry { entry: Some(command) }) => self.command(log_index, &command),
             Ok(_) => malformed("this version does not know the entry".to_owned()),
             Err(error) => malformed(format!("the entry does not decode: {error}")),
         };
@@ -122,7 +150,7 @@ impl StateMachine for ShardMachine {
     }
 
     fn view(&self) -> ShardView {
-        ShardView { head: self.head.view(), applied_bytes: self.applied_bytes }
+        ShardView { head: self.head.view(), applied_bytes: self.applied_bytes, marked: self.marked.clone() }
     }
 
     fn save(view: &ShardView, files: &mut SnapshotWriter<'_>) -> io::Result<()> {

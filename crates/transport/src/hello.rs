@@ -71,13 +71,18 @@ impl Hello {
             let message = format!("this is cluster {cluster:032x}, and you mean cluster {meant}");
             return Err(Status::failed_precondition(message));
         }
-        if let (Some(meant), Some(node)) = (text(NODE), me.node)
-            && meant.parse() != Ok(node.0)
-        {
-            let message = format!("this is node {node}, and you mean node {meant}: its address has changed hands");
-            return Err(Status::failed_precondition(message));
+        match (text(NODE), me.node) {
+            (Some(meant), Some(node)) if meant.parse() != Ok(node.0) => {
+                let message = format!("this is node {node}, and you mean node {meant}: its address has changed hands");
+                Err(Status::failed_precondition(message))
+            }
+            // A stream outlives its first request: whoever let one in before it is another node would answer, and vote, as if
+            // it were the one that is meant.
+            (Some(meant), None) => {
+                Err(Status::unavailable(format!("you mean node {meant}, and nobody knows yet which node this is")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -116,6 +121,8 @@ mod tests {
     fn only_those_who_are_meant_listen() {
         let (sender, receiver) = (Hello::new(), Hello::new());
         asked(&sender, None, &receiver).unwrap();
+        let refused = asked(&sender, Some(NodeId(2)), &receiver).unwrap_err();
+        assert!(refused.message().contains("nobody knows yet"), "{refused}");
         receiver.set(7, Some(NodeId(2)));
         asked(&sender, None, &receiver).unwrap();
         sender.set(7, Some(NodeId(1)));

@@ -77,6 +77,15 @@ impl Cluster {
         self.boot(machine, &mut place).await;
     }
 
+    /// A machine loses all it has, and starts again after a while as if it were new.
+    pub(crate) async fn wipe(&self, machine: usize, lasts: Duration) {
+        let mut place = self.places[machine].lock().await;
+        self.end(machine, &mut place, End::PowerLoss).await;
+        self.shared.world.wipe(self.name(machine));
+        self.shared.clock.sleep(lasts).await;
+        self.boot(machine, &mut place).await;
+    }
+
     /// Ends all processes at once, and starts them again after a while.
     pub(crate) async fn blackout(&self, lasts: Duration) {
         let mut places = Vec::new();

@@ -38,6 +38,8 @@ pub enum Event {
     BucketFaults,
     /// A node was emptied.
     Drain,
+    /// A disk was lost for ever.
+    Wipe,
     /// A write was acknowledged.
     Acknowledged,
     /// What became of a write is not known.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use sim::{Mistake, Plan, Tally, live_or_panic, run, shrink};
+use sim::{Mistake, Plan, Tally, live_or_panic, note_logs, run, shrink};
 
 /// Lets clusters live through faults, each decided by a seed, and checks that nothing acknowledged is lost.
 #[derive(Parser)]
@@ -29,6 +29,9 @@ struct Options {
     /// With --seed: drops faults as long as it still fails.
     #[arg(long)]
     shrink: bool,
+    /// With --seed: also shows what nodes log, such as --log=info or --log=openraft=debug.
+    #[arg(long)]
+    log: Option<String>,
     /// Ends after the first failure.
     #[arg(long)]
     stop_early: bool,
@@ -80,6 +83,10 @@ fn one(seed: u64, options: &Options) -> ExitCode {
     }
     if options.shrink {
         plan = shrink(&plan, options.mistake);
+    }
+    if let Some(Err(error)) = options.log.as_deref().map(note_logs) {
+        println!("--log: {error}");
+        return ExitCode::FAILURE;
     }
     for planned in &plan.faults {
         println!("planned: {planned}");

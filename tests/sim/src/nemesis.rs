@@ -82,6 +82,10 @@ impl Nemesis {
                 world.outage.set_percent(0);
             }
             Fault::Drain { machine } => self.drain(*machine, lasts).await,
+            Fault::Wipe { machine } => {
+                cluster.note(Event::Wipe);
+                cluster.wipe(*machine, lasts).await;
+            }
         }
     }
 
@@ -141,6 +145,10 @@ impl Nemesis {
         self.shared.clock.sleep(lasts).await;
         // An order whose outcome is unknown may still have been taken.
         while let Err(error) = client.drain(node, true, ORDER_LIMIT).await {
+            if self.cluster.id(machine).await != Some(node) {
+                // It lost its disk meanwhile: there is no such node any more.
+                return;
+            }
             self.shared.trace.note(format!("node {node} can't be taken back yet: {error}"));
             self.shared.clock.sleep(Duration::from_secs(1)).await;
         }

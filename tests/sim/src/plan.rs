@@ -42,6 +42,8 @@ pub enum Fault {
     BucketFaults { percent: u64 },
     /// A node is emptied, and taken back afterwards.
     Drain { machine: usize },
+    /// A machine loses its disk for ever, and comes back as another node.
+    Wipe { machine: usize },
 }
 
 /// All that is decided beforehand.
@@ -77,7 +79,14 @@ impl Plan {
             let fault = Fault::any(&rng, machines);
             faults.push(Planned { at: whole_ms(at), lasts: whole_ms(lasts), fault });
         }
+        if rng.below(4) == 0 {
+            let at = rng.duration(Duration::from_secs(2), lasts - CALM);
+            let fault = Fault::Wipe { machine: rng.below(machines as u64) as usize };
+            // One at most: what was acknowledged is on two disks at least, as long as no new replica has it.
+            faults.push(Planned { at: whole_ms(at), lasts: whole_ms(rng.duration(CALM / 30, 5 * CALM)), fault });
+        }
         faults.sort_by_key(|planned| planned.at);
+        one_wrong_clock_at_a_time(&mut faults);
         let sync_latency = Duration::from_millis(rng.below(30));
         let net_latency = Duration::from_micros(100 + rng.below(5000));
         Self { seed, machines, lasts, sync_latency, net_latency, faults }
@@ -94,6 +103,23 @@ impl Plan {
     pub fn only(&self, numbers: &[usize]) -> Self {
         let faults = numbers.iter().filter_map(|number| self.faults.get(*number).cloned()).collect();
         Self { faults, ..self.clone() }
+    }
+}
+
+/// The cluster goes by the middle of its ingesters' clocks, so that no more than a minority may be wrong: a clock that
+/// jumps while another machine's is wrong becomes another jump of that machine's.
+fn one_wrong_clock_at_a_time(faults: &mut [Planned]) {
+    let mut wrong: Option<(usize, Duration)> = None;
+    for planned in faults {
+        let ends = planned.at + planned.lasts;
+        let Fault::ClockJump { machine, .. } = &mut planned.fault else { continue };
+        match &mut wrong {
+            Some((other, until)) if planned.at <= *until + CALM => {
+                *machine = *other;
+                *until = ends.max(*until);
+            }
+            _ => wrong = Some((*machine, ends)),
+        }
     }
 }
 
@@ -150,6 +176,6 @@ mod tests {
             .map(|planned| std::mem::discriminant(&planned.fault))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 11, "every kind of fault comes");
+        assert_eq!(kinds.len(), 12, "every kind of fault comes");
     }
 }

@@ -102,6 +102,7 @@ async fn live_through(plan: Plan, mistake: Mistake) -> Ending {
         violations: Arc::default(),
         is_over: Arc::default(),
     };
+    crate::logs::send_to(&shared.trace);
     let cluster = Arc::new(Cluster::start(shared.clone(), &names).await);
     let life = live_in(&shared, cluster.clone(), plan);
     if shared.clock.timeout(Duration::from_secs(900), life).await.is_none() {

@@ -20,6 +20,9 @@ use crate::{Coverage, Machine, Mistake, Outage, Wires};
 /// A node that is silent for so long is replaced.
 pub const REPLACE_AFTER: Duration = Duration::from_secs(60);
 
+/// How often replicas hash their state.
+const DIGEST_EVERY: Duration = Duration::from_secs(4);
+
 /// What survives nodes: the net, their disks and the bucket.
 pub struct World {
     /// The net.
@@ -113,6 +116,7 @@ impl World {
             local_retention: Duration::ZERO,
             memory_limit_bytes: u64::MAX,
             snapshot_bytes: 16 << 10,
+            digest_every: DIGEST_EVERY,
             max_exemplars: self.max_exemplars.subscribe(),
             replace_after: Some(REPLACE_AFTER),
             timing: Timing::default(),

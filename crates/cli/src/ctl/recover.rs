@@ -126,12 +126,12 @@ async fn newest_of(cluster: &Cluster, shard: ShardId, node: u64) -> Result<Optio
         let status = cluster.status().await?;
         let mut nodes = status["nodes"].as_array().into_iter().flatten().filter(|it| it["id"] == node);
         let mut replicas = nodes.find_map(|node| node["replicas"].as_array()).into_iter().flatten();
-        if let Some(replica) = replicas.find(|replica| replica["shard"] == shard.0) {
+        if let Some(replica) = replicas.find(|replica| replica["shard"] == shard.0 && replica["damage"] == "") {
             return Ok(replica["newestMs"].as_i64());
         }
         if cluster.clock.now() >= until {
             return Err(format!(
-                "node {node} does not say that it has a replica of shard {shard}: `ringwood ctl shards` shows who does"
+                "node {node} does not say that it has a whole replica of shard {shard}: `ringwood ctl shards` shows who does"
             ));
         }
         cluster.clock.sleep(LOOK).await;

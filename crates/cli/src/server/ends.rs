@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ingester::Ingester;
+use ingester::{End, Ingester};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Process, Running};
@@ -36,7 +36,7 @@ pub(super) fn look_for_node_exporter(process: &Process, settings: &Arc<Settings>
 }
 
 impl Running {
-    /// Runs until a signal says to end, or the node's identity has ended; then lets everything end in order.
+    /// Runs until a signal says to end, or the node can't go on; then lets everything end in order.
     pub(super) async fn until_told(self) -> Result<ExitCode, String> {
         let on = |kind| signal(kind).map_err(|error| format!("wait for signals: {error}"));
         let (mut hangup, mut terminate, mut interrupt) =
@@ -49,7 +49,7 @@ impl Running {
                 }
                 () = either(&mut terminate, &mut interrupt) => break Ok(ExitCode::SUCCESS),
                 why = ended(self.ingester.as_deref()) => {
-                    break Err(format!("the cluster does not take this node any more: {why}"));
+                    break Err(why.to_string());
                 }
             }
         };
@@ -91,7 +91,7 @@ async fn either(first: &mut Signal, second: &mut Signal) {
     }
 }
 
-async fn ended(ingester: Option<&Ingester>) -> String {
+async fn ended(ingester: Option<&Ingester>) -> End {
     match ingester {
         Some(ingester) => ingester.ended().await,
         None => std::future::pending().await,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use consensus::Timing;
 use discovery::Context;
@@ -24,6 +25,8 @@ use crate::reload::Scraping;
 /// Shards of a cluster, and of a process that is one by itself.
 const SHARDS: u32 = 64;
 const SHARDS_ALONE: u32 = 4;
+/// How often the replicas of a shard compare hashes of their state: takes a walk over all heads.
+const DIGEST_EVERY: Duration = Duration::from_secs(300);
 /// The address of a process that is reached through memory only.
 const ALONE: &str = "self";
 /// Pieces of work that block on the disk at a time.
@@ -52,6 +55,7 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         local_retention: flags.storage_local_retention,
         memory_limit_bytes: flags.storage_memory_limit.bytes(),
         snapshot_bytes: flags.storage_snapshot_bytes.bytes(),
+        digest_every: DIGEST_EVERY,
         max_exemplars: process.max_exemplars.subscribe(),
         replace_after: Some(flags.placement_replace_after).filter(|after| !after.is_zero()),
         timing: Timing::default(),

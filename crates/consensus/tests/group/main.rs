@@ -125,6 +125,20 @@ async fn leadership_moves_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_heir_that_does_not_take_over_loses_its_turn() {
+    let cluster = Cluster::new(3).await;
+    cluster.say(&["a"], None).await;
+    let leader = cluster.leader(None).await;
+    let heir = cluster.nodes.iter().find(|node| node.id != leader.id).unwrap();
+    cluster.wires.set_down(heir.id, true);
+    leader.group.transfer_leader(heir.id).await.unwrap();
+    let refused = leader.group.propose(Bytes::from("b")).await;
+    assert_eq!(refused, Err(ProposeError::NotLeader(cluster::SHARD, Some(heir.id))), "it leads no more");
+    leader.group.wait_for(|status| status.standing != Standing::Leader).await.unwrap();
+    cluster.say(&["b"], Some(leader.id)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_leader_that_comes_back_leads_in_another_term_and_at_once_if_it_is_alone() {
     let mut cluster = Cluster::new(1).await;
     cluster.say(&["a"], None).await;

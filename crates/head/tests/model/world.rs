@@ -420,6 +420,7 @@ impl World {
     /// Saves the head, and goes on with what can be loaded.
     fn reload(&mut self) {
         let view = self.head.view();
+        let digest = view.digest();
         let mut files = BTreeMap::new();
         for segment in view.segments() {
             let (name, bytes) = (segment.number().to_string(), bytes::Bytes::from(segment.to_file().concat()));
@@ -430,6 +431,7 @@ impl World {
         let file = view.open_file();
         let loaded = Head::load(&file, |name| Ok(files[name].clone())).unwrap();
         assert_eq!(loaded.view().open_file(), file, "what was loaded is what was saved");
+        assert_eq!(loaded.view().digest(), digest, "where a state lies is no part of it");
         self.head = loaded;
     }
 

@@ -62,9 +62,9 @@ impl Leader {
         let now = self.clock.now();
         let beats = self.beats();
         let mut fresh = beats.iter().filter(|(_, beat)| now.duration_since(beat.at) < LEASE);
-        let has = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0);
+        let has = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0 && it.damage.is_empty());
         if survivor != NodeId(0) && !fresh.clone().any(|(node, beat)| *node == survivor && has(beat)) {
-            return Err(format!("node {survivor} is silent, or has not opened its replica of shard {id}"));
+            return Err(format!("node {survivor} is silent, or has no whole replica of shard {id} open"));
         }
         let leads = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0 && it.is_leader);
         match fresh.find(|(node, beat)| **node != survivor && leads(beat)) {

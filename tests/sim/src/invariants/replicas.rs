@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::ShardId;
+use bytes::Bytes;
+use model::{NodeId, ShardId};
 
 use crate::cluster::Cluster;
 use crate::universe::Shared;
@@ -22,7 +23,7 @@ pub(super) async fn check(shared: &Shared, cluster: &Cluster) {
             counts.entry(*shard).or_default().push(status.applied_count);
         }
         let uneven = counts.iter().find(|(_, counts)| counts.iter().any(|count| *count != counts[0]));
-        let Some((shard, counts)) = uneven else { return };
+        let Some((shard, counts)) = uneven else { break };
         if shared.clock.now() > until {
             for (machine, _, _, status) in replicas.iter().filter(|(_, _, of, _)| of == shard) {
                 shared.trace.note(format!("n{machine}: {status:?}"));
@@ -32,4 +33,43 @@ pub(super) async fn check(shared: &Shared, cluster: &Cluster) {
         }
         shared.clock.sleep(Duration::from_millis(50)).await;
     }
+    check_digests(shared).await;
+}
+
+/// Replicas that have hashed their state as of the same entry have the same hash, and all have hashed one.
+async fn check_digests(shared: &Shared) {
+    let until = shared.clock.now() + LIMIT;
+    loop {
+        let digests = digests(shared).await;
+        for ((shard, count), of) in &digests {
+            let is_same = of.iter().all(|(_, digest)| *digest == of[0].1);
+            if !is_same {
+                return shared.violated(format!("replicas of shard {shard} differ after {count} entries: {of:?}"));
+            }
+        }
+        let state = shared.outsider.client.state();
+        let map = state.shard_map.as_ref().expect("a cluster that was written to has a map");
+        let is_whole = |shard: &ShardId| digests.iter().any(|((of, _), all)| of == shard && all.len() > 1);
+        if map.shards.keys().all(|shard| *shard == ShardId::META || is_whole(shard)) {
+            return;
+        }
+        if shared.clock.now() > until {
+            return shared.violated(format!("no replicas have hashed their state: {digests:?}"));
+        }
+        shared.clock.sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// What hashes of each shard meta has heard of, by the number of entries that they are of.
+async fn digests(shared: &Shared) -> BTreeMap<(ShardId, u64), Vec<(NodeId, Bytes)>> {
+    let mut digests: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let Ok(status) = shared.outsider.client.status(Duration::from_secs(1)).await else { return digests };
+    for node in status.nodes {
+        let id = NodeId(node.node.map_or(0, |node| node.node_id));
+        for replica in node.replicas.into_iter().filter(|replica| replica.digest_count > 0) {
+            let of = (ShardId(replica.shard), replica.digest_count);
+            digests.entry(of).or_default().push((id, replica.digest));
+        }
+    }
+    digests
 }
