@@ -1,6 +1,6 @@
 //! The data directory of an ingester.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -99,13 +99,13 @@ impl Node {
                     "move {} away and start the node: it comes back as a new one, and is filled",
                     self.folder.display()
                 );
-                self.fault(&path, super::super::chain(&error), (means, mend));
+                self.fault(&path, crate::ctl::chain(&error), (means, mend));
             }
         }
     }
 
     /// The log of all groups; returns what it has of each.
-    fn log(&mut self) -> io::Result<std::collections::BTreeMap<u32, GroupCheck>> {
+    fn log(&mut self) -> io::Result<BTreeMap<u32, GroupCheck>> {
         let folder = self.folder.join("raft");
         let check = check_log(&folder, decodes)?;
         for LogFault { file, group, log_index, what } in check.faults {
@@ -128,7 +128,7 @@ impl Node {
         Ok(check.groups)
     }
 
-    fn snapshots(&mut self, logs: &std::collections::BTreeMap<u32, GroupCheck>) -> io::Result<()> {
+    fn snapshots(&mut self, logs: &BTreeMap<u32, GroupCheck>) -> io::Result<()> {
         let shards = self.folder.join("shards");
         let mut groups: BTreeSet<u32> = logs.keys().copied().collect();
         match fs::read_dir(&shards) {
