@@ -62,8 +62,7 @@ impl Leader {
         let now = self.clock.now();
         let beats = self.beats();
         let mut fresh = beats.iter().filter(|(_, beat)| now.duration_since(beat.at) < LEASE);
-        let has = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0 && it.damage.is_empty());
-        if survivor != NodeId(0) && !fresh.clone().any(|(node, beat)| *node == survivor && has(beat)) {
+        if survivor != NodeId(0) && !self.has_whole(survivor, id) {
             return Err(format!("node {survivor} is silent, or has no whole replica of shard {id} open"));
         }
         let leads = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0 && it.is_leader);
@@ -76,6 +75,13 @@ impl Leader {
     fn is_heard(&self, node: NodeId) -> bool {
         let now = self.clock.now();
         self.beats().get(&node).is_some_and(|beat| now.duration_since(beat.at) < LEASE)
+    }
+
+    /// Whether a node was heard of lately, and has its replica of a shard open and whole.
+    fn has_whole(&self, node: NodeId, id: ShardId) -> bool {
+        let is_whole = |report: &meta::ReplicaStatus| report.shard == id.0 && report.damage.is_empty();
+        let has = self.beats().get(&node).is_some_and(|beat| beat.request.replicas.iter().any(is_whole));
+        has && self.is_heard(node)
     }
 
     fn check_is_heard(&self, node: NodeId) -> Result<(), String> {
@@ -100,13 +106,13 @@ impl Leader {
         self.check_is_heard(node)?;
         let replicas = state.shard_map.as_ref().map_or(&[][..], |map| map.replicas(id));
         let others = replicas.iter().copied().filter(|other| *other != node);
-        let (heard, silent): (Vec<NodeId>, Vec<NodeId>) = others.partition(|other| self.is_heard(*other));
-        match 2 * heard.len() > replicas.len() {
+        let (whole, missed): (Vec<NodeId>, Vec<NodeId>) = others.partition(|other| self.has_whole(*other, id));
+        match 2 * whole.len() > replicas.len() {
             true => Ok(()),
             false => {
-                let silent: Vec<u64> = silent.iter().map(|node| node.0).collect();
+                let missed: Vec<u64> = missed.iter().map(|node| node.0).collect();
                 Err(format!(
-                    "shard {id} needs the replica of node {node} for a majority: of its others, {silent:?} are silent"
+                    "shard {id} needs the replica of node {node} for a majority: those of {missed:?} are silent or damaged"
                 ))
             }
         }

@@ -111,6 +111,7 @@ impl Node {
         for LogFault { file, group, log_index, what } in check.faults {
             let of = match group {
                 Some(group) => self.of_replica(ShardId(group)),
+                None if file == "SYNCED" => of_mark(),
                 None => self.of_log(),
             };
             let about = match (group, log_index) {
@@ -201,6 +202,14 @@ impl Node {
         }
         self.count("series", view.series_count());
     }
+}
+
+/// What it comes to that nobody knows how far the log was synced.
+fn of_mark() -> (String, String) {
+    (
+        "if the log had lost entries that were synced, nobody would notice".to_owned(),
+        "start the node: it writes the mark anew. If other faults of the log are listed, mend those first".to_owned(),
+    )
 }
 
 /// Whether a command is one.
