@@ -200,6 +200,29 @@ impl Cluster {
         }
     }
 
+    /// Sends a signal to a process.
+    pub(crate) fn signal(&self, name: &str, signal: &str) {
+        let process = self.processes[name].child.as_ref().unwrap();
+        let sent = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "SIG{signal} to {name}");
+    }
+
+    /// Ends a process with SIGTERM, and waits until it has handed over what it has.
+    pub(crate) fn end(&mut self, name: &str) {
+        self.signal(name, "TERM");
+        let mut child = self.processes.get_mut(name).unwrap().child.take().unwrap();
+        let status = wait_until(&format!("{name} ends"), PATIENCE, || child.try_wait().unwrap());
+        assert!(status.success(), "{name} ended with {status}");
+    }
+
+    /// Waits until a process answers.
+    pub(crate) fn wait_until_running(&self, name: &str, patience: Duration) {
+        let port = self.processes[name].port;
+        wait_until(&format!("{name} answers"), patience, || {
+            get(port, "/-/healthy").filter(|(status, _)| *status == 200)
+        });
+    }
+
     /// Empties the disk of a process that does not run.
     pub(crate) fn wipe(&mut self, name: &str) {
         std::fs::remove_dir_all(self.path(name)).unwrap();

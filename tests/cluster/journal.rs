@@ -8,6 +8,9 @@ use crate::cluster::{Cluster, wait_until};
 use crate::fleet::Fleet;
 use crate::http::get_json;
 
+/// What is older than this is not asked for.
+const CHECKED_MS: i64 = 50 * 60 * 1000;
+
 /// (target, time in ms) of each scrape in journals that found its page.
 pub(crate) fn acknowledged(journals: &str) -> BTreeSet<(usize, i64)> {
     let lines = journals.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -52,7 +55,8 @@ pub(crate) fn query_value(cluster: &Cluster, expression: &str) -> f64 {
 pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
     let acknowledged = acknowledged(&cluster.journals());
     let readable = readable(cluster);
-    for (target, time) in &acknowledged {
+    let newest = acknowledged.iter().map(|(_, time)| *time).max().unwrap_or(0);
+    for (target, time) in acknowledged.iter().filter(|(_, time)| *time > newest - CHECKED_MS) {
         let mut values = BTreeSet::new();
         for name in Fleet::series() {
             let value = readable.get(&(format!("\"{name}\"/\"{target}\""), *time));

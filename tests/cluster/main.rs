@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 #![expect(clippy::print_stderr, reason = "whoever reads a failure wants the logs")]
 
+mod chaos;
 mod cluster;
 mod fleet;
 mod http;

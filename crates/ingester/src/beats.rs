@@ -136,6 +136,7 @@ impl Beats {
         metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
         metrics.memory_bytes.set(memory_bytes as i64);
         metrics.memory_limit_bytes.set(i64::try_from(self.memory_limit_bytes).unwrap_or(i64::MAX));
+        metrics.damaged_shards.set(replicas.damage().all().len() as i64);
         metrics.clock_ahead_seconds.set(self.time.own_ahead_seconds());
     }
 }

@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     pub(crate) unshipped_cuts: Gauge,
     pub(crate) snapshots: Counter,
     pub(crate) clock_ahead_seconds: FloatGauge,
+    pub(crate) damaged_shards: Gauge,
 }
 
 impl Metrics {
@@ -72,6 +73,7 @@ impl Metrics {
                 "By how much the wall clock of this node is ahead of the cluster's time.",
                 FloatGauge::default(),
             ),
+            damaged_shards: gauge("ingester_damaged_shards", "Shards whose data on this disk are damaged."),
         }
     }
 }

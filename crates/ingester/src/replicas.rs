@@ -29,6 +29,7 @@ use crate::end::Ends;
 use crate::limits::{keep_limits, limits_of};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
+use crate::scrub::scrub;
 use crate::ship::Shipper;
 use crate::time::ClusterTime;
 
@@ -63,6 +64,7 @@ pub(crate) struct ReplicasEnv {
     /// Where it is noted that a shard has failed.
     pub(crate) ends: Ends,
     pub(crate) digest_every: Duration,
+    pub(crate) scrub_every: Duration,
     /// The cluster's time.
     pub(crate) time: ClusterTime,
     /// A snapshot is taken when so many bytes of entries were applied since the last one.
@@ -243,6 +245,8 @@ impl Replicas {
             "shard-digests",
             digests::keep(replica.clone(), env.digest_every, env.reading.clone()),
         );
+        let scrubbing = scrub(replica.clone(), env.scrub_every, env.reading.clone(), env.damage.clone());
+        tasks.spawn_until_stopped("shard-scrub", scrubbing);
         let limiting = keep_limits(replica.clone(), env.max_exemplars.clone(), birth.shards);
         tasks.spawn_until_stopped("shard-limits", limiting);
         tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));

@@ -1,6 +1,7 @@
 //! What the leader of meta does beside answering.
 
 mod orders;
+mod quarantine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -253,6 +254,7 @@ impl Leader {
                 self.step(*id, shard, leaders.get(id)).await;
             }
         }
+        self.rebuild_unreliable(state, MOVES.saturating_sub(moving + changes.len())).await;
     }
 
     /// Takes the next step of a move.

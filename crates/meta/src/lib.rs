@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod client;
+mod digests;
 mod identity;
 mod leader;
 mod machine;

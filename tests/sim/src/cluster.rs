@@ -1,6 +1,7 @@
 //! The ingesters of a universe: who runs, who is down.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,22 @@ impl Cluster {
         let mut place = self.places[machine].lock().await;
         self.end(machine, &mut place, End::PowerLoss).await;
         self.shared.world.wipe(self.name(machine));
+        self.shared.clock.sleep(lasts).await;
+        self.boot(machine, &mut place).await;
+    }
+
+    /// A machine loses power, and bits of what it saved of its shards turn over before it starts again.
+    pub(crate) async fn rot(&self, machine: usize, lasts: Duration) {
+        let mut place = self.places[machine].lock().await;
+        self.end(machine, &mut place, End::PowerLoss).await;
+        let (disk, shards) =
+            (self.shared.world.machine(self.name(machine)).disk, Path::new(self.name(machine)).join("shards"));
+        for _ in 0..1 + self.shared.rng.below(3) {
+            if let Some(path) = disk.rot(&shards, &self.shared.rng) {
+                self.note(Event::BitTurned);
+                self.shared.trace.note(format!("a bit turns over in {}", path.display()));
+            }
+        }
         self.shared.clock.sleep(lasts).await;
         self.boot(machine, &mut place).await;
     }

@@ -40,6 +40,10 @@ pub enum Event {
     Drain,
     /// A disk was lost for ever.
     Wipe,
+    /// A machine was off while its files were damaged.
+    Rot,
+    /// A bit of a file turned over.
+    BitTurned,
     /// A write was acknowledged.
     Acknowledged,
     /// What became of a write is not known.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use stdx::Disk;
+use stdx::{Disk, Rng};
 
 use crate::log::no_power;
 
@@ -27,6 +27,23 @@ impl SimDisk {
     /// From now on nothing more fits on it, or something does.
     pub fn set_full(&self, is_full: bool) {
         self.0.lock().is_full = is_full;
+    }
+
+    /// Turns a bit over in one of the files below a folder. Says in which; `None` if there is nothing.
+    pub fn rot(&self, folder: &Path, rng: &Rng) -> Option<PathBuf> {
+        let mut files = self.0.lock();
+        let found: Vec<&PathBuf> = files
+            .files
+            .iter()
+            .filter(|(path, bytes)| path.starts_with(folder) && !bytes.is_empty())
+            .map(|it| it.0)
+            .collect();
+        let path = (*found.get(rng.below(found.len().max(1) as u64) as usize)?).clone();
+        let mut bytes = files.files[&path].to_vec();
+        let at = rng.below(8 * bytes.len() as u64);
+        bytes[at as usize / 8] ^= 1 << (at % 8);
+        files.files.insert(path.clone(), bytes.into());
+        Some(path)
     }
 
     /// The power goes.
@@ -113,6 +130,12 @@ mod tests {
         assert_eq!(disk.list(Path::new("a")).unwrap(), ["b"]);
         machine.set_full(true);
         assert_eq!(disk.write_atomic(Path::new("a/c"), &[]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let rng = Rng::from_seed(1);
+        assert_eq!(machine.rot(Path::new("b"), &rng), None);
+        assert_eq!(machine.rot(Path::new("a"), &rng).as_deref(), Some(Path::new("a/b")));
+        let turned: u32 =
+            disk.map(Path::new("a/b")).unwrap().iter().zip(b"xy").map(|(a, b)| (a ^ b).count_ones()).sum();
+        assert_eq!(turned, 1);
         disk.remove_folder(Path::new("a")).unwrap();
         assert_eq!(disk.map(Path::new("a/b")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }

@@ -86,6 +86,10 @@ impl Nemesis {
                 cluster.note(Event::Wipe);
                 cluster.wipe(*machine, lasts).await;
             }
+            Fault::Rot { machine } => {
+                cluster.note(Event::Rot);
+                cluster.rot(*machine, lasts).await;
+            }
         }
     }
 

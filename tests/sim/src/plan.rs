@@ -44,6 +44,8 @@ pub enum Fault {
     Drain { machine: usize },
     /// A machine loses its disk for ever, and comes back as another node.
     Wipe { machine: usize },
+    /// A machine loses power, and bits of its files turn over while it is off.
+    Rot { machine: usize },
 }
 
 /// All that is decided beforehand.
@@ -79,9 +81,10 @@ impl Plan {
             let fault = Fault::any(&rng, machines);
             faults.push(Planned { at: whole_ms(at), lasts: whole_ms(lasts), fault });
         }
-        if rng.below(4) == 0 {
+        if rng.below(2) == 0 {
             let at = rng.duration(Duration::from_secs(2), lasts - CALM);
-            let fault = Fault::Wipe { machine: rng.below(machines as u64) as usize };
+            let machine = rng.below(machines as u64) as usize;
+            let fault = if rng.below(2) == 0 { Fault::Wipe { machine } } else { Fault::Rot { machine } };
             // One at most: what was acknowledged is on two disks at least, as long as no new replica has it.
             faults.push(Planned { at: whole_ms(at), lasts: whole_ms(rng.duration(CALM / 30, 5 * CALM)), fault });
         }
@@ -176,6 +179,6 @@ mod tests {
             .map(|planned| std::mem::discriminant(&planned.fault))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 12, "every kind of fault comes");
+        assert_eq!(kinds.len(), 13, "every kind of fault comes");
     }
 }

@@ -20,6 +20,11 @@ use crate::{Coverage, Machine, Mistake, Outage, Wires};
 /// A node that is silent for so long is replaced.
 pub const REPLACE_AFTER: Duration = Duration::from_secs(60);
 
+/// In what time every file is looked at.
+const SCRUB_EVERY: Duration = Duration::from_secs(10);
+/// Snapshots are taken, and logs purged, several times in a universe.
+const SNAPSHOT_BYTES: u64 = 2 << 10;
+
 /// How often replicas hash their state.
 const DIGEST_EVERY: Duration = Duration::from_secs(4);
 
@@ -115,8 +120,9 @@ impl World {
             folder: PathBuf::from(name),
             local_retention: Duration::ZERO,
             memory_limit_bytes: u64::MAX,
-            snapshot_bytes: 16 << 10,
+            snapshot_bytes: SNAPSHOT_BYTES,
             digest_every: DIGEST_EVERY,
+            scrub_every: SCRUB_EVERY,
             max_exemplars: self.max_exemplars.subscribe(),
             replace_after: Some(REPLACE_AFTER),
             timing: Timing::default(),

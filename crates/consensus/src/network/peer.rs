@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -152,19 +153,48 @@ async fn open_append_stream(
     let timed_out = || Err(Unreachable("opening the append stream took too long".to_owned()));
     let stream = opened.unwrap_or_else(timed_out).map_err(unreachable)?;
     let sender = stream.requests;
+    let sent = Arc::new(AtomicU64::new(0));
+    let sending = sent.clone();
     tasks.spawn("raft-append", async move {
         let mut requests = futures::stream::iter(first).chain(requests);
         while let Some(request) = requests.next().await {
             let frame = raft::AppendFrame { group: group.0, request: Some(wire::append_to_proto(&request)) };
+            sending.fetch_add(1, Ordering::Relaxed);
             if sender.send(frame).await.is_err() {
                 // The peer is gone; openraft learns it from the answers.
                 return;
             }
         }
     });
-    Ok(stream.answers.map(|answer| {
+    Ok(until_all_are_answered(stream.answers, sent).map(|answer| {
         answer.map_err(unreachable).and_then(|reply| wire::stream_reply_from_proto(reply).map_err(malformed))
     }))
+}
+
+/// The answers, and an error if they end before everything that was `sent` has one: openraft takes what was sent on a stream
+/// that simply ends for stored, and would not send it again.
+fn until_all_are_answered<A>(
+    answers: impl Stream<Item = Result<A, Unreachable>> + Send + Unpin,
+    sent: Arc<AtomicU64>,
+) -> impl Stream<Item = Result<A, Unreachable>> + Send
+where
+    A: Send,
+{
+    futures::stream::unfold(Some((answers, 0)), move |state| {
+        let sent = sent.clone();
+        async move {
+            let (mut answers, answered) = state?;
+            match answers.next().await {
+                Some(Ok(answer)) => Some((Ok(answer), Some((answers, answered + 1)))),
+                Some(Err(error)) => Some((Err(error), None)),
+                None if sent.load(Ordering::Relaxed) > answered => {
+                    let message = "the append stream ended before everything was answered".to_owned();
+                    Some((Err(Unreachable(message)), None))
+                }
+                None => None,
+            }
+        }
+    })
 }
 
 fn unreachable(error: Unreachable) -> RpcError {
@@ -173,4 +203,25 @@ fn unreachable(error: Unreachable) -> RpcError {
 
 fn malformed(error: WireError) -> RpcError {
     RPCError::Network(NetworkError::new(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    async fn heard(answers: Vec<Result<u8, Unreachable>>, sent: u64) -> Vec<Result<u8, String>> {
+        let answers = until_all_are_answered(stream::iter(answers), Arc::new(AtomicU64::new(sent)));
+        answers.map(|answer| answer.map_err(|Unreachable(why)| why)).collect().await
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_too_early_has_failed() {
+        assert_eq!(heard(vec![Ok(1), Ok(2)], 2).await, [Ok(1), Ok(2)]);
+        let broken = heard(vec![Ok(1)], 2).await;
+        assert!(broken.len() == 2 && broken[1].as_ref().is_err_and(|why| why.contains("ended before")), "{broken:?}");
+        let failed = heard(vec![Err(Unreachable("gone".to_owned())), Ok(2)], 2).await;
+        assert_eq!(failed, [Err("gone".to_owned())]);
+    }
 }

@@ -198,7 +198,7 @@ fn a_replica_is_moved_by_hand_and_stays_there() {
     assert_eq!(order(&state, moves(1, 4)).unwrap(), [vec![1, 2, 3], vec![4], vec![1], vec![]]);
     check_refused(&state, moves(2, 4), "zone \"a\" of node 4 holds a replica of shard 1 already");
     let forced = Order::Move(MoveReplica { from: 2, to: 4, force: true });
-    assert_eq!(order(&state, forced.clone()).unwrap()[1], [4]);
+    assert_eq!(order(&state, forced).unwrap()[1], [4]);
     check_refused(&state, moves(1, 9), "never part");
     check_refused(&state, moves(1, 5), "has ended");
     check_refused(&state, moves(1, 6), "being emptied");
