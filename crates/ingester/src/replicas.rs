@@ -1,5 +1,6 @@
 //! The shards of this node: those that the shard map puts here, and no others.
 
+mod forced;
 mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,6 +140,7 @@ impl Replicas {
                 self.open_wanted(map, birth).await;
                 self.close_unwanted(map, &mut closing).await;
                 self.drop_rebuilt(map).await;
+                self.go_on_alone(map).await;
             }
             let look_again = self.clock().sleep(LOOK_AGAIN);
             tokio::select! {
@@ -154,9 +156,12 @@ impl Replicas {
 
     async fn open_wanted(&self, map: &ShardMap, birth: Birth) {
         let wanted = map.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_here(shard));
-        for (id, _) in wanted {
-            if self.get(*id).is_none() && self.damage().of(*id).is_none() {
-                self.open_or_say_why(*id, birth).await;
+        for (id, shard) in wanted {
+            match self.get(*id) {
+                None if self.damage().of(*id).is_none() => self.open_or_say_why(*id, birth).await,
+                // One that was let in for nothing before it began anew.
+                Some(replica) if shard.born_on.contains(&self.node()) => self.set_up(&replica).await,
+                _ => {}
             }
         }
     }
