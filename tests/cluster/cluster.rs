@@ -104,6 +104,54 @@ impl Cluster {
         cluster
     }
 
+    /// Adds an ingester, which joins those that are there.
+    pub(crate) fn add_ingester(&mut self, name: &str, zone: &str) {
+        let ports = free_ports(2);
+        let address = format!("--grpc.listen-address=127.0.0.1:{}", ports[0]);
+        self.add(name, ports[1], vec!["--role=ingester".to_owned(), format!("--cluster.zone={zone}"), address]);
+    }
+
+    /// Runs a command of `ringwood ctl`: its exit code, and what it says.
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> (i32, Value) {
+        let run = Command::new(binary())
+            .arg("ctl")
+            .args(arguments)
+            .arg(format!("--cluster.peers={}", self.peers))
+            .arg("--output=json")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(run.stdout).unwrap();
+        let answer = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {said}"));
+        (run.status.code().unwrap(), answer)
+    }
+
+    /// Runs a command that must succeed.
+    pub(crate) fn order(&self, arguments: &[&str]) -> Value {
+        let (code, answer) = self.ctl(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {answer}");
+        answer
+    }
+
+    pub(crate) fn bucket_url(&self) -> String {
+        format!("file://{}", self.path("bucket").display())
+    }
+
+    /// Kills everything and loses the disks of all ingesters; then all start anew, as another cluster.
+    pub(crate) fn lose_all_ingesters(&mut self) {
+        let names: Vec<String> = self.processes.keys().cloned().collect();
+        for name in &names {
+            self.kill(name);
+        }
+        for name in names.iter().filter(|name| name.starts_with("ingester")) {
+            std::fs::remove_dir_all(self.path(name)).unwrap();
+        }
+        self.wiped = 0;
+        for name in &names {
+            self.restart(name);
+        }
+    }
+
     pub(crate) fn add_scraper(&mut self, name: &str) {
         let port = free_ports(1)[0];
         self.add(name, port, vec!["--role=scraper".to_owned()]);
@@ -114,7 +162,7 @@ impl Cluster {
         self.restart(name);
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

@@ -12,6 +12,7 @@ mod fleet;
 mod http;
 mod journal;
 mod monitoring;
+mod operators;
 mod ports;
 
 use std::time::Duration;

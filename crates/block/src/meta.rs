@@ -2,6 +2,7 @@
 
 use model::{BlockId, ShardId, TenantId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::BlockSummary;
 
@@ -53,7 +54,29 @@ pub enum MetaError {
     },
 }
 
+impl BlockOrigin {
+    /// The id of the block that comes from here, whoever builds it; its cut ends at `end_ms`.
+    pub fn block_id(&self, end_ms: i64) -> BlockId {
+        let mut hash = Xxh3::new();
+        hash.update(&self.cluster_id.to_le_bytes());
+        hash.update(&self.shard.0.to_le_bytes());
+        hash.update(&self.cut.to_le_bytes());
+        hash.update(self.tenant.as_str().as_bytes());
+        BlockId::new(end_ms, hash.digest128())
+    }
+}
+
 impl BlockMeta {
+    /// Where the cut ended that the block is of, in ms. Its id says so.
+    pub fn cut_end_ms(&self) -> i64 {
+        (self.id.0 >> 80) as i64
+    }
+
+    /// Whether the id is that of a block which comes from where this one says it does.
+    pub fn id_fits_origin(&self) -> bool {
+        self.origin.block_id(self.cut_end_ms()) == self.id
+    }
+
     /// The meta of a block that was just written. Its file is named by its hash.
     pub fn new(id: BlockId, origin: BlockOrigin, summary: BlockSummary) -> Self {
         Self { id, origin, file: format!("{:032x}.rwb", summary.hash), summary }
@@ -205,6 +228,26 @@ mod tests {
         check("0abc.rwb", "/../x.rwb", "meta.json has file \"0000000000000000000000000000/../x.rwb\", which is none");
         let short = DOCUMENT.replace("\"00000000000000000000000000000abc\"", "\"abc\"");
         assert!(matches!(BlockMeta::from_json(short.as_bytes()), Err(MetaError::Field { field: "hash", .. })));
+    }
+
+    #[test]
+    fn an_id_tells_whether_its_origin_was_changed() {
+        let mut meta = meta();
+        meta.id = meta.origin.block_id(7_200_000);
+        assert_eq!((meta.id_fits_origin(), meta.cut_end_ms()), (true, 7_200_000));
+        // Ids lie in buckets: they must stay what they are.
+        assert_eq!(meta.id.to_string(), "000006VQ80XM35XQT3X9H78YSH");
+        let others: [fn(&mut BlockOrigin); 4] = [
+            |origin| origin.cluster_id += 1,
+            |origin| origin.shard.0 += 1,
+            |origin| origin.cut += 1,
+            |origin| origin.tenant = TenantId::new("team-b").unwrap(),
+        ];
+        for change in others {
+            let mut other = meta.clone();
+            change(&mut other.origin);
+            assert!(!other.id_fits_origin(), "{other:?}");
+        }
     }
 
     #[test]

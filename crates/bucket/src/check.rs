@@ -75,6 +75,11 @@ pub async fn check_bucket(bucket: &Bucket, mut begins: impl FnMut(&Uploaded)) ->
     for block in list_blocks(bucket).await? {
         match block {
             Ok(block) => {
+                if !block.meta.id_fits_origin() {
+                    let key = BlockKeys::of(&block.meta).meta();
+                    let what = format!("block {} does not come from {:?}", block.meta.id, block.meta.origin);
+                    check.faults.push(BucketFault { key, offset: None, kind: FaultKind::Meta, what });
+                }
                 named.insert(BlockKeys::of(&block.meta).meta());
                 named.insert(block.key.clone());
                 check.blocks.push(block);

@@ -88,12 +88,16 @@ async fn answer(ctl: Ctl) -> Result<Answer, String> {
         CtlCommand::Rebuild { shard, node } => {
             orders::rebuild(&Cluster::connect(&place).await?, ShardId(shard), NodeId(node), output).await
         }
-        CtlCommand::Verify { what, settings } => verify::verify(&what, &settings, &place, output).await,
+        CtlCommand::Verify { what, settings } => verify::verify(&what, &settings, &place).await,
         CtlCommand::Catalog { command: CatalogCommand::Rebuild { bucket, dry_run } } => {
             catalog::rebuild(&Cluster::with_catalog(&place).await?, &bucket, dry_run).await
         }
         CtlCommand::Recover { command: RecoverCommand::Bucket { bucket, yes } } => {
             recover::bucket(&Cluster::with_catalog(&place).await?, &bucket, yes, output).await
+        }
+        CtlCommand::Recover { command: RecoverCommand::Shard { shard, survivor, yes, .. } } => {
+            let cluster = Cluster::with_catalog(&place).await?;
+            recover::shard(&cluster, ShardId(shard), survivor, yes, output).await
         }
         CtlCommand::Release { shard } => orders::release(&Cluster::connect(&place).await?, ShardId(shard)).await,
     }

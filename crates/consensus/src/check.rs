@@ -110,3 +110,100 @@ impl SnapshotFolder {
         Ok(others)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use stdx::RealDisk;
+
+    use super::*;
+    use crate::SnapshotWriter;
+
+    /// Some texts, a file for each.
+    #[derive(Default)]
+    struct Texts(Vec<Bytes>);
+
+    impl StateMachine for Texts {
+        type View = Vec<Bytes>;
+
+        fn apply(&mut self, _: u64, command: Bytes) -> Bytes {
+            self.0.push(command);
+            Bytes::new()
+        }
+
+        fn view(&self) -> Vec<Bytes> {
+            self.0.clone()
+        }
+
+        fn save(view: &Vec<Bytes>, files: &mut SnapshotWriter<'_>) -> io::Result<()> {
+            view.iter().try_for_each(|text| files.put("text", "txt", &[text]).map(drop))
+        }
+
+        fn install(&mut self, files: &SnapshotReader<'_>) -> io::Result<()> {
+            self.0 = files.files().iter().map(|file| files.read(file)).collect::<io::Result<_>>()?;
+            match self.0.iter().any(|text| text.is_empty()) {
+                true => Err(io::Error::new(io::ErrorKind::InvalidData, "a text is empty")),
+                false => Ok(()),
+            }
+        }
+    }
+
+    fn saved(texts: &[&'static str]) -> (tempfile::TempDir, SnapshotFolder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = SnapshotFolder::new(Arc::new(RealDisk), temporary.path().to_owned());
+        let mut writer = SnapshotWriter::new(&folder);
+        Texts::save(&texts.iter().map(|text| Bytes::from_static(text.as_bytes())).collect(), &mut writer).unwrap();
+        let last = Some(raft::LogId { term: 3, log_index: 41 });
+        folder.set_manifest(&raft::Manifest { last, files: writer.finish(), ..Default::default() }).unwrap();
+        (temporary, folder)
+    }
+
+    fn check(folder: &SnapshotFolder) -> SnapshotCheck<Texts> {
+        check_snapshot(folder, Texts::default()).unwrap()
+    }
+
+    #[test]
+    fn a_whole_snapshot_is_loaded_and_strays_are_named() {
+        let (_temporary, folder) = saved(&["one", "three"]);
+        std::fs::write(folder.path().join("left-behind"), "x").unwrap();
+        let found = check(&folder);
+        assert_eq!((found.entry_count, found.file_count, found.size_bytes), (42, 2, 8));
+        assert_eq!((found.faults, found.strays), (vec![], vec!["left-behind".to_owned()]));
+        assert_eq!(found.machine.unwrap().0, ["one", "three"]);
+        let nowhere = SnapshotFolder::new(Arc::new(RealDisk), folder.path().join("none"));
+        assert!(check(&nowhere).faults.is_empty());
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let (_temporary, folder) = saved(&["one", "three", "some more text"]);
+        for name in [folder.names().unwrap(), vec!["MANIFEST".to_owned()]].concat() {
+            let path = folder.path().join(&name);
+            let whole = std::fs::read(&path).unwrap();
+            for bit in 0..whole.len() * 8 {
+                let mut bytes = whole.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                std::fs::write(&path, bytes).unwrap();
+                let found = check(&folder);
+                assert_eq!(found.faults.len(), 1, "bit {bit} of {name}");
+                assert_eq!((&found.faults[0].file, found.machine.is_none()), (&name, true));
+            }
+            std::fs::write(&path, whole).unwrap();
+        }
+        assert!(check(&folder).faults.is_empty());
+    }
+
+    #[test]
+    fn files_that_are_gone_or_make_no_state_are_faults() {
+        let (_temporary, folder) = saved(&["one", "three"]);
+        let names = folder.names().unwrap();
+        for name in &names {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        assert_eq!(check(&folder).faults.len(), 2, "all of them are named");
+        let (_temporary, folder) = saved(&["one", ""]);
+        assert_eq!(check(&folder).faults[0].what, "its files are no state together: a text is empty");
+    }
+}

@@ -1,6 +1,6 @@
 //! A group on this node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +85,8 @@ pub struct GroupStatus {
     pub learners: BTreeSet<NodeId>,
     /// On the leader: how many entries each other replica has, as far as known.
     pub replicated_count: Vec<(NodeId, u64)>,
+    /// On the leader: how long ago each other replica last answered, as far as it ever did.
+    pub answered_age: BTreeMap<NodeId, Duration>,
     /// On the leader: how long ago a quorum last acknowledged it.
     pub quorum_age: Option<Duration>,
     /// Whether two configurations are in force.
@@ -102,6 +104,9 @@ pub enum Step {
 
 /// A follower that lacks no more entries than this has caught up.
 const CAUGHT_UP: u64 = 64;
+
+/// A replica that answered so lately is there.
+const IN_TOUCH: Duration = Duration::from_secs(2);
 
 /// The outcome of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -388,8 +393,15 @@ impl<S: StateMachine> Group<S> {
             self.remove_learner(*stranger).await?;
             return Ok(Step::Waiting(format!("node {stranger} follows no more")));
         }
+        // Without most of them nothing could be committed, not even that they are the members.
+        let own = self.own_id();
+        let is_there =
+            |node: &&NodeId| **node == own || status.answered_age.get(*node).is_some_and(|age| *age < IN_TOUCH);
+        if 2 * wanted.iter().filter(is_there).count() <= wanted.len() {
+            return Ok(Step::Waiting(format!("most of the nodes {wanted:?} are silent")));
+        }
         let leaves = status.leader.filter(|leader| !wanted.contains(leader));
-        let heir = status.voters.intersection(wanted).find(|node| !behind(node));
+        let heir = status.voters.intersection(wanted).find(|node| !behind(node) && is_there(node));
         if let (Some(_), Some(heir)) = (leaves, heir) {
             self.transfer_leader(*heir).await?;
             return Ok(Step::Waiting(format!("node {heir} takes over")));
@@ -440,7 +452,7 @@ fn status_of(metrics: &RaftMetrics<TypeConfig>) -> GroupStatus {
     };
     let membership = metrics.membership_config.membership();
     let count = |log_id: Option<raftlog::LogId>| log_id.map_or(0, |log_id| log_id.index() + 1);
-    let replication = metrics.replication.iter().flatten();
+    let (replication, answered) = (metrics.replication.iter().flatten(), metrics.heartbeat.iter().flatten());
     GroupStatus {
         standing,
         leader: metrics.current_leader.map(NodeId),
@@ -453,6 +465,7 @@ fn status_of(metrics: &RaftMetrics<TypeConfig>) -> GroupStatus {
         voters: membership.voter_ids().map(NodeId).collect(),
         learners: membership.learner_ids().map(NodeId).collect(),
         replicated_count: replication.map(|(node, matched)| (NodeId(*node), count(*matched))).collect(),
+        answered_age: answered.filter_map(|(node, at)| Some((NodeId(*node), at.as_ref()?.elapsed()))).collect(),
         quorum_age: metrics.last_quorum_acked.map(|at| at.elapsed()),
         is_joint: membership.get_joint_config().len() > 1,
     }

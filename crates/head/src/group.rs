@@ -63,15 +63,28 @@ impl Group {
     /// # Errors
     /// If the file is damaged here.
     pub(crate) fn bytes(&self) -> Result<Bytes, SegmentError> {
-        let bytes = self.place.lock().bytes.clone();
+        let bytes = self.raw_bytes();
         if !self.verified.load(Ordering::Relaxed) {
-            if xxh3_64(&bytes) != self.checksum {
-                let (first, last) = self.bounds();
-                return Err(SegmentError::Damaged(format!("the group from {first} to {last} has a wrong checksum")));
-            }
+            self.check(&bytes)?;
             self.verified.store(true, Ordering::Relaxed);
         }
         Ok(bytes)
+    }
+
+    /// Verifies the piece where it lies now, whether or not it was before.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub(crate) fn verify(&self) -> Result<(), SegmentError> {
+        self.check(&self.raw_bytes())
+    }
+
+    fn check(&self, bytes: &[u8]) -> Result<(), SegmentError> {
+        if xxh3_64(bytes) == self.checksum {
+            return Ok(());
+        }
+        let (first, last) = self.bounds();
+        Err(SegmentError::Damaged(format!("the group from {first} to {last} has a wrong checksum")))
     }
 
     /// The encoded piece, as it is.

@@ -133,6 +133,19 @@ impl Segment {
         drop(self.file.set(file));
     }
 
+    /// Verifies every group. Reads the whole file.
+    ///
+    /// # Errors
+    /// If one is damaged.
+    pub fn verify(&self) -> Result<(), SegmentError> {
+        let name = self.file().map_or("a segment in memory", |file| &file.name);
+        let said = |error| match error {
+            SegmentError::Damaged(what) => SegmentError::Damaged(format!("{name}: {what}")),
+            other => other,
+        };
+        self.entries.iter().try_for_each(|entry| entry.owned.group.verify()).map_err(said)
+    }
+
     /// Reads a segment's directory. The groups are verified when they are read.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use model::{BlockId, Exemplar, Labels, Matcher, Metadata, TenantId, TimeRange};
+use model::{Exemplar, Labels, Matcher, Metadata, TenantId, TimeRange};
 
 use crate::head::{Head, HeadLimits, HeadStats};
 use crate::memory::MemoryUse;
@@ -143,16 +143,6 @@ impl HeadView {
         times_ms: RangeInclusive<i64>,
     ) -> Vec<(Labels, Vec<Exemplar>)> {
         self.0.exemplars.select(tenant, selectors, times_ms)
-    }
-
-    /// The id of the block that a cut's data of a tenant become, whoever builds it.
-    pub fn block_id(cluster_id: u128, shard: model::ShardId, tenant: &TenantId, cut: u64, end_ms: i64) -> BlockId {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        hash.update(&cluster_id.to_le_bytes());
-        hash.update(&shard.0.to_le_bytes());
-        hash.update(&cut.to_le_bytes());
-        hash.update(tenant.as_str().as_bytes());
-        BlockId::new(end_ms, hash.digest128())
     }
 
     /// The range of times that samples of this view can have, as far as is known without looking.

@@ -15,6 +15,7 @@ mod metrics;
 mod node;
 mod replica;
 mod replicas;
+mod scrub;
 mod select_service;
 mod ship;
 mod time;

@@ -66,6 +66,8 @@ pub struct IngesterConfig {
     pub snapshot_bytes: u64,
     /// How often the replicas of a shard hash their state, so that one that differs is found.
     pub digest_every: Duration,
+    /// In what time every file of a shard is read once, to find damage.
+    pub scrub_every: Duration,
     /// How many exemplars all shards of the cluster keep together; `None` as long as that is not known, for what is kept must
     /// not go by mistake. What the leader of a shard has here counts.
     pub max_exemplars: watch::Receiver<Option<u64>>,
@@ -189,6 +191,7 @@ impl Ingester {
             time: time.clone(),
             ends: ends.clone(),
             digest_every: config.digest_every,
+            scrub_every: config.scrub_every,
             snapshot_bytes: config.snapshot_bytes,
             max_exemplars: config.max_exemplars.clone(),
         });

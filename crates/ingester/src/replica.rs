@@ -162,6 +162,7 @@ impl Replica {
         meta::ReplicaStatus {
             series_count: view.series_count(),
             unshipped_cuts: view.unshipped_cuts().count() as u32,
+            newest_ms: Some(view.time_range()).filter(|range| !range.is_empty()).map(|range| range.end().as_ms() - 1),
             digest: digest.map(|digest| Bytes::copy_from_slice(&digest.hash.to_be_bytes())).unwrap_or_default(),
             digest_count: digest.map_or(0, |digest| digest.count),
             ..report(self.shard, self.group.status())

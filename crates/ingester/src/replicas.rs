@@ -1,5 +1,6 @@
 //! The shards of this node: those that the shard map puts here, and no others.
 
+mod forced;
 mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use crate::end::Ends;
 use crate::limits::{keep_limits, limits_of};
 use crate::metrics::Metrics;
 use crate::replica::Replica;
+use crate::scrub::scrub;
 use crate::ship::Shipper;
 use crate::time::ClusterTime;
 
@@ -62,6 +64,7 @@ pub(crate) struct ReplicasEnv {
     /// Where it is noted that a shard has failed.
     pub(crate) ends: Ends,
     pub(crate) digest_every: Duration,
+    pub(crate) scrub_every: Duration,
     /// The cluster's time.
     pub(crate) time: ClusterTime,
     /// A snapshot is taken when so many bytes of entries were applied since the last one.
@@ -137,6 +140,7 @@ impl Replicas {
                 self.open_wanted(map, birth).await;
                 self.close_unwanted(map, &mut closing).await;
                 self.drop_rebuilt(map).await;
+                self.go_on_alone(map).await;
             }
             let look_again = self.clock().sleep(LOOK_AGAIN);
             tokio::select! {
@@ -152,9 +156,12 @@ impl Replicas {
 
     async fn open_wanted(&self, map: &ShardMap, birth: Birth) {
         let wanted = map.shards.iter().filter(|(id, shard)| **id != ShardId::META && self.is_here(shard));
-        for (id, _) in wanted {
-            if self.get(*id).is_none() && self.damage().of(*id).is_none() {
-                self.open_or_say_why(*id, birth).await;
+        for (id, shard) in wanted {
+            match self.get(*id) {
+                None if self.damage().of(*id).is_none() => self.open_or_say_why(*id, birth).await,
+                // One that was let in for nothing before it began anew.
+                Some(replica) if shard.born_on.contains(&self.node()) => self.set_up(&replica).await,
+                _ => {}
             }
         }
     }
@@ -238,6 +245,8 @@ impl Replicas {
             "shard-digests",
             digests::keep(replica.clone(), env.digest_every, env.reading.clone()),
         );
+        let scrubbing = scrub(replica.clone(), env.scrub_every, env.reading.clone(), env.damage.clone());
+        tasks.spawn_until_stopped("shard-scrub", scrubbing);
         let limiting = keep_limits(replica.clone(), env.max_exemplars.clone(), birth.shards);
         tasks.spawn_until_stopped("shard-limits", limiting);
         tasks.spawn_until_stopped("shard-ship", env.shipper.clone().run(replica.clone()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use block::{BlockMeta, BlockOrigin, BlockSummary, BlockWriter, ChunkRef, Parts, TimesRef, WriteError};
 use bucket::{Bucket, BucketConfig, BucketError, Uploaded, upload_block};
 use bytes::Bytes;
-use head::{CutContents, HeadView};
+use head::CutContents;
 use meta::Client;
 use prost::Message;
 use proto::entry::entry::Entry as Command;
@@ -111,20 +111,23 @@ impl Shipper {
         for (cut, end_ms) in unshipped {
             self.ship(replica, &view, cut, end_ms).await?;
         }
-        self.defer_to_adopted(replica).await?;
+        self.defer_to_catalog(replica).await?;
         self.drop_old(replica).await
     }
 
-    /// A shard that never dropped anything says that it has all there is. If its cluster took over the blocks of another one,
-    /// what is older than they are is in the catalog.
-    async fn defer_to_adopted(&self, replica: &Replica) -> Result<(), ShipError> {
-        let state = self.client.state();
-        let Some(drop_before_ms) = state.adopted_before_ms else { return Ok(()) };
+    /// A shard that never dropped anything says that it has all there is. If it began anew, or its cluster took over the blocks
+    /// of another one, what is older is in the catalog.
+    async fn defer_to_catalog(&self, replica: &Replica) -> Result<(), ShipError> {
         let (_, view) = replica.group.view().await;
-        let ((held_from_ms, _), (_, cut)) = (view.held_from(), view.last_cuts());
+        let ((held_from_ms, _), (last_cut, cut)) = (view.held_from(), view.last_cuts());
         if held_from_ms != i64::MIN {
             return Ok(());
         }
+        let state = self.client.state();
+        // A shard that has cut nothing yet has made none of the blocks that bear its number.
+        let earlier = state.blocks.values().filter(|block| last_cut == 0 && block.shard == replica.shard);
+        let ends = earlier.map(|block| block.range.end().as_ms());
+        let Some(drop_before_ms) = ends.chain(state.adopted_before_ms).max() else { return Ok(()) };
         let catalog_version = state.version;
         propose(replica, Command::Shipped(entry::Shipped { cut, catalog_version, drop_before_ms })).await
     }
@@ -134,9 +137,9 @@ impl Shipper {
         let contents = self.building.run(move || reading.cut_contents(cut)).await?;
         let mut blocks = Vec::new();
         for contents in contents {
-            let id = HeadView::block_id(self.cluster_id, replica.shard, &contents.tenant, cut, contents.end_ms);
             let origin =
                 BlockOrigin { cluster_id: self.cluster_id, tenant: contents.tenant.clone(), shard: replica.shard, cut };
+            let id = origin.block_id(contents.end_ms);
             let (parts, summary) = self.building.run(move || build(&contents)).await?;
             let uploaded = upload_block(&self.bucket, id, &origin, summary, &parts).await?;
             self.metrics.shipped_blocks.inc();

@@ -98,11 +98,18 @@ impl Leader {
                 *heard.led_since.get_or_insert_with(|| self.clock.now())
             };
             let state = self.group.view().await.1.into_state();
+            self.forget_the_gone(&state);
             self.heard.lock().ingesters = state.nodes.values().filter(|node| node.state != NodeState::Gone).count();
             self.expire_leases(&state, since).await;
             self.end_the_lost(&state, since).await;
             self.place_replicas(&state).await;
         }
+    }
+
+    /// What nodes last said whose identities have ended counts no more.
+    fn forget_the_gone(&self, state: &ClusterState) {
+        let is_gone = |node: &NodeId| state.nodes.get(node).is_some_and(|known| known.state == NodeState::Gone);
+        self.heard.lock().beats.retain(|node, _| !is_gone(node));
     }
 
     /// Takes a command to the group.
@@ -239,7 +246,9 @@ impl Leader {
             self.set_replicas(*id, shard).await;
         }
         for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
-            if shard.joining.is_empty() && shard.leaving.is_empty() {
+            if shard.forced {
+                self.end_force(*id, shard).await;
+            } else if shard.joining.is_empty() && shard.leaving.is_empty() {
                 self.let_back(*id, shard).await;
             } else {
                 self.step(*id, shard, leaders.get(id)).await;
@@ -266,6 +275,20 @@ impl Leader {
             }
             Ok(Step::Waiting(what)) => tracing::debug!(shard = %id, what, "replicas change"),
             Err(error) => tracing::info!(shard = %id, %error, "a step towards other replicas failed"),
+        }
+    }
+
+    /// A shard that went on with one replica is like any other once that one leads alone.
+    async fn end_force(&self, id: ShardId, shard: &Shard) {
+        let beats = self.beats();
+        let survivor =
+            shard.replicas.first().and_then(|node| beats.get(node).map(|beat| (node, &beat.request.replicas)));
+        let leads = survivor.is_some_and(|(node, reports)| {
+            reports.iter().any(|it| it.shard == id.0 && it.is_leader && it.voters == [node.0])
+        });
+        if leads {
+            tracing::warn!(shard = %id, "it goes on with one of its replicas");
+            self.set_replicas(id, &Shard { forced: false, ..shard.clone() }).await;
         }
     }
 

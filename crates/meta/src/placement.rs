@@ -144,6 +144,9 @@ impl<'a> Plan<'a> {
     /// Replaces replicas on nodes that take no part, adds missing ones, and takes superfluous ones away.
     fn repair(&mut self, id: ShardId, count: usize) {
         let shard = &self.shards[&id];
+        if shard.forced {
+            return;
+        }
         let has_data = |node: &NodeId| self.node(*node).state != NodeState::Gone;
         if !shard.replicas.iter().any(has_data) {
             return;

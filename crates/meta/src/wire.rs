@@ -84,6 +84,7 @@ pub(crate) fn shard_to_proto(id: ShardId, shard: &Shard) -> meta::Shard {
         leaving: to_ids(&shard.leaving),
         rebuilding: to_ids(&shard.rebuilding),
         by_hand: shard.by_hand,
+        forced: shard.forced,
     }
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn shard_from_proto(message: &meta::Shard) -> (ShardId, Shard) {
         leaving: from_ids(&message.leaving),
         rebuilding: from_ids(&message.rebuilding),
         by_hand: message.by_hand,
+        forced: message.forced,
     };
     (ShardId(message.shard), shard)
 }

@@ -7,6 +7,7 @@
 //! With `consensus`, one of the two doorways to openraft, and the only one to RocksDB.
 
 mod device;
+mod force;
 mod group_log;
 mod identity;
 mod memory;
@@ -16,6 +17,7 @@ mod types;
 mod wire;
 
 pub use device::{Completion, GroupState, LogDevice, Write};
+pub use force::force_sole_voter;
 pub use group_log::{GroupLog, GroupLogReader};
 pub use identity::LogLost;
 pub use memory::MemoryDevice;

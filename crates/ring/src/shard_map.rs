@@ -64,18 +64,28 @@ pub struct Shard {
     pub rebuilding: Vec<NodeId>,
     /// Whether an operator said who holds or leads it: then it is not moved only to even out loads.
     pub by_hand: bool,
+    /// Whether most of its replicas are lost for ever, and the only one that is named here is to go on without them.
+    pub forced: bool,
 }
 
 impl Shard {
     /// A shard that is born on these nodes, and stays there.
     pub fn born(replicas: Vec<NodeId>) -> Self {
         let born_on = replicas.clone();
-        Self { replicas, born_on, joining: Vec::new(), leaving: Vec::new(), rebuilding: Vec::new(), by_hand: false }
+        Self {
+            replicas,
+            born_on,
+            joining: Vec::new(),
+            leaving: Vec::new(),
+            rebuilding: Vec::new(),
+            by_hand: false,
+            forced: false,
+        }
     }
 
     /// Whether its replicas are about to change.
     pub fn is_moving(&self) -> bool {
-        !self.joining.is_empty() || !self.leaving.is_empty() || !self.rebuilding.is_empty()
+        !self.joining.is_empty() || !self.leaving.is_empty() || !self.rebuilding.is_empty() || self.forced
     }
 
     /// Who holds it when its move is over, the preferred leader first.

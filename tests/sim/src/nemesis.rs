@@ -130,6 +130,10 @@ impl Nemesis {
 
     /// A process whose disk fails is there for a while, and then ends.
     async fn break_disk(&self, machine: usize, kind: io::ErrorKind, lasts: Duration) {
+        // One that is starting has nothing to lose yet, and would not come up.
+        if self.cluster.id(machine).await.is_none() {
+            return;
+        }
         let hardware = self.shared.world.machine(self.cluster.name(machine));
         if kind == io::ErrorKind::StorageFull {
             hardware.disk.set_full(true);

@@ -81,7 +81,9 @@ impl Plan {
             let fault = Fault::any(&rng, machines);
             faults.push(Planned { at: whole_ms(at), lasts: whole_ms(lasts), fault });
         }
-        if rng.below(2) == 0 {
+        // Where a node of three is emptied, two replicas are left of each shard: none of them may be lost.
+        let spares = machines > 3 || !faults.iter().any(|planned| matches!(planned.fault, Fault::Drain { .. }));
+        if spares && rng.below(2) == 0 {
             let at = rng.duration(Duration::from_secs(2), lasts - CALM);
             let machine = rng.below(machines as u64) as usize;
             let fault = if rng.below(2) == 0 { Fault::Wipe { machine } } else { Fault::Rot { machine } };

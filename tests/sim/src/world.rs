@@ -20,6 +20,8 @@ use crate::{Coverage, Machine, Mistake, Outage, Wires};
 /// A node that is silent for so long is replaced.
 pub const REPLACE_AFTER: Duration = Duration::from_secs(60);
 
+/// In what time every file is looked at.
+const SCRUB_EVERY: Duration = Duration::from_secs(10);
 /// Snapshots are taken, and logs purged, several times in a universe.
 const SNAPSHOT_BYTES: u64 = 2 << 10;
 
@@ -120,6 +122,7 @@ impl World {
             memory_limit_bytes: u64::MAX,
             snapshot_bytes: SNAPSHOT_BYTES,
             digest_every: DIGEST_EVERY,
+            scrub_every: SCRUB_EVERY,
             max_exemplars: self.max_exemplars.subscribe(),
             replace_after: Some(REPLACE_AFTER),
             timing: Timing::default(),

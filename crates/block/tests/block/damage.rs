@@ -29,7 +29,7 @@ fn small_world() -> World {
 #[test]
 fn every_damaged_page_is_named() {
     let (bytes, _) = write(&small_world()).unwrap();
-    assert_eq!(block_on(damaged_pages(&open(Bytes::from(bytes.clone())).unwrap())).unwrap(), []);
+    assert_eq!(block_on(damaged_pages(&open(bytes.clone()).unwrap())).unwrap(), []);
     let footer = bytes.len() - 64;
     let mut damaged = bytes.to_vec();
     (8..footer).step_by(40).for_each(|at| damaged[at] ^= 1);

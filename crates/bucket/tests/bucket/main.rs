@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+mod check;
 mod ranges;
 mod s3;
 mod stores;

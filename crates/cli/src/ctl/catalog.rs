@@ -90,7 +90,8 @@ pub(super) async fn blocks_of(bucket: &Bucket) -> Result<(Vec<Uploaded>, Vec<Str
     let (mut blocks, mut unread) = (Vec::new(), Vec::new());
     for block in list_blocks(bucket).await.map_err(|error| chain(&error))? {
         match block {
-            Ok(block) => blocks.push(block),
+            Ok(block) if block.meta.id_fits_origin() => blocks.push(block),
+            Ok(block) => unread.push(format!("{}: it does not come from {:?}", block.key, block.meta.origin)),
             Err(error) => unread.push(chain(&error)),
         }
     }
@@ -173,4 +174,47 @@ fn answer(difference: &Difference, unread: &[String], dry_run: bool, before: usi
 /// The clusters that blocks come from.
 pub(super) fn clusters_of(blocks: &[Uploaded]) -> BTreeSet<u128> {
     blocks.iter().map(|block| block.meta.origin.cluster_id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use block::{BlockMeta, BlockOrigin, BlockSummary};
+    use model::{ShardId, TenantId, TimeRange, Timestamp};
+
+    use super::*;
+
+    fn block(cluster_id: u128, cut: u64) -> Uploaded {
+        let origin = BlockOrigin { cluster_id, tenant: TenantId::default(), shard: ShardId(1), cut };
+        let range = TimeRange::new(Timestamp(0), Timestamp(10));
+        let summary = BlockSummary { range, series_count: 1, sample_count: 2, chunk_count: 1, size_bytes: 3, hash: 4 };
+        Uploaded { meta: BlockMeta::new(origin.block_id(10), origin, summary), key: format!("{cluster_id}/{cut}") }
+    }
+
+    fn ids(blocks: &[(BlockId, Block)]) -> Vec<BlockId> {
+        blocks.iter().map(|(id, _)| *id).collect()
+    }
+
+    #[test]
+    fn the_bucket_decides_what_the_catalog_lacks_and_has_too_much() {
+        let blocks = [block(7, 1), block(7, 2), block(7, 3), block(8, 1), block(8, 2)];
+        let mut state = ClusterState { cluster_id: 7, ..ClusterState::default() };
+        for of in [&blocks[0], &blocks[1], &blocks[4], &block(7, 9), &block(7, 8)] {
+            let (id, entry) = entry_of(of);
+            state.blocks.insert(id, Arc::new(entry));
+        }
+        let changed = state.blocks.get_mut(&blocks[1].meta.id).unwrap();
+        Arc::make_mut(changed).size_bytes += 1;
+        // The file of cut 8 is there, though its meta.json can't be read.
+        let difference = Difference::of(&state, &blocks, |block| block.key != "7/9");
+        assert_eq!(ids(&difference.missing), [block(7, 9).meta.id]);
+        assert_eq!(ids(&difference.changed), [blocks[1].meta.id]);
+        assert_eq!(ids(&difference.unknown), [blocks[2].meta.id]);
+        assert_eq!(ids(&difference.foreign), [blocks[3].meta.id], "one that was taken over is known");
+        let said = answer(&difference, &[], true, state.blocks.len());
+        assert!(
+            said.is_good && said.text.contains("the catalog would have 5 blocks: 1 added, 1 corrected, 1 forgotten")
+        );
+    }
 }

@@ -110,6 +110,7 @@ async fn addresses(place: &Place) -> Result<Vec<String>, String> {
 pub(super) fn failed(what: &str, error: &RpcError) -> String {
     match error.kind {
         transport::ErrorKind::Rejected => format!("{what}: {error}"),
+        _ if error.message.is_empty() => format!("{what}: meta does not know how: its nodes are of an older version"),
         _ => format!(
             "{what}: {error}. Meta answers as long as most of its nodes run and reach each other: see shard 0 in \
              docs/runbooks/RingwoodShardWithoutLeader.md; --cluster.peers says which ingesters to ask"

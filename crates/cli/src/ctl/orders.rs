@@ -91,7 +91,8 @@ pub(super) async fn transfer_leader(cluster: &Cluster, shard: ShardId, node: Nod
     ))
 }
 
-fn leader_of(status: &Value, shard: ShardId) -> Option<NodeId> {
+/// Who leads a shard, as far as nodes say.
+pub(super) fn leader_of(status: &Value, shard: ShardId) -> Option<NodeId> {
     let nodes = status["nodes"].as_array().into_iter().flatten();
     let leads = |replica: &Value| replica["shard"] == shard.0 && replica["isLeader"] == true;
     let mut led = nodes.filter(|node| node["replicas"].as_array().into_iter().flatten().any(leads));

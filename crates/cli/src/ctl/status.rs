@@ -36,6 +36,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "leaving": shard.leaving,
             "rebuilding": shard.rebuilding,
             "byHand": shard.by_hand,
+            "forced": shard.forced,
         })
     });
     let targets: BTreeMap<&str, (u32, i64)> = status
@@ -74,6 +75,8 @@ fn replica_to_json(replica: &proto::meta::ReplicaStatus) -> Value {
         "learners": replica.learners,
         "series": replica.series_count,
         "unshippedCuts": replica.unshipped_cuts,
+        "newestMs": replica.newest_ms,
+        "damage": replica.damage,
     })
 }
 
@@ -160,7 +163,7 @@ pub(super) fn shards_text(status: &Value) -> String {
                 shard["shard"].to_string(),
                 members(shard),
                 replica["node"].to_string(),
-                if replica["isLeader"] == true { "leader".to_owned() } else { "follower".to_owned() },
+                role_of(&replica).to_owned(),
                 replica["term"].to_string(),
                 replica["committed"].to_string(),
                 replica["applied"].to_string(),
@@ -172,6 +175,14 @@ pub(super) fn shards_text(status: &Value) -> String {
         }
     }
     table.to_text()
+}
+
+fn role_of(replica: &Value) -> &'static str {
+    match (replica["damage"].as_str(), replica["isLeader"] == true) {
+        (Some(damage), _) if !damage.is_empty() => "damaged",
+        (_, true) => "leader",
+        (_, false) => "follower",
+    }
 }
 
 /// Who holds a shard; `+4` is on its way to, `-2` is about to leave, `~2` drops what it has. A star: placed by hand.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::Answer;
 use super::cluster::Cluster;
-use super::{Answer, progress};
-use crate::flags::{BucketSettings, Output, Place};
+use crate::flags::{BucketSettings, Place};
 use crate::table::Table;
 
 /// Something that is wrong.
@@ -38,12 +38,7 @@ struct Report {
 }
 
 /// Looks at a bucket, if `what` is a URL, or a data directory.
-pub(super) async fn verify(
-    what: &str,
-    settings: &BucketSettings,
-    place: &Place,
-    output: Output,
-) -> Result<Answer, String> {
+pub(super) async fn verify(what: &str, settings: &BucketSettings, place: &Place) -> Result<Answer, String> {
     if !what.contains("://") {
         return Ok(answer(node::check(Path::new(what))?));
     }
@@ -54,7 +49,7 @@ pub(super) async fn verify(
         false => None,
     };
     let begins = |block: &::bucket::Uploaded| {
-        progress(output, &format!("block {} ({} bytes)", block.key, block.meta.summary.size_bytes));
+        eprintln!("block {} ({} bytes)", block.key, block.meta.summary.size_bytes);
     };
     let checked = ::bucket::check_bucket(&store, begins).await.map_err(|error| super::chain(&error))?;
     Ok(answer(bucket::report(checked, state.as_deref())))

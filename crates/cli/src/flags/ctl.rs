@@ -165,4 +165,20 @@ pub(crate) enum RecoverCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Most replicas of a shard are lost for ever: it goes on with the one that is left, or begins anew. Says which times are
+    /// lost, then asks.
+    #[command(group(clap::ArgGroup::new("rest").required(true).args(["survivor", "empty"])))]
+    Shard {
+        /// The number of the shard.
+        shard: u32,
+        /// The node whose replica goes on.
+        #[arg(long, value_name = "NODE")]
+        survivor: Option<u64>,
+        /// No replica is left: the shard begins anew, and keeps what it has in the bucket.
+        #[arg(long)]
+        empty: bool,
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }

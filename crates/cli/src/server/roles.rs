@@ -1,14 +1,14 @@
 //! The roles, each from its part of the flags.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::Timing;
+use consensus::{GroupError, Timing};
 use discovery::Context;
 use distributor::Distributor;
 use http_client::HttpClient;
-use ingester::{Ingester, IngesterConfig, IngesterEnv};
+use ingester::{Ingester, IngesterConfig, IngesterEnv, IngesterError};
 use meta::{Birth, Client, ClientConfig};
 use model::TenantId;
 use parking_lot::Mutex;
@@ -28,6 +28,8 @@ const SHARDS: u32 = 64;
 const SHARDS_ALONE: u32 = 4;
 /// How often the replicas of a shard compare hashes of their state: takes a walk over all heads.
 const DIGEST_EVERY: Duration = Duration::from_secs(300);
+/// In what time all files are read once.
+const SCRUB_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// The address of a process that is reached through memory only.
 const ALONE: &str = "self";
 /// Pieces of work that block on the disk at a time.
@@ -52,11 +54,12 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
             replication: flags.replication,
             block_window_ms: flags.block_window.as_millis() as i64,
         },
-        folder,
+        folder: folder.clone(),
         local_retention: flags.storage_local_retention,
         memory_limit_bytes: flags.storage_memory_limit.bytes(),
         snapshot_bytes: flags.storage_snapshot_bytes.bytes(),
         digest_every: DIGEST_EVERY,
+        scrub_every: SCRUB_EVERY,
         max_exemplars: process.max_exemplars.subscribe(),
         replace_after: Some(flags.placement_replace_after).filter(|after| !after.is_zero()),
         timing: Timing::default(),
@@ -76,8 +79,15 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
     };
     let listen = if flags.is_alone() { address } else { flags.grpc_listen_address.to_string() };
     let listener = process.nodes.net().listen(&listen).await.map_err(|error| format!("listen on {listen}: {error}"))?;
-    let ingester = Ingester::start(config, env, listener).await.map_err(|error| error.to_string())?;
-    Ok(Some(Arc::new(ingester)))
+    match Ingester::start(config, env, listener).await {
+        Ok(ingester) => Ok(Some(Arc::new(ingester))),
+        Err(IngesterError::Group(GroupError::Damaged(group, what))) => {
+            let lost = format!("the snapshot of group {group} is damaged: {what}");
+            let aside = end_identity(process, &folder, &lost)?;
+            Err(format!("{lost}. Its data were moved to {}: started again, it joins as a new node", aside.display()))
+        }
+        Err(error) => Err(chain(&error)),
+    }
 }
 
 /// Opens the Raft log. One that is damaged below what was synced ends the node's identity: its data are set aside, and the
@@ -86,18 +96,23 @@ async fn open_log(process: &Process, folder: &Path) -> Result<Arc<RocksDevice>, 
     let metrics = LogMetrics::new(&process.registry);
     match open_device(process, folder, &metrics).await {
         Err(OpenError::Lost(lost)) => {
-            let others =
-                process.flags.cluster_peers.iter().filter(|peer| **peer != grpc_address(&process.flags)).count();
-            if others == 0 {
-                return Err(format!("{lost}. Nobody else has these data: restore {} from a copy", folder.display()));
-            }
-            let aside = folder.with_file_name(format!("node-lost-{}", process.clock.wall_ms()));
-            std::fs::rename(folder, &aside).map_err(|error| format!("set {} aside: {error}", folder.display()))?;
+            let aside = end_identity(process, folder, &lost.to_string())?;
             tracing::error!(%lost, aside = %aside.display(), "the node's identity has ended; it joins as a new one");
             open_device(process, folder, &metrics).await.map(Arc::new).map_err(|error| chain(&error))
         }
         opened => opened.map(Arc::new).map_err(|error| chain(&error)),
     }
+}
+
+/// Sets the data of a node aside that can't be what it was any more; returns where they are.
+fn end_identity(process: &Process, folder: &Path, lost: &str) -> Result<PathBuf, String> {
+    let others = process.flags.cluster_peers.iter().filter(|peer| **peer != grpc_address(&process.flags)).count();
+    if others == 0 {
+        return Err(format!("{lost}. Nobody else has these data: restore {} from a copy", folder.display()));
+    }
+    let aside = folder.with_file_name(format!("node-lost-{}", process.clock.wall_ms()));
+    std::fs::rename(folder, &aside).map_err(|error| format!("set {} aside: {error}", folder.display()))?;
+    Ok(aside)
 }
 
 async fn open_device(process: &Process, folder: &Path, metrics: &LogMetrics) -> Result<RocksDevice, OpenError> {

@@ -116,6 +116,27 @@ async fn a_change_of_members_that_was_left_half_done_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn members_do_not_change_to_such_as_are_mostly_silent() {
+    let cluster = Cluster::new(3).await;
+    let leader = cluster.leader(None).await;
+    let lost = cluster.nodes.iter().find(|node| node.id != leader.id).unwrap();
+    cluster.wires.set_down(lost.id, true);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let wanted = BTreeSet::from([leader.id, lost.id]);
+    for _ in 0..20 {
+        let step = leader.group.step_towards(&wanted).await.unwrap();
+        assert!(matches!(&step, Step::Waiting(why) if why.contains("silent")), "{step:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    cluster.say(&["a"], None).await;
+    cluster.wires.set_down(lost.id, false);
+    while leader.group.step_towards(&wanted).await != Ok(Step::Done) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(leader.group.status().voters, wanted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn leadership_moves_on_request() {
     let cluster = Cluster::new(3).await;
     let leader = cluster.leader(None).await;

@@ -43,6 +43,9 @@ impl Leader {
     }
 
     fn check(&self, state: &ClusterState, id: ShardId, order: &Order) -> Result<(), String> {
+        if let Order::Recover(order) = order {
+            return self.check_is_lost(id, NodeId(order.survivor));
+        }
         if id != ShardId::META && !self.shard_leaders().contains_key(&id) {
             return Err(format!("shard {id} has no leader: nothing can be changed before it has one"));
         }
@@ -50,13 +53,35 @@ impl Leader {
             Order::Move(order) => self.check_is_heard(NodeId(order.to)),
             Order::Lead(node) => self.check_can_lead(id, NodeId(*node)),
             Order::Rebuild(node) => self.check_can_miss(state, id, NodeId(*node)),
-            Order::Release(_) => Ok(()),
+            Order::Release(_) | Order::Recover(_) => Ok(()),
+        }
+    }
+
+    /// Whether a shard has no leader, and its survivor, if there is one, its replica.
+    fn check_is_lost(&self, id: ShardId, survivor: NodeId) -> Result<(), String> {
+        let now = self.clock.now();
+        let beats = self.beats();
+        let mut fresh = beats.iter().filter(|(_, beat)| now.duration_since(beat.at) < LEASE);
+        if survivor != NodeId(0) && !self.has_whole(survivor, id) {
+            return Err(format!("node {survivor} is silent, or has no whole replica of shard {id} open"));
+        }
+        let leads = |beat: &super::Beat| beat.request.replicas.iter().any(|it| it.shard == id.0 && it.is_leader);
+        match fresh.find(|(node, beat)| **node != survivor && leads(beat)) {
+            Some((node, _)) => Err(format!("node {node} leads shard {id}: there is nothing to recover")),
+            None => Ok(()),
         }
     }
 
     fn is_heard(&self, node: NodeId) -> bool {
         let now = self.clock.now();
         self.beats().get(&node).is_some_and(|beat| now.duration_since(beat.at) < LEASE)
+    }
+
+    /// Whether a node was heard of lately, and has its replica of a shard open and whole.
+    fn has_whole(&self, node: NodeId, id: ShardId) -> bool {
+        let is_whole = |report: &meta::ReplicaStatus| report.shard == id.0 && report.damage.is_empty();
+        let has = self.beats().get(&node).is_some_and(|beat| beat.request.replicas.iter().any(is_whole));
+        has && self.is_heard(node)
     }
 
     fn check_is_heard(&self, node: NodeId) -> Result<(), String> {
@@ -81,13 +106,13 @@ impl Leader {
         self.check_is_heard(node)?;
         let replicas = state.shard_map.as_ref().map_or(&[][..], |map| map.replicas(id));
         let others = replicas.iter().copied().filter(|other| *other != node);
-        let (heard, silent): (Vec<NodeId>, Vec<NodeId>) = others.partition(|other| self.is_heard(*other));
-        match 2 * heard.len() > replicas.len() {
+        let (whole, missed): (Vec<NodeId>, Vec<NodeId>) = others.partition(|other| self.has_whole(*other, id));
+        match 2 * whole.len() > replicas.len() {
             true => Ok(()),
             false => {
-                let silent: Vec<u64> = silent.iter().map(|node| node.0).collect();
+                let missed: Vec<u64> = missed.iter().map(|node| node.0).collect();
                 Err(format!(
-                    "shard {id} needs the replica of node {node} for a majority: of its others, {silent:?} are silent"
+                    "shard {id} needs the replica of node {node} for a majority: those of {missed:?} are silent or damaged"
                 ))
             }
         }

@@ -2,8 +2,8 @@
 
 use model::{NodeId, ShardId};
 use proto::meta::place_request::Order;
-use proto::meta::{MoveReplica, Release};
-use ring::Shard;
+use proto::meta::{MoveReplica, RecoverShard, Release};
+use ring::{Host, Shard, place};
 
 use super::{swapped, zones};
 use crate::state::{ClusterState, NodeState};
@@ -19,6 +19,8 @@ pub(crate) fn ordered(state: &ClusterState, id: ShardId, order: &Order) -> Resul
         Order::Move(MoveReplica { from, to, force }) => moved(state, id, shard, NodeId(from), NodeId(to), force),
         Order::Lead(node) => led(state, id, shard, NodeId(node)),
         Order::Rebuild(node) => rebuilt(state, id, shard, NodeId(node)),
+        Order::Recover(RecoverShard { survivor: 0 }) => begun_anew(state, id, shard),
+        Order::Recover(RecoverShard { survivor }) => forced(state, id, shard, NodeId(survivor)),
         Order::Release(Release {}) => Ok(Shard { by_hand: false, ..shard.clone() }),
     }
 }
@@ -78,6 +80,45 @@ fn rebuilt(state: &ClusterState, id: ShardId, shard: &Shard, node: NodeId) -> Re
         return Err(format!("shard {id} has {count} replicas, and needs that of node {node} for a majority"));
     }
     Ok(Shard { leaving: vec![node], rebuilding: vec![node], ..shard.clone() })
+}
+
+/// The replicas whose nodes may come back: their identities have not ended.
+fn living(state: &ClusterState, shard: &Shard) -> Vec<u64> {
+    let lives = |node: &&NodeId| state.nodes.get(node).is_some_and(|known| known.state != NodeState::Gone);
+    shard.replicas.iter().filter(lives).map(|node| node.0).collect()
+}
+
+/// A shard that goes on with one of its replicas, and lets others in when that one leads.
+fn forced(state: &ClusterState, id: ShardId, shard: &Shard, survivor: NodeId) -> Result<Shard, String> {
+    if id == ShardId::META {
+        return Err("meta takes orders only if it has a majority, and then there is nothing to recover".to_owned());
+    }
+    if shard.forced && shard.replicas == [survivor] {
+        return Ok(shard.clone());
+    }
+    takes_part(state, survivor)?;
+    holds(id, shard, survivor)?;
+    let living = living(state, shard);
+    if 2 * living.len() > shard.replicas.len() {
+        return Err(format!(
+            "nodes {living:?} may still have most replicas of shard {id}: start them, or end the identities of those that are lost with `ringwood ctl remove NODE --force`"
+        ));
+    }
+    Ok(Shard { forced: true, born_on: Vec::new(), ..Shard::born(vec![survivor]) })
+}
+
+/// A shard that nobody has any more, on other nodes and empty.
+fn begun_anew(state: &ClusterState, id: ShardId, shard: &Shard) -> Result<Shard, String> {
+    let living = living(state, shard);
+    if id == ShardId::META || !living.is_empty() {
+        return Err(format!(
+            "nodes {living:?} may still have shard {id}: start them, let one be the survivor, or end the identities of those that are lost with `ringwood ctl remove NODE --force`"
+        ));
+    }
+    let hosts: Vec<Host> = state.nodes_up().map(|(node, known)| Host { node, zone: known.zone.clone() }).collect();
+    let replication = state.birth.map_or(1, |birth| birth.replication as usize);
+    let homes = place(id.0, replication, &hosts).remove(&id).unwrap_or_default();
+    if homes.is_empty() { Err("no node takes part".to_owned()) } else { Ok(Shard::born(homes)) }
 }
 
 fn is_settled(id: ShardId, shard: &Shard) -> Result<(), String> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proto::meta::place_request::Order;
-use proto::meta::{MoveReplica, Release};
+use proto::meta::{MoveReplica, RecoverShard, Release};
 use ring::ShardMap;
 
 use super::*;
@@ -259,6 +259,34 @@ fn a_replica_that_is_built_anew_keeps_its_place() {
     state.nodes = Arc::new(nodes);
     let turned = changes(&state, &BTreeMap::new(), 100).remove(&ShardId(1)).unwrap();
     assert_eq!((ids(&turned.joining), ids(&turned.rebuilding)), (vec![4], vec![]));
+}
+
+#[test]
+fn a_shard_goes_on_with_less_only_if_its_majority_is_gone() {
+    let survivor = |node| Order::Recover(RecoverShard { survivor: node });
+    let zones = [("a", Up), ("b", Gone), ("c", Gone), ("d", Up), ("e", Up)];
+    let mut lost = state(&zones, &[&[1, 2, 3], &[2, 3], &[1, 2, 4]]);
+    let next = ordered(&lost, ShardId(1), &survivor(1)).unwrap();
+    assert_eq!((ids(&next.replicas), next.forced, next.born_on.len()), (vec![1], true, 0));
+    check_refused(&lost, survivor(4), "holds no replica");
+    check_refused(&lost, survivor(2), "has ended");
+    check_refused(&lost, survivor(0), "[1] may still have shard 1");
+    let most = ordered(&lost, ShardId(3), &survivor(1)).unwrap_err();
+    assert!(most.contains("[1, 4] may still have most replicas"), "{most}");
+    change(&mut lost, 0, |shard| shard.replicas = vec![NodeId(1), NodeId(2), NodeId(3)]);
+    assert!(ordered(&lost, ShardId::META, &survivor(1)).is_err());
+
+    // Nothing else is done with it until it leads; the order may be repeated.
+    change(&mut lost, 1, |shard| *shard = next.clone());
+    assert_eq!(ordered(&lost, ShardId(1), &survivor(1)).unwrap(), next);
+    assert!(!wanted(&lost).contains_key(&1));
+    change(&mut lost, 1, |shard| shard.forced = false);
+    assert_eq!(wanted(&lost)[&1].len(), 3);
+
+    // Where nobody is left, it is born on nodes that take part.
+    let anew = ordered(&lost, ShardId(2), &survivor(0)).unwrap();
+    assert_eq!((anew.replicas.len(), &anew.born_on), (3, &anew.replicas));
+    assert!(anew.replicas.iter().all(|node| lost.nodes[node].state == Up));
 }
 
 /// Lets all moves end, over and over, until nothing changes.

@@ -88,8 +88,11 @@ pub fn check_log(folder: &Path, decodes: impl Fn(u32, Bytes) -> Result<(), Strin
     Ok(check)
 }
 
+/// A key and its value.
+type Pair = (Box<[u8]>, Box<[u8]>);
+
 /// All of a column family, with every checksum looked at; stops behind the first error.
-fn items<'a>(db: &'a DB, family: &str) -> io::Result<impl Iterator<Item = io::Result<(Box<[u8]>, Box<[u8]>)>> + 'a> {
+fn items<'a>(db: &'a DB, family: &str) -> io::Result<impl Iterator<Item = io::Result<Pair>> + 'a> {
     let mut options = ReadOptions::default();
     options.set_verify_checksums(true);
     options.fill_cache(false);

@@ -10,14 +10,14 @@ use crate::ctl::catalog::Difference;
 
 /// What is to be said of a bucket, and of how a catalog fits it.
 pub(super) fn report(check: BucketCheck, state: Option<&ClusterState>) -> Report {
-    let mut report = Report::default();
-    report.counts = vec![
+    let counts = vec![
         ("objects", check.object_count as u64),
         ("object bytes", check.size_bytes),
         ("blocks", check.blocks.len() as u64),
         ("series", check.blocks.iter().map(|block| block.meta.summary.series_count).sum()),
         ("samples", check.blocks.iter().map(|block| block.meta.summary.sample_count).sum()),
     ];
+    let mut report = Report { counts, ..Report::default() };
     for fault in &check.faults {
         let block = check.blocks.iter().find(|block| block.key == fault.key);
         let range = block.map(|block| (block.meta.origin.tenant.to_string(), block.meta.summary.range));
@@ -80,7 +80,8 @@ fn catalog(check: &BucketCheck, state: &ClusterState, report: &mut Report) {
         mend: mend.to_owned(),
     };
     let rebuild = "ringwood ctl catalog rebuild --dry-run, and without it";
-    for (id, block) in &difference.missing {
+    let is_said = |block: &Block| check.faults.iter().any(|fault| fault.key == block.key);
+    for (id, block) in difference.missing.iter().filter(|(_, block)| !is_said(block)) {
         let means = format!("queries for what is older than shards hold fail {}", times(block.range));
         report.faults.push(fault(
             *id,

@@ -1,6 +1,6 @@
 //! The data directory of an ingester.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -99,18 +99,19 @@ impl Node {
                     "move {} away and start the node: it comes back as a new one, and is filled",
                     self.folder.display()
                 );
-                self.fault(&path, super::super::chain(&error), (means, mend));
+                self.fault(&path, crate::ctl::chain(&error), (means, mend));
             }
         }
     }
 
     /// The log of all groups; returns what it has of each.
-    fn log(&mut self) -> io::Result<std::collections::BTreeMap<u32, GroupCheck>> {
+    fn log(&mut self) -> io::Result<BTreeMap<u32, GroupCheck>> {
         let folder = self.folder.join("raft");
         let check = check_log(&folder, decodes)?;
         for LogFault { file, group, log_index, what } in check.faults {
             let of = match group {
                 Some(group) => self.of_replica(ShardId(group)),
+                None if file == "SYNCED" => of_mark(),
                 None => self.of_log(),
             };
             let about = match (group, log_index) {
@@ -128,7 +129,7 @@ impl Node {
         Ok(check.groups)
     }
 
-    fn snapshots(&mut self, logs: &std::collections::BTreeMap<u32, GroupCheck>) -> io::Result<()> {
+    fn snapshots(&mut self, logs: &BTreeMap<u32, GroupCheck>) -> io::Result<()> {
         let shards = self.folder.join("shards");
         let mut groups: BTreeSet<u32> = logs.keys().copied().collect();
         match fs::read_dir(&shards) {
@@ -201,6 +202,14 @@ impl Node {
         }
         self.count("series", view.series_count());
     }
+}
+
+/// What it comes to that nobody knows how far the log was synced.
+fn of_mark() -> (String, String) {
+    (
+        "if the log had lost entries that were synced, nobody would notice".to_owned(),
+        "start the node: it writes the mark anew. If other faults of the log are listed, mend those first".to_owned(),
+    )
 }
 
 /// Whether a command is one.

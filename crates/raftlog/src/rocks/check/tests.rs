@@ -13,7 +13,7 @@ fn write_log(folder: &Path, flushed: bool) {
     for round in 0..if flushed { 2 } else { 1 } {
         let device = RocksDevice::open(folder, Durability::Fsync, LogMetrics::new(&Registry::new())).unwrap();
         let (sender, done) = channel();
-        let mut submit = |write| {
+        let submit = |write| {
             let sender = sender.clone();
             device.submit(write, Box::new(move |outcome| sender.send(outcome).unwrap()));
             done.recv().unwrap().unwrap();
