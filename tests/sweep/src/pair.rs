@@ -89,7 +89,7 @@ const FEATURES: &str = "search-api,exemplar-storage,promql-experimental-function
 /// seconds.
 ///
 /// # Errors
-/// As [`Pair::start`].
+/// If one does not start, or does not store what it is shown.
 pub fn start_sweep(programs: &Programs, now: i64, more_features: &str) -> Result<(Pair, i64), PairError> {
     let end = now / 5 * 5;
     let start = end - pages::end_of(0);
@@ -104,7 +104,7 @@ pub fn start_sweep(programs: &Programs, now: i64, more_features: &str) -> Result
 /// Both servers, with recorded pages whose values move. Returns the time of the newest samples, too; both are in seconds.
 ///
 /// # Errors
-/// As [`Pair::start`].
+/// If one does not start, or does not store what it is shown.
 pub fn start_corpus(programs: &Programs, now: i64) -> Result<(Pair, i64), PairError> {
     let recorded = recorded::recorded_pages(now);
     let scraped: Vec<_> = recorded.iter().map(|(job, page)| (job.clone(), page.path().to_owned())).collect();
