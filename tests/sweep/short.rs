@@ -1,6 +1,8 @@
 //! The sweep in its short form, if the real Prometheus is at hand: `make tools` builds it. `make sweep` and `make corpus` ask
 //! more.
 
+#![expect(clippy::print_stderr, reason = "whoever reads a failure wants the counts")]
+
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +22,7 @@ fn programs() -> Option<Programs> {
     match Programs::find_prometheus() {
         Some(prometheus) => Some(Programs { prometheus, ringwood }),
         None => {
-            println!("skipped: there is no real Prometheus, which `make tools` builds");
+            eprintln!("skipped: there is no real Prometheus, which `make tools` builds");
             None
         }
     }
@@ -37,7 +39,7 @@ fn every_path_answers_as_in_prometheus() {
     let (pair, time) = start_sweep(&programs, now(), "").expect("both servers start");
     let requests = cases::all(time);
     for tally in [sweep(&pair, &requests), wander(&pair, &requests, time, SEED, RANDOM)] {
-        println!("{tally}");
+        eprintln!("{tally}");
         assert!(tally.differences.is_empty(), "{}", tally.differences.join("\n"));
     }
 }
@@ -49,7 +51,7 @@ fn queries_of_dashboards_answer_as_in_prometheus() {
     let queries: Vec<String> = queries.lines().step_by(EVERY).map(str::to_owned).collect();
     let (pair, end) = start_corpus(&programs, now()).expect("both servers start");
     let tally = ask_corpus(&pair, &queries, end);
-    println!("{tally}");
+    eprintln!("{tally}");
     assert_eq!(tally.parsed, queries.len());
     assert!(tally.differences.is_empty(), "{}", tally.differences.join("\n"));
 }
