@@ -1,9 +1,20 @@
 //! Free ports of the loopback interface.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// So many different ports that nobody listens on. They were free a moment ago.
+/// Below the ports that systems give to outgoing connections: one of those may be anybody's by the time a process wants it.
+const FIRST: u32 = 10_000;
+const COUNT: u32 = 20_000;
+
+/// How many ports were tried. Tests run beside each other, and each port is given once.
+static TRIED: AtomicU32 = AtomicU32::new(0);
+
+/// So many different ports that nobody listens on.
 pub(crate) fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+    // Another run of the tests begins somewhere else.
+    let start = std::process::id() % COUNT;
+    let tried = std::iter::repeat_with(|| FIRST + (start + TRIED.fetch_add(1, Ordering::Relaxed)) % COUNT);
+    let tried = tried.take(COUNT as usize).filter_map(|port| u16::try_from(port).ok());
+    tried.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect()
 }

@@ -258,7 +258,9 @@ pub(crate) async fn start(world: &Arc<Mutex<World>>, ids: &[u64], seed: u64, tas
             tasks: tasks.clone(),
         };
         let listener = net.listen(&address).await.unwrap();
-        serve(listener, Services::new(IngestServer::new(node)), Hello::new(), &clock, tasks);
+        let hello = Hello::new();
+        hello.set(1, Some(NodeId(id)));
+        serve(listener, Services::new(IngestServer::new(node)), hello, &clock, tasks);
         nodes.set_address(NodeId(id), &address);
     }
     nodes
