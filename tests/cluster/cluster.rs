@@ -244,7 +244,7 @@ impl Cluster {
         get_json(self.querier_port, "/api/v1/status/cluster").unwrap_or_default()
     }
 
-    /// Waits until all processes are ready, nodes that lost their disk are replaced, and every shard has a leader and three
+    /// Waits until all processes are ready, nodes that lost their disk are replaced, and every shard rests, has a leader and three
     /// replicas of living nodes.
     pub(crate) fn wait_until_settled(&self) {
         wait_until("the cluster is whole", PATIENCE, || {
@@ -265,6 +265,10 @@ impl Cluster {
                 (node["state"] == "up" && (0..1000).contains(&silent)).then_some(node)
             };
             for shard in status["data"]["shards"].as_array()?.iter().filter(|shard| shard["shard"] != 0) {
+                let is_empty = |list: &&str| shard[*list].as_array().is_some_and(Vec::is_empty);
+                if !["joining", "leaving", "rebuilding"].iter().all(is_empty) {
+                    return None;
+                }
                 let replicas = shard["replicas"].as_array()?;
                 let mut leaders = 0;
                 for id in replicas {
