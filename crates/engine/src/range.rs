@@ -282,9 +282,11 @@ impl RangeCall {
             F::Changes => each!(|window| changes::changes(self, &window)),
             F::Deriv => each!(|window| regression::deriv(&window, &mut remarks)),
             F::PredictLinear => each!(|window| regression::predict_linear(&window, arg(0, &window), &mut remarks)),
-            F::DoubleExponentialSmoothing => for_each_window(self, samples, context.grid, frames, counters, row, |window| {
-                regression::smooth(&window, arg(0, &window), arg(1, &window), &mut remarks)
-            }),
+            F::DoubleExponentialSmoothing => {
+                for_each_window(self, samples, context.grid, frames, counters, row, |window| {
+                    regression::smooth(&window, arg(0, &window), arg(1, &window), &mut remarks)
+                })
+            }
             F::AbsentOverTime | F::PresentOverTime => each!(|_window| Outcome::Float(1.0)),
             F::CountOverTime => {
                 each!(|window| Outcome::Float((window.floats.len() + window.histograms.len()) as f64))

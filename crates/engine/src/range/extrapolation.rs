@@ -82,8 +82,7 @@ impl Extrapolation {
     }
 
     fn factor_from(&self, to_start: f64) -> f64 {
-        let factor =
-            if self.interval == 0.0 { 1.0 } else { (self.interval + to_start + self.to_end) / self.interval };
+        let factor = if self.interval == 0.0 { 1.0 } else { (self.interval + to_start + self.to_end) / self.interval };
         factor / self.divisor
     }
 }

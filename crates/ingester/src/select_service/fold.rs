@@ -163,8 +163,12 @@ impl Queryable for LocalShard {
             let text = format!("{} matchers", asked.matchers.len());
             let asker = Asker::default();
             let is_wanted = asker.is_waiting();
-            let find = move || view.select_while(&tenant, &asked.matchers, asked.range, &is_wanted);
-            let selection = reading.run(find).await.ok_or(QueryError::Canceled { during: FINDING })?;
+            let Select { matchers, range, .. } = asked.clone();
+            let find = move || view.select_while(&tenant, &matchers, range, &is_wanted);
+            let mut selection = reading.run(find).await.ok_or(QueryError::Canceled { during: FINDING })?;
+            if asked.hints.newest_only {
+                selection = selection.newest_only();
+            }
             let all = Reading { selection, times: HashMap::new() };
             let batches = stream::try_unfold((all, None), move |(mut all, charge)| {
                 let (reading, budget, text) = (reading.clone(), budget.clone(), text.clone());
