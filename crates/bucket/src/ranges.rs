@@ -7,6 +7,7 @@ use block::ByteRanges;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, Shared, try_join_all};
 use series::QueryError;
+use stdx::Driven;
 
 use crate::{Bucket, BucketError, PageCache};
 
@@ -100,7 +101,9 @@ impl ByteRanges for BlockRanges {
     }
 
     fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, QueryError>> {
-        self.read_all(ranges).map(|read| read.map_err(QueryError::from)).boxed()
+        // Whoever reads many blocks polls now one, now another, and a read holds one of the bucket's permits.
+        let source = self.clone();
+        async move { Ok(Driven::new(async move { source.read_all(ranges).await }).await?) }.boxed()
     }
 
     fn discard(&self, range: Range<u64>) {

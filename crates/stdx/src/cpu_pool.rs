@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+
+use crate::Driven;
 
 /// Runs work that would keep an async runtime busy for longer than half a millisecond.
 ///
@@ -38,9 +39,8 @@ impl CpuPool {
     /// If `work` panics, with its panic.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let Some(permits) = self.permits.clone() else { return work() };
-        // A task of its own waits for the permit: a caller that nobody polls for a while would hold one that was given to it,
-        // and whoever it waits for might need just that one.
-        let mut waiting = Waiting(spawn(async move {
+        // Work that has begun is on a thread of its own, and goes on even if nobody waits for it any more.
+        let work = Driven::new(async move {
             let permit = permits.acquire_owned().await.expect("the semaphore is never closed");
             tokio::task::spawn_blocking(move || {
                 let result = work();
@@ -48,27 +48,9 @@ impl CpuPool {
                 result
             })
             .await
-        }));
-        match (&mut waiting.0).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) | Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        });
+        work.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
-}
-
-/// Work that waits for its permit, unless nobody waits for the work any more.
-struct Waiting<T>(JoinHandle<T>);
-
-impl<T> Drop for Waiting<T> {
-    fn drop(&mut self) {
-        // Work that has begun is on a thread of its own, and goes on.
-        self.0.abort();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "it ends with its caller, and is nobody's task")]
-fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    tokio::spawn(work)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use block::{BlockReader, BlockWriter, ByteRanges, ChunkRef, Parts};
 use bucket::{BlockRanges, Bucket, BucketConfig, Fault, Faults, Operation, PageCache};
@@ -51,6 +52,31 @@ async fn ranges(cache_bytes: u64) -> (BlockRanges, Bytes, Arc<Reads>, Registry) 
 
 fn slices(bytes: &Bytes, ranges: &[Range<u64>]) -> Vec<Bytes> {
     ranges.iter().map(|range| bytes.slice(range.start as usize..range.end as usize)).collect()
+}
+
+/// Makes every read slow.
+struct Slow;
+
+impl Faults for Slow {
+    fn next(&self, _operation: Operation, _key: &str) -> Fault {
+        Fault::Slow(Duration::from_secs(1))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_nobody_polls_keeps_none_waiting() {
+    let bucket = open(BucketConfig { concurrency: 1, ..BucketConfig::new("memory://") }).unwrap();
+    for key in ["one", "other"] {
+        bucket.create(key, Bytes::from_static(&[7; 100])).await.unwrap();
+    }
+    let (bucket, cache) = (bucket.with_faults(Arc::new(Slow)), PageCache::new(1 << 20, &Registry::new()));
+    let [one, other] = ["one", "other"].map(|key| BlockRanges::new(bucket.clone(), cache.clone(), key, 100));
+    let wanted = || std::iter::once(0..10).collect::<Vec<_>>();
+    let mut unpolled = one.read(wanted());
+    assert!(futures::poll!(&mut unpolled).is_pending());
+    tokio::task::yield_now().await;
+    assert_eq!(other.read(wanted()).await, Ok(vec![Bytes::from_static(&[7; 10])]));
+    assert_eq!(unpolled.await, Ok(vec![Bytes::from_static(&[7; 10])]));
 }
 
 #[tokio::test]
