@@ -9,11 +9,15 @@
 mod chaos;
 mod cluster;
 mod fleet;
+mod handover;
 mod http;
 mod journal;
+mod kept;
 mod monitoring;
 mod operators;
 mod ports;
+mod queries;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -76,7 +80,7 @@ fn acknowledged_scrapes_survive_kills() {
 #[test]
 fn the_bucket_gives_the_same_answer_as_the_shards() {
     let fleet = Fleet::start(8);
-    let options = Options { block_window: "20s", local_retention: "0s" };
+    let options = Options { block_window: "20s", local_retention: "0s", ..Options::default() };
     let mut cluster = Cluster::start(&fleet, options);
     cluster.wait_for_scrapes(8 * 25);
     let before = readable(&cluster);
