@@ -351,8 +351,10 @@ impl Membership {
             }
             let ring = state.scraper_ring();
             if standing.ring.is_none() {
-                // Whoever was away for a while takes its targets from those who have had them meanwhile.
-                standing.before = without(&ring, &standing.me);
+                // Whoever was away for a while takes its targets from those who have had them meanwhile. Nobody has if it was not
+                // missed.
+                let was_missed = standing.settled < ring.epoch();
+                standing.before = if was_missed { without(&ring, &standing.me) } else { ring.clone() };
             }
             standing.living = Arc::new(state.scrapers.keys().cloned().collect());
             standing.ring = Some(ring);
