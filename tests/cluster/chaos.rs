@@ -4,7 +4,6 @@
 //! that is for `tests/sim`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use stdx::Rng;
 
@@ -147,5 +146,5 @@ fn pause(cluster: &Cluster, name: &str, rng: &Rng) {
     let scrapes = 1 + rng.below(6) as usize;
     cluster.wait_for_more_scrapes(scrapes * TARGETS);
     cluster.signal(name, "CONT");
-    cluster.wait_until_running(name, Duration::from_secs(30));
+    cluster.wait_until_running(name);
 }

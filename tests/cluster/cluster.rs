@@ -21,13 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Options {
     pub(crate) block_window: &'static str,
     pub(crate) local_retention: &'static str,
+    pub(crate) snapshot_bytes: &'static str,
     /// What runs, unless a process is upgraded.
     pub(crate) binary: PathBuf,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block_window: "2h", local_retention: "6h", binary: binary() }
+        Self { block_window: "2h", local_retention: "6h", snapshot_bytes: "64KiB", binary: binary() }
     }
 }
 
@@ -188,7 +189,8 @@ impl Cluster {
             .arg(format!("--cluster.peers={}", self.peers))
             .arg(format!("--block.window={}", self.options.block_window))
             .arg(format!("--storage.local-retention={}", self.options.local_retention))
-            .args([bucket.as_str(), "--shards=4", "--storage.snapshot-bytes=64KiB"])
+            .arg(format!("--storage.snapshot-bytes={}", self.options.snapshot_bytes))
+            .args([bucket.as_str(), "--shards=4"])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -242,9 +244,9 @@ impl Cluster {
     }
 
     /// Waits until a process answers.
-    pub(crate) fn wait_until_running(&self, name: &str, patience: Duration) {
+    pub(crate) fn wait_until_running(&self, name: &str) {
         let port = self.processes[name].port;
-        wait_until(&format!("{name} answers"), patience, || {
+        wait_until(&format!("{name} answers"), PATIENCE, || {
             get(port, "/-/healthy").filter(|(status, _)| *status == 200)
         });
     }
