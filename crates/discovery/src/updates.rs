@@ -21,10 +21,13 @@ pub(crate) struct Board {
     pub(crate) changed: Notify,
 }
 
+/// What one mechanism has found.
+type BySource = BTreeMap<String, Arc<TargetGroup>>;
+
 #[derive(Debug, Default)]
 struct Known {
     /// The mechanisms that run, in the order of their settings, with their groups by source; `None`: it has said nothing yet.
-    mechanisms: Vec<(MechanismId, Option<BTreeMap<String, Arc<TargetGroup>>>)>,
+    mechanisms: Vec<(MechanismId, Option<BySource>)>,
 }
 
 impl Board {
