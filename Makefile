@@ -8,7 +8,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench \
-	bench-query fuzz fuzz-promql sweep corpus promqltest-cluster sim sim-one sim-mistakes chaos
+	bench-query fuzz fuzz-promql sweep corpus promqltest-cluster sim sim-one sim-mistakes chaos upgrade
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -103,6 +103,11 @@ sim-one: ## Show what happens in one of them: make sim-one SEED=7 WITH=--shrink.
 
 sim-mistakes: ## Make mistakes on purpose, one after another, and show that each is noticed: make sim-mistakes SEEDS=500.
 	cargo run --release --package ringwood-sim --features mistakes -- --mistakes --seeds=$${SEEDS:-500}
+
+upgrade: ## Let yesterday's binary and today's work in one cluster, and replace one by the other.
+	tests/upgrade/build
+	UPGRADE_FROM=$(CURDIR)/target/upgrade/ringwood-$$(cat tests/upgrade/PREVIOUS) \
+		cargo test --package ringwood-cli --test cluster upgrade -- --nocapture --test-threads=1
 
 chaos: release ## Strike a cluster of real processes by chance, and check after each blow: make chaos ROUNDS=500.
 	CHAOS_ROUNDS=$${ROUNDS:-100} cargo test --release --package ringwood-cli --test cluster chaos -- --nocapture

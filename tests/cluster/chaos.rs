@@ -9,7 +9,9 @@ use stdx::Rng;
 
 use crate::cluster::{Cluster, Options};
 use crate::fleet::Fleet;
+use crate::handover;
 use crate::journal::check;
+use crate::queries::Queries;
 
 const TARGETS: usize = 24;
 const INGESTERS: [&str; 3] = ["ingester-1", "ingester-2", "ingester-3"];
@@ -69,6 +71,29 @@ fn what_is_acknowledged_outlives_blows_that_come_by_chance() {
         *tally.entry(blow).or_default() += 1;
     }
     eprintln!("{tally:?}: nothing lost, nothing doubled");
+}
+
+#[test]
+fn rolling_restarts_fail_no_query_and_miss_no_tick() {
+    let rounds = number("CHAOS_ROUNDS").unwrap_or(1);
+    let fleet = Fleet::start(TARGETS);
+    let mut cluster = Cluster::start(&fleet, Options::default());
+    cluster.wait_for_scrapes(3 * TARGETS);
+    cluster.wait_for_feature_level(2);
+    let began = handover::newest(&cluster);
+    let queries = Queries::start(cluster.querier_port, TARGETS);
+    for round in 0..rounds {
+        eprintln!("round {round}");
+        for name in INGESTERS.into_iter().chain(SCRAPERS) {
+            cluster.end(name);
+            cluster.restart(name);
+            cluster.wait_until_settled();
+            cluster.wait_for_more_scrapes(2 * TARGETS);
+        }
+        handover::nothing_is_missed(&cluster, TARGETS, began);
+    }
+    eprintln!("{} restarts, {} queries were answered, none failed", 5 * rounds, queries.end());
+    check(&cluster, &fleet);
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -22,11 +22,13 @@ pub(crate) struct Options {
     pub(crate) block_window: &'static str,
     pub(crate) local_retention: &'static str,
     pub(crate) snapshot_bytes: &'static str,
+    /// What runs, unless a process is upgraded.
+    pub(crate) binary: PathBuf,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block_window: "2h", local_retention: "6h", snapshot_bytes: "64KiB" }
+        Self { block_window: "2h", local_retention: "6h", snapshot_bytes: "64KiB", binary: binary() }
     }
 }
 
@@ -45,13 +47,14 @@ pub(crate) struct Cluster {
 
 struct Process {
     flags: Vec<String>,
+    binary: PathBuf,
     /// Where it answers HTTP.
     port: u16,
     child: Option<Child>,
 }
 
 /// The binary that cargo built for this test: beside the folder of the test itself, wherever that is now.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().and_then(Path::parent).unwrap().join("ringwood")
 }
@@ -159,7 +162,8 @@ impl Cluster {
     }
 
     fn add(&mut self, name: &str, port: u16, flags: Vec<String>) {
-        self.processes.insert(name.to_owned(), Process { flags, port, child: None });
+        let binary = self.options.binary.clone();
+        self.processes.insert(name.to_owned(), Process { flags, binary, port, child: None });
         self.restart(name);
     }
 
@@ -176,7 +180,7 @@ impl Cluster {
         std::fs::create_dir_all(self.path("bucket")).unwrap();
         let config = self.path("prometheus.yml");
         let process = self.processes.get_mut(name).unwrap();
-        let child = Command::new(binary())
+        let child = Command::new(&process.binary)
             .args(&process.flags)
             .arg(format!("--web.listen-address=127.0.0.1:{}", process.port))
             .arg(format!("--config.file={}", config.display()))
@@ -192,6 +196,28 @@ impl Cluster {
             .spawn()
             .unwrap();
         process.child = Some(child);
+    }
+
+    /// From now on this cluster's new processes are of the binary that cargo built for this test.
+    pub(crate) fn use_todays_binary(&mut self) {
+        self.options.binary = binary();
+    }
+
+    /// Ends a process and starts it again from the binary that cargo built for this test.
+    pub(crate) fn upgrade(&mut self, name: &str) {
+        self.end(name);
+        self.processes.get_mut(name).unwrap().binary = binary();
+        self.restart(name);
+    }
+
+    /// Adds a querier, and asks it from now on instead of the one before.
+    pub(crate) fn add_querier(&mut self, name: &str) {
+        let port = free_ports(1)[0];
+        self.add(name, port, vec!["--role=querier".to_owned()]);
+        wait_until(&format!("{name} is ready"), PATIENCE, || {
+            get(port, "/-/ready").filter(|(status, _)| *status == 200)
+        });
+        self.querier_port = port;
     }
 
     /// Kills a process with SIGKILL.
@@ -239,6 +265,16 @@ impl Cluster {
     /// Whether a node_exporter is scraped.
     pub(crate) fn has_exporter(&self) -> bool {
         self.exporter.is_some()
+    }
+
+    /// The cluster's feature level, as its meta tells it; 0: it knows of none.
+    pub(crate) fn feature_level(&self) -> u64 {
+        self.order(&["status"])["featureLevel"].as_u64().unwrap()
+    }
+
+    /// Waits until all know what comes with this level.
+    pub(crate) fn wait_for_feature_level(&self, level: u64) {
+        wait_until("the feature level rises", PATIENCE, || (self.feature_level() == level).then_some(()));
     }
 
     /// The state of the cluster, as the querier tells it.
@@ -291,8 +327,12 @@ impl Cluster {
 
     /// All lines of all journals.
     pub(crate) fn journals(&self) -> String {
-        let names = self.processes.keys().filter(|name| name.starts_with("scraper"));
-        names.map(|name| std::fs::read_to_string(self.path(&format!("{name}.journal"))).unwrap_or_default()).collect()
+        self.processes.keys().filter(|name| name.starts_with("scraper")).map(|name| self.journal(name)).collect()
+    }
+
+    /// What was acknowledged to one scraper.
+    pub(crate) fn journal(&self, scraper: &str) -> String {
+        std::fs::read_to_string(self.path(&format!("{scraper}.journal"))).unwrap_or_default()
     }
 
     /// Waits until so many scrapes of the fleet were acknowledged, in all.

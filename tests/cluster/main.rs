@@ -9,11 +9,15 @@
 mod chaos;
 mod cluster;
 mod fleet;
+mod handover;
 mod http;
 mod journal;
+mod kept;
 mod monitoring;
 mod operators;
 mod ports;
+mod queries;
+mod upgrade;
 
 use std::time::Duration;
 

@@ -95,7 +95,7 @@ fn shards_go_on_with_less_than_their_majority_when_an_operator_says_so() {
 #[test]
 fn damage_is_found_and_a_new_cluster_takes_over_what_the_bucket_has() {
     let fleet = Fleet::start(8);
-    let options = Options { block_window: "20s", local_retention: "0s", snapshot_bytes: "4KiB" };
+    let options = Options { block_window: "20s", local_retention: "0s", snapshot_bytes: "4KiB", ..Options::default() };
     let mut cluster = Cluster::start(&fleet, options);
     let bucket = cluster.bucket_url();
     wait_until("every shard has shipped a block", Duration::from_secs(120), || {

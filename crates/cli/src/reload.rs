@@ -201,9 +201,9 @@ impl Scraping {
                 }
                 None => Discoverer::start(&job.name, mechanisms, self.context.clone()),
             };
-            let groups = discoverer.groups();
+            let found = discoverer.discovered();
             discoverers.insert(job.name.clone(), discoverer);
-            discovered.push((job, groups));
+            discovered.push((job, found));
         }
         self.scraper.apply(discovered).map_err(|failed| {
             let each = failed.iter().map(|(job, error)| format!("job {job}: {error}"));

@@ -119,7 +119,7 @@ mod tests {
     use stdx::RealDisk;
 
     use super::*;
-    use crate::SnapshotWriter;
+    use crate::{SnapshotWriter, TooNew};
 
     /// Some texts, a file for each.
     #[derive(Default)]
@@ -128,9 +128,9 @@ mod tests {
     impl StateMachine for Texts {
         type View = Vec<Bytes>;
 
-        fn apply(&mut self, _: u64, command: Bytes) -> Bytes {
+        fn apply(&mut self, _: u64, command: Bytes) -> Result<Bytes, TooNew> {
             self.0.push(command);
-            Bytes::new()
+            Ok(Bytes::new())
         }
 
         fn view(&self) -> Vec<Bytes> {

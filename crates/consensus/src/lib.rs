@@ -30,4 +30,4 @@ pub use files::{SnapshotFolder, SnapshotReader, SnapshotWriter};
 pub use group::{Group, GroupEnv, GroupStatus, Proposed, Standing, Step};
 pub use groups::Groups;
 pub use network::{AppendStream, Duplex, Network, SnapshotStream, Unreachable};
-pub use state_machine::StateMachine;
+pub use state_machine::{StateMachine, TooNew};

@@ -12,9 +12,9 @@ use raftlog::{Answer, Entry, LogId, StoredMembership, TypeConfig};
 use stdx::CpuPool;
 use tokio::sync::{Mutex, watch};
 
-use crate::StateMachine;
 use crate::files::{SnapshotFolder, SnapshotReader, SnapshotWriter};
 use crate::snapshot::{SnapshotData, manifest_of, meta_from_manifest};
+use crate::state_machine::{StateMachine, TooNew};
 
 /// The most bytes of commands that are applied before others get at the state.
 const APPLY_BYTES: usize = 1 << 20;
@@ -39,13 +39,13 @@ pub(crate) struct Applied<S> {
 
 impl<S: StateMachine> Applied<S> {
     /// Applies one entry, and answers whoever waits for it.
-    fn apply(&mut self, entry: Entry, responder: Option<ApplyResponder<TypeConfig>>) {
+    fn apply(&mut self, entry: Entry, responder: Option<ApplyResponder<TypeConfig>>) -> Result<(), TooNew> {
         let answer = match entry.payload {
             EntryPayload::Blank => Answer::default(),
             EntryPayload::Normal(_) if responder.is_none() && stdx::makes_mistake("skip entries on followers") => {
                 Answer::default()
             }
-            EntryPayload::Normal(command) => Answer(self.machine.apply(entry.log_id.index(), command.0)),
+            EntryPayload::Normal(command) => Answer(self.machine.apply(entry.log_id.index(), command.0)?),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
                 Answer::default()
@@ -55,6 +55,7 @@ impl<S: StateMachine> Applied<S> {
         if let Some(responder) = responder {
             responder.send(answer);
         }
+        Ok(())
     }
 
     pub(crate) fn applied_count(&self) -> u64 {
@@ -113,10 +114,12 @@ impl<S: StateMachine> RaftStateMachine<TypeConfig> for Machine<S> {
                 batch.reverse();
             }
             let applied = self.0.applying.run(move || {
-                batch.into_iter().for_each(|(entry, responder)| state.apply(entry, responder));
-                state.applied_count()
+                let applied = batch.into_iter().try_for_each(|(entry, responder)| state.apply(entry, responder));
+                (state.applied_count(), applied)
             });
-            self.0.applied.send_replace(applied.await);
+            let (count, applied) = applied.await;
+            self.0.applied.send_replace(count);
+            applied.map_err(|error| io::Error::new(io::ErrorKind::Unsupported, error))?;
         }
         Ok(())
     }

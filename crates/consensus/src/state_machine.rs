@@ -6,6 +6,19 @@ use bytes::Bytes;
 
 use crate::{SnapshotReader, SnapshotWriter};
 
+/// An entry that a replica can't apply, since its binary is older than what the entry says.
+///
+/// Whoever passed over what it does not know would have another state than the others from then on, and nobody would see it: the
+/// replica stops instead. It does not come to that as long as nothing is proposed that some node does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {log_index} of the log is of a later version ({what}): upgrade this binary")]
+pub struct TooNew {
+    /// Where the entry is.
+    pub log_index: u64,
+    /// What about it is not known.
+    pub what: String,
+}
+
 /// The state that every replica of a group has, and how a command changes it.
 pub trait StateMachine: Send + Sync + Sized + 'static {
     /// An immutable copy of the state, cheap to make and to keep: what readers and snapshots work on.
@@ -16,7 +29,10 @@ pub trait StateMachine: Send + Sync + Sized + 'static {
     /// Deterministic: state and command alone decide the new state and the answer. No clock, no randomness, no I/O, no
     /// iteration in an order that could differ between replicas. A command that makes no sense is answered, never
     /// refused by a panic: it is committed already, and every replica would die of it.
-    fn apply(&mut self, log_index: u64, command: Bytes) -> Bytes;
+    ///
+    /// # Errors
+    /// If the command says what only later versions know. The state is as before; the group stops here.
+    fn apply(&mut self, log_index: u64, command: Bytes) -> Result<Bytes, TooNew>;
 
     /// The state as of the last applied entry.
     fn view(&self) -> Self::View;

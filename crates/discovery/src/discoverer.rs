@@ -23,6 +23,16 @@ const MIN_INTERVAL: Duration = Duration::from_secs(5);
 /// All groups of a scrape pool, in a stable order.
 pub type Groups = Arc<[Arc<TargetGroup>]>;
 
+/// What the mechanisms of a scrape pool know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Discovered {
+    /// What they have found.
+    pub groups: Groups,
+    /// Whether each of them has said something by now, if only that there is nothing. As long as one has not, targets may be
+    /// missing that others know of.
+    pub is_complete: bool,
+}
+
 /// Something that finds targets.
 pub trait Mechanism: Send {
     /// Finds targets until it is dropped, or there can be no others.
@@ -76,7 +86,7 @@ pub struct Discoverer {
     board: Arc<Board>,
     running: Vec<Running>,
     next_id: u64,
-    groups: watch::Receiver<Groups>,
+    discovered: watch::Receiver<Discovered>,
 }
 
 /// A mechanism that runs, and with which settings.
@@ -92,7 +102,7 @@ impl Discoverer {
     pub fn start(pool: &str, configs: Vec<MechanismConfig>, context: Context) -> Self {
         let board = Arc::new(Board::default());
         let tasks = context.tasks.child();
-        let (sender, groups) = watch::channel(Groups::default());
+        let (sender, discovered) = watch::channel(Discovered::default());
         let publisher = Publisher {
             pool: pool.to_owned(),
             board: board.clone(),
@@ -102,14 +112,14 @@ impl Discoverer {
         };
         tasks.spawn_until_stopped("discoverer", publisher.run());
         let pool = pool.to_owned();
-        let mut discoverer = Self { pool, context, tasks, board, running: Vec::new(), next_id: 0, groups };
+        let mut discoverer = Self { pool, context, tasks, board, running: Vec::new(), next_id: 0, discovered };
         discoverer.reload(configs);
         discoverer
     }
 
     /// All groups, and all again soon after anything changed. Empty at first.
-    pub fn groups(&self) -> watch::Receiver<Groups> {
-        self.groups.clone()
+    pub fn discovered(&self) -> watch::Receiver<Discovered> {
+        self.discovered.clone()
     }
 
     /// Runs these mechanisms from now on. Those that run already with the same settings go on undisturbed; what the others
@@ -182,7 +192,7 @@ struct Publisher {
     board: Arc<Board>,
     clock: Clock,
     metrics: Metrics,
-    sender: watch::Sender<Groups>,
+    sender: watch::Sender<Discovered>,
 }
 
 impl Publisher {
@@ -190,15 +200,15 @@ impl Publisher {
         loop {
             self.board.changed.notified().await;
             self.clock.sleep(SETTLE_TIME).await;
-            let groups = self.board.groups();
-            let target_count = groups.iter().map(|group| group.targets.len() as i64).sum();
+            let discovered = self.board.discovered();
+            let target_count = discovered.groups.iter().map(|group| group.targets.len() as i64).sum();
             self.metrics.discovered_targets.get_or_create(&pool_labels(&self.pool)).set(target_count);
             // What changed and changed back while we waited is no news.
-            if groups == *self.sender.borrow() {
+            if discovered == *self.sender.borrow() {
                 continue;
             }
             self.metrics.updates.inc();
-            self.sender.send_replace(groups);
+            self.sender.send_replace(discovered);
             self.clock.sleep(MIN_INTERVAL - SETTLE_TIME).await;
         }
     }

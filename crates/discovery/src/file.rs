@@ -82,6 +82,7 @@ impl Files {
 
     async fn find(mut self, updates: Updates) {
         let mut next_refresh = self.clock.now();
+        let mut has_looked = false;
         loop {
             let now = self.clock.now();
             let is_refresh = now >= next_refresh;
@@ -102,7 +103,8 @@ impl Files {
             if is_refresh {
                 self.metrics.refreshed(NAME, self.clock.now() - now);
             }
-            if !groups.is_empty() {
+            // That there is nothing is said once.
+            if !groups.is_empty() || !std::mem::replace(&mut has_looked, true) {
                 updates.send(groups);
             }
             self.clock.sleep(POLL_INTERVAL.min(self.config.refresh_interval)).await;

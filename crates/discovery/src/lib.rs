@@ -15,7 +15,7 @@ mod metrics;
 mod updates;
 
 pub use config::{FileConfig, HttpConfig, MechanismConfig};
-pub use discoverer::{Context, Discoverer, Groups, Mechanism};
+pub use discoverer::{Context, Discovered, Discoverer, Groups, Mechanism};
 pub use glob::matching_files;
 pub use group::{GroupError, TargetGroup, groups_from_json, groups_from_yaml};
 pub use metrics::Metrics;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use telemetry::Counter;
 use tokio::sync::Notify;
 
-use crate::discoverer::Groups;
+use crate::discoverer::Discovered;
 use crate::group::TargetGroup;
 
 /// Which of a discoverer's mechanisms, those that have ended included.
@@ -21,10 +21,13 @@ pub(crate) struct Board {
     pub(crate) changed: Notify,
 }
 
+/// What one mechanism has found.
+type BySource = BTreeMap<String, Arc<TargetGroup>>;
+
 #[derive(Debug, Default)]
 struct Known {
-    /// The mechanisms that run, in the order of their settings, with their groups by source.
-    mechanisms: Vec<(MechanismId, BTreeMap<String, Arc<TargetGroup>>)>,
+    /// The mechanisms that run, in the order of their settings, with their groups by source; `None`: it has said nothing yet.
+    mechanisms: Vec<(MechanismId, Option<BySource>)>,
 }
 
 impl Board {
@@ -37,9 +40,13 @@ impl Board {
     }
 
     /// All groups in order.
-    pub(crate) fn groups(&self) -> Groups {
+    pub(crate) fn discovered(&self) -> Discovered {
         let known = self.known.lock();
-        known.mechanisms.iter().flat_map(|(_, groups)| groups.values().cloned()).collect()
+        let groups = known.mechanisms.iter().flat_map(|(_, groups)| groups.iter().flat_map(BTreeMap::values).cloned());
+        Discovered {
+            groups: groups.collect(),
+            is_complete: known.mechanisms.iter().all(|(_, groups)| groups.is_some()),
+        }
     }
 }
 
@@ -63,7 +70,8 @@ impl Updates {
         let mut known = self.board.known.lock();
         // A mechanism that was just stopped may have one last thing to say, which no longer counts.
         let Some((_, current)) = known.mechanisms.iter_mut().find(|(id, _)| *id == self.id) else { return };
-        let mut has_changed = false;
+        let mut has_changed = current.is_none();
+        let current = current.get_or_insert_default();
         for group in groups {
             if group.targets.is_empty() {
                 has_changed |= current.remove(&group.source).is_some();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Context, Discoverer, FileConfig, Groups, HttpConfig, MechanismConfig, Metrics, TargetGroup};
+use discovery::{Context, Discovered, Discoverer, FileConfig, HttpConfig, MechanismConfig, Metrics, TargetGroup};
 use futures::future::{BoxFuture, FutureExt};
 use http_body_util::{BodyExt, Full};
 use http_client::{Body, HttpClientConfig, HttpError, Outgoing, Transport};
@@ -60,9 +60,9 @@ fn node(answers: impl IntoIterator<Item = http::Response<String>>) -> (Node, Arc
 }
 
 impl Node {
-    fn start(&self, configs: Vec<MechanismConfig>) -> (Discoverer, watch::Receiver<Groups>) {
+    fn start(&self, configs: Vec<MechanismConfig>) -> (Discoverer, watch::Receiver<Discovered>) {
         let discoverer = Discoverer::start("pool", configs, self.context.clone());
-        let groups = discoverer.groups();
+        let groups = discoverer.discovered();
         (discoverer, groups)
     }
 
@@ -87,15 +87,15 @@ fn url() -> MechanismConfig {
 }
 
 /// The next list, as the labels of each target.
-async fn next(groups: &mut watch::Receiver<Groups>) -> Vec<String> {
+async fn next(groups: &mut watch::Receiver<Discovered>) -> Vec<String> {
     groups.changed().await.unwrap();
     let groups = groups.borrow_and_update();
-    let sets = groups.iter().flat_map(|group| group.label_sets());
+    let sets = groups.groups.iter().flat_map(|group| group.label_sets());
     sets.map(|labels| labels.build().to_string()).collect()
 }
 
 /// Waits long enough for any poll and any delay, and checks that nothing new came.
-async fn expect_nothing(groups: &mut watch::Receiver<Groups>) {
+async fn expect_nothing(groups: &mut watch::Receiver<Discovered>) {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(!groups.has_changed().unwrap());
 }
@@ -116,6 +116,20 @@ async fn fixed_targets_come_at_once_and_together() {
     assert!(node.metric("ringwood_sd_received_updates_total 2"));
     discoverer.stop().await;
     assert!(!node.registry.encode().unwrap().contains("sd_discovered_targets{"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_complete_when_every_mechanism_has_spoken() {
+    let (node, _) = node([answer(500, "text/plain", ""), answer(200, "application/json", "[]")]);
+    let start = node.context.clock.now();
+    let (_discoverer, mut groups) = node.start(vec![url(), MechanismConfig::Static(vec![fixed("0", "a:1")])]);
+    assert_eq!(next(&mut groups).await.len(), 1);
+    assert!(!groups.borrow().is_complete, "the server has failed");
+    assert_eq!(next(&mut groups).await.len(), 1);
+    assert!(groups.borrow().is_complete);
+    assert!(node.context.clock.now() - start >= Duration::from_secs(60), "it was asked again");
+    let (_discoverer, mut groups) = node.start(vec![]);
+    assert!(next(&mut groups).await.is_empty() && groups.borrow().is_complete, "nobody has anything to say");
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,6 +184,8 @@ async fn files_are_followed() {
     };
     let (node, _) = node([]);
     let (_discoverer, mut groups) = node.start(vec![files(folder.path(), "*.yml")]);
+    // That there is nothing is said once.
+    assert!(next(&mut groups).await.is_empty() && groups.borrow().is_complete);
     expect_nothing(&mut groups).await;
     write("[{targets: [a:1]}, {targets: [b:1]}]");
     assert_eq!(next(&mut groups).await, targets(&["a:1", "b:1"]));
@@ -194,6 +210,7 @@ async fn shared_files_are_found_and_refused() {
         let (node, _) = node([]);
         let (_discoverer, mut groups) = node.start(vec![files(path.parent().unwrap(), &name)]);
         if name.starts_with("invalid") {
+            assert!(next(&mut groups).await.is_empty());
             expect_nothing(&mut groups).await;
             assert!(node.metric("ringwood_sd_refresh_failures_total{mechanism=\"file\"} 1"), "{name}");
             continue;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use consensus::{Group, GroupStatus};
 use futures::future::join_all;
-use meta::{Client, MetaMachine};
+use meta::{Client, MetaMachine, MetaService};
 use model::{NodeId, ShardId};
 use parking_lot::Mutex;
 use proto::ingest::ingest_client::IngestClient;
@@ -66,6 +66,7 @@ pub(crate) struct Beats {
     pub(crate) client: Client,
     /// The node's part of meta. Nodes that have no replica of it open the group all the same.
     pub(crate) meta_group: Group<MetaMachine>,
+    pub(crate) meta_service: MetaService,
     pub(crate) refusal: Refusal,
     pub(crate) time: ClusterTime,
     /// What the heads may take in memory, in bytes, before new series are refused.
@@ -96,6 +97,8 @@ impl Beats {
                 memory_bytes,
                 wall_ms: self.time.own_wall_ms(),
                 dropped: replicas.dropped().into_iter().map(|shard| shard.0).collect(),
+                feature_level: meta::FEATURE_LEVEL,
+                watchers_level: self.meta_service.watchers_level(),
             };
             let asked = replicas.clock().now();
             match self.client.beat(request, BEAT_LIMIT).await {

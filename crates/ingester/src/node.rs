@@ -204,6 +204,7 @@ impl Ingester {
             incarnation: bootstrap.incarnation,
             client: client.clone(),
             meta_group: meta_group.clone(),
+            meta_service: service,
             refusal,
             time,
             memory_limit_bytes: config.memory_limit_bytes,
@@ -366,6 +367,7 @@ async fn register(
             zone: config.zone.clone(),
             incarnation,
             nonce: 0,
+            feature_level: meta::FEATURE_LEVEL,
         };
         let asked = env.clock.now();
         match client.register(request, REGISTER_LIMIT).await {

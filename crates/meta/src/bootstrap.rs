@@ -11,6 +11,7 @@ use stdx::{Clock, Rng};
 use tokio::sync::{mpsc, oneshot};
 use transport::{ErrorKind, Nodes, RpcError, deadline};
 
+use crate::feature::FEATURE_LEVEL;
 use crate::identity::{Founding, FoundingMember, Identity, IdentityError, IdentityFile, Stored};
 use crate::state::Birth;
 use crate::wire;
@@ -170,6 +171,7 @@ impl Bootstrap {
             zone: self.zone.clone(),
             incarnation: self.incarnation,
             nonce,
+            feature_level: FEATURE_LEVEL,
         };
         let mut failed = RpcError::new(ErrorKind::Unavailable, "no peer leads meta");
         for peer in self.peers.iter().filter(|peer| **peer != self.address) {

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tonic::{Response, Status};
 use transport::{Client as Connection, ErrorKind, Nodes, RpcError, deadline};
 
+use crate::feature::FEATURE_LEVEL;
 use crate::mend::CatalogMend;
 use crate::state::{ClusterState, NodeState};
 use crate::wire;
@@ -286,7 +287,8 @@ impl Client {
                     }
                     Err(error) => {
                         failures += 1;
-                        if failures.is_multiple_of(20) {
+                        // What was refused for a reason stays so: this binary may be too old.
+                        if failures.is_multiple_of(20) || failures == 1 && error.kind == ErrorKind::Rejected {
                             tracing::warn!(%error, "can't follow the cluster's state");
                         }
                     }
@@ -313,7 +315,8 @@ impl Client {
         sender: &watch::Sender<Arc<ClusterState>>,
     ) -> Result<(), RpcError> {
         let mut client = MetaClient::new(connection).max_decoding_message_size(MESSAGE_BYTES);
-        let request = meta::WatchRequest { version: self.state().version, catalog: self.config.catalog };
+        let (version, catalog) = (self.state().version, self.config.catalog);
+        let request = meta::WatchRequest { version, catalog, feature_level: FEATURE_LEVEL };
         let mut replies = deadline(&self.config.clock, TRY_LIMIT, client.watch(request)).await?;
         let mut heard = false;
         loop {

@@ -1,7 +1,9 @@
 //! What the leader of meta does beside answering.
 
+mod level;
 mod orders;
 mod quarantine;
+mod scrapers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -55,6 +57,10 @@ struct Heard {
     led_since: Option<Instant>,
     beats: BTreeMap<NodeId, Beat>,
     leases: BTreeMap<String, Lease>,
+    /// The newest version of the membership by which all scrapers of it have acted; 0: not known.
+    settled_epoch: u64,
+    /// The feature level that everyone knows, and since when.
+    known_to_all: Option<(u32, Instant)>,
 }
 
 /// The last sign of life of an ingester.
@@ -70,6 +76,9 @@ pub(crate) struct Lease {
     pub(crate) at: Instant,
     pub(crate) incarnation: u64,
     pub(crate) targets: u32,
+    /// The version of the membership by which it scrapes; `None`: it can't say.
+    acting_epoch: Option<u64>,
+    pub(crate) feature_level: u32,
 }
 
 impl Leader {
@@ -103,6 +112,7 @@ impl Leader {
             self.expire_leases(&state, since).await;
             self.end_the_lost(&state, since).await;
             self.place_replicas(&state).await;
+            self.raise_level(&state).await;
         }
     }
 
@@ -137,23 +147,8 @@ impl Leader {
         Ok(())
     }
 
-    /// Notes that a scraper lives.
-    pub(crate) fn renew(&self, request: &meta::LeaseRequest) {
-        let lease = Lease { at: self.clock.now(), incarnation: request.incarnation, targets: request.targets };
-        self.heard.lock().leases.insert(request.name.clone(), lease);
-    }
-
-    /// Forgets a scraper that left.
-    pub(crate) fn forget(&self, name: &str) {
-        self.heard.lock().leases.remove(name);
-    }
-
     pub(crate) fn beats(&self) -> BTreeMap<NodeId, Beat> {
         self.heard.lock().beats.clone()
-    }
-
-    pub(crate) fn leases(&self) -> BTreeMap<String, Lease> {
-        self.heard.lock().leases.clone()
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -195,21 +190,6 @@ impl Leader {
             }
         }
         leaders.into_iter().map(|(shard, (_, node))| (shard, node)).collect()
-    }
-
-    /// Lets those scrapers go that were silent for longer than a lease. A new leader gives everyone a full one.
-    async fn expire_leases(&self, state: &ClusterState, since: Instant) {
-        let now = self.clock.now();
-        for (name, member) in state.scrapers.iter() {
-            let heard =
-                self.heard.lock().leases.get(name).filter(|lease| lease.incarnation == member.incarnation).cloned();
-            let last = heard.map_or(since, |lease| lease.at.max(since));
-            if now.duration_since(last) > LEASE {
-                tracing::info!(scraper = name, "its lease ran out");
-                let leave = meta::LeaveRequest { name: name.clone(), incarnation: member.incarnation };
-                self.try_propose(Command::ScraperLeave(leave)).await;
-            }
-        }
     }
 
     /// Lets the identities end of nodes that were silent for too long, if others can take their place: without them a lost

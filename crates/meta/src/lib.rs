@@ -7,6 +7,7 @@
 mod bootstrap;
 mod client;
 mod digests;
+mod feature;
 mod identity;
 mod leader;
 mod machine;
@@ -19,6 +20,7 @@ mod wire;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
 pub use client::{Client, ClientConfig};
+pub use feature::{FEATURE_LEVEL, LEAVING_SCRAPERS};
 pub use identity::{Identity, IdentityError, IdentityFile};
 pub use leader::{ChangeReplicas, LEASE, Leader};
 pub use machine::{MetaMachine, MetaView};

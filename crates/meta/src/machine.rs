@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use consensus::{SnapshotReader, SnapshotWriter, StateMachine};
+use consensus::{SnapshotReader, SnapshotWriter, StateMachine, TooNew};
 use model::{BlockId, NodeId, ShardId};
 use prost::Message;
 use proto::meta;
@@ -13,6 +13,7 @@ use proto::meta::command::Command;
 use proto::meta::place_request::Order;
 use ring::{Host, Shard, ShardMap, place};
 
+use crate::feature::FEATURE_LEVEL;
 use crate::placement::{self, META_VOTERS};
 use crate::state::{Change, ClusterState, Node, NodeState, ScraperMember};
 use crate::wire;
@@ -68,10 +69,17 @@ type Decision = Result<(Vec<Change>, Option<NodeId>), String>;
 impl StateMachine for MetaMachine {
     type View = MetaView;
 
-    fn apply(&mut self, _log_index: u64, command: Bytes) -> Bytes {
-        let decision = match meta::Command::decode(command) {
+    fn apply(&mut self, log_index: u64, bytes: Bytes) -> Result<Bytes, TooNew> {
+        let length = bytes.len();
+        let too_new = |what: &str| TooNew { log_index, what: what.to_owned() };
+        let decision = match meta::Command::decode(bytes) {
+            // What is not known is not kept, and a command is always encoded in the same way.
+            Ok(command) if command.encoded_len() != length => return Err(too_new("a field of a command of meta")),
+            Ok(meta::Command { command: Some(Command::RaiseFeatureLevel(level)) }) if level > FEATURE_LEVEL => {
+                return Err(too_new(&format!("feature level {level} instead of {FEATURE_LEVEL}")));
+            }
             Ok(meta::Command { command: Some(command) }) => self.decide(command),
-            Ok(_) => Err("this version does not know the command".to_owned()),
+            Ok(meta::Command { command: None }) => return Err(too_new("a command of meta")),
             Err(error) => Err(format!("the command does not decode: {error}")),
         };
         let mut answer = meta::CommandAnswer::default();
@@ -83,7 +91,7 @@ impl StateMachine for MetaMachine {
             Err(why) => answer.refused = why,
         }
         answer.version = self.state.version;
-        answer.encode_to_vec().into()
+        Ok(answer.encode_to_vec().into())
     }
 
     fn view(&self) -> MetaView {
@@ -100,6 +108,12 @@ impl StateMachine for MetaMachine {
         let [file] = files.files() else { return Err(damaged("a snapshot of meta is one file".to_owned())) };
         let bytes = zstd::decode_all(&files.read(file)?[..])?;
         let state = meta::State::decode(&bytes[..]).map_err(|error| damaged(error.to_string()))?;
+        if state.feature_level > FEATURE_LEVEL {
+            let level = state.feature_level;
+            let what =
+                format!("the state of meta is of feature level {level}, this binary knows {FEATURE_LEVEL}: upgrade it");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
         *self = Self::from_proto(state).map_err(|error| damaged(error.to_string()))?;
         Ok(())
     }
@@ -136,6 +150,7 @@ impl MetaMachine {
             Command::AddBlocks(request) => self.add_blocks(request),
             Command::Place(request) => self.place(&request),
             Command::MendCatalog(request) => self.mend_catalog(&request),
+            Command::RaiseFeatureLevel(level) => Ok((self.raise_feature_level(level), None)),
         }
     }
 
@@ -284,7 +299,7 @@ impl MetaMachine {
     }
 
     fn scraper_join(&self, request: meta::LeaseRequest) -> Vec<Change> {
-        let member = ScraperMember { incarnation: request.incarnation, address: request.address };
+        let member = ScraperMember::asked_for(&request);
         if self.state.scrapers.get(&request.name) == Some(&member) {
             return Vec::new();
         }
@@ -346,6 +361,10 @@ impl MetaMachine {
         Ok((changes, None))
     }
 
+    fn raise_feature_level(&self, level: u32) -> Vec<Change> {
+        if level <= self.state.feature_level { Vec::new() } else { vec![Change::FeatureLevel(level)] }
+    }
+
     fn to_proto(&self) -> meta::State {
         let state = &self.state;
         let cluster = state.birth.map(|birth| meta::Cluster {
@@ -368,6 +387,7 @@ impl MetaMachine {
             blocks: state.blocks.iter().map(|(id, block)| wire::block_to_proto(*id, block)).collect(),
             shipped: shipped.collect(),
             adopted_before_ms: state.adopted_before_ms,
+            feature_level: state.feature_level,
         }
     }
 
@@ -379,6 +399,7 @@ impl MetaMachine {
         let wires = wires.chain(message.scrapers.map(Wire::Scrapers));
         let wires = wires.chain(message.blocks.into_iter().map(Wire::Block));
         let wires = wires.chain(message.adopted_before_ms.map(Wire::AdoptedBeforeMs));
+        let wires = wires.chain(Some(Wire::FeatureLevel(message.feature_level)));
         let changes = wires.map(|change| wire::change_from_proto(meta::Change { change: Some(change) }));
         let mut state = ClusterState::default();
         state.apply(message.version, changes.collect::<Result<Vec<_>, _>>()?);

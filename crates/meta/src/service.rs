@@ -1,5 +1,7 @@
 //! What meta answers.
 
+mod watchers;
+
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,11 +20,13 @@ use tonic::{Request, Response, Status};
 use transport::{ErrorKind, RpcError};
 
 use crate::bootstrap::{Belonging, Bootstrap, BootstrapError, Formation, identity_to_proto};
+use crate::feature::{self, LEAVING_SCRAPERS, level_of};
 use crate::identity::{Founding, Identity};
 use crate::leader::{LEASE, Leader};
 use crate::machine::{MetaMachine, founders_of};
-use crate::state::ClusterState;
+use crate::state::{ClusterState, ScraperMember};
 use crate::wire;
+use watchers::Watchers;
 
 /// How often a watcher is told that the stream still speaks for the cluster.
 const WATCH_PULSE: Duration = Duration::from_secs(1);
@@ -44,6 +48,7 @@ struct Inner {
     formations: mpsc::Sender<Formation>,
     waiting: Mutex<Option<mpsc::Receiver<Formation>>>,
     replica: OnceLock<Replica>,
+    watchers: Watchers,
     clock: Clock,
     tasks: Tasks,
 }
@@ -67,6 +72,7 @@ impl MetaService {
             formations,
             waiting: Mutex::new(Some(waiting)),
             replica: OnceLock::new(),
+            watchers: Watchers::default(),
             clock: bootstrap.clock.clone(),
             tasks,
         }))
@@ -100,6 +106,11 @@ impl MetaService {
     pub fn serve(&self, group: Group<MetaMachine>, leader: Arc<Leader>) {
         let set = self.0.replica.set(Replica { group, leader });
         assert!(set.is_ok(), "a node has one meta replica");
+    }
+
+    /// The lowest feature level of those who follow the cluster's state through this node; `None` if nobody does.
+    pub fn watchers_level(&self) -> Option<u32> {
+        self.0.watchers.lowest()
     }
 
     fn replica(&self) -> Result<&Replica, RpcError> {
@@ -200,7 +211,11 @@ impl Meta for MetaService {
             // It will be in a moment. Whoever is refused for good gives its identity up.
             return Err(RpcError::new(ErrorKind::Unavailable, "the cluster is not born yet").into());
         }
-        let answer = replica.leader.propose(Command::Register(request.into_inner())).await?;
+        let request = request.into_inner();
+        let who = format!("the node at {}", request.address);
+        feature::check(replica.group.view().await.1.state(), who, request.feature_level)?;
+        let registered = meta::RegisterRequest { feature_level: 0, ..request };
+        let answer = replica.leader.propose(Command::Register(registered)).await?;
         let cluster_id = replica.group.view().await.1.state().cluster_id;
         let identity = Identity { cluster_id, node: NodeId(answer.node_id) };
         let wall_ms = replica.leader.wall_ms();
@@ -213,7 +228,10 @@ impl Meta for MetaService {
         if status.standing != Standing::Leader {
             return Err(RpcError::new(ErrorKind::NotLeader(status.leader), "this node does not lead meta").into());
         }
-        replica.leader.beat(request.into_inner())?;
+        let request = request.into_inner();
+        let who = format!("node {}", request.node_id);
+        feature::check(replica.group.view().await.1.state(), who, request.feature_level)?;
+        replica.leader.beat(request)?;
         Ok(Response::new(meta::BeatReply { wall_ms: replica.leader.wall_ms() }))
     }
 
@@ -222,17 +240,24 @@ impl Meta for MetaService {
         let replica = self.leading().await?;
         let request = request.into_inner();
         let state = replica.group.view().await.1.into_state();
-        let known = state
-            .scrapers
-            .get(&request.name)
-            .is_some_and(|member| member.incarnation == request.incarnation && member.address == request.address);
-        if !known {
-            replica.leader.propose(Command::ScraperJoin(request.clone())).await?;
+        feature::check(&state, format_args!("scraper {:?}", request.name), request.feature_level)?;
+        if request.leaving && state.feature_level < LEAVING_SCRAPERS {
+            let message = "not all nodes know yet that scrapers may be about to leave: leave at once";
+            return Err(RpcError::new(ErrorKind::Rejected, message).into());
+        }
+        if state.scrapers.get(&request.name) != Some(&ScraperMember::asked_for(&request)) {
+            // What changes with each renewal is not replicated.
+            let member = meta::LeaseRequest { acting_epoch: None, feature_level: 0, ..request.clone() };
+            replica.leader.propose(Command::ScraperJoin(member)).await?;
         }
         replica.leader.renew(&request);
-        let epoch = replica.group.view().await.1.state().scraper_epoch;
-        let lease_ms = LEASE.as_millis() as i64;
-        Ok(Response::new(meta::LeaseReply { epoch, lease_ms, wall_ms: replica.leader.wall_ms() }))
+        let state = replica.group.view().await.1.into_state();
+        Ok(Response::new(meta::LeaseReply {
+            epoch: state.scraper_epoch,
+            lease_ms: LEASE.as_millis() as i64,
+            wall_ms: replica.leader.wall_ms(),
+            settled_epoch: replica.leader.settle(&state),
+        }))
     }
 
     async fn leave(&self, request: Request<meta::LeaveRequest>) -> Result<Response<meta::LeaveReply>, Status> {
@@ -247,10 +272,17 @@ impl Meta for MetaService {
     async fn watch(&self, request: Request<meta::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let replica = self.replica()?.clone();
         let request = request.into_inner();
+        feature::check(
+            replica.group.view().await.1.state(),
+            "whoever follows the cluster's state",
+            request.feature_level,
+        )?;
         let (sender, replies) = mpsc::channel(4);
-        let clock = self.0.clock.clone();
-        let watching = watch(replica, request.version, request.catalog, clock, sender);
-        self.0.tasks.spawn_until_stopped("meta-watch", watching);
+        let (clock, watchers) = (self.0.clock.clone(), self.0.watchers.clone());
+        self.0.tasks.spawn_until_stopped("meta-watch", async move {
+            let _counted = watchers.count(level_of(request.feature_level));
+            watch(replica, request.version, request.catalog, clock, sender).await;
+        });
         Ok(Response::new(Box::pin(ReceiverStream::new(replies))))
     }
 
@@ -361,12 +393,14 @@ fn status(state: &ClusterState, replica: &Replica, own: u64) -> meta::StatusRepl
             silent_ms: beat.map_or(-1, |beat| silence(beat.at)),
             replicas: beat.map_or_else(Vec::new, |beat| beat.request.replicas.clone()),
             memory_bytes: beat.map_or(0, |beat| beat.request.memory_bytes),
+            feature_level: beat.map_or(0, |beat| level_of(beat.request.feature_level)),
         }
     });
     let scrapers = leases.iter().map(|(name, lease)| meta::ScraperStatus {
         name: name.clone(),
         targets: lease.targets,
         silent_ms: silence(lease.at),
+        feature_level: lease.feature_level,
     });
     let cluster = state.birth.map(|birth| meta::Cluster {
         cluster_id: wire::id_to_proto(state.cluster_id),
@@ -383,5 +417,6 @@ fn status(state: &ClusterState, replica: &Replica, own: u64) -> meta::StatusRepl
         scraper_status: scrapers.collect(),
         block_count: state.blocks.len() as u64,
         block_bytes: state.blocks.values().map(|block| block.size_bytes).sum(),
+        feature_level: level_of(state.feature_level),
     }
 }

@@ -50,6 +50,16 @@ pub struct ScraperMember {
     pub incarnation: u64,
     /// Where its HTTP server is.
     pub address: String,
+    /// It is about to leave, and owns nothing any more.
+    pub is_leaving: bool,
+}
+
+impl ScraperMember {
+    /// What a scraper is that asks for a lease.
+    pub(crate) fn asked_for(request: &proto::meta::LeaseRequest) -> Self {
+        let proto::meta::LeaseRequest { incarnation, address, leaving, .. } = request;
+        Self { incarnation: *incarnation, address: address.clone(), is_leaving: *leaving }
+    }
 }
 
 /// A block in the bucket.
@@ -102,6 +112,8 @@ pub struct ClusterState {
     /// Blocks that were taken over from another cluster have samples before this time, in ms, and none after it; `None`: there
     /// are no such blocks.
     pub adopted_before_ms: Option<i64>,
+    /// What every binary that takes part must know, and all of them do; 0 is level 1.
+    pub feature_level: u32,
 }
 
 /// One thing that is different from before.
@@ -121,6 +133,8 @@ pub(crate) enum Change {
     RemovedBlock(BlockId),
     /// Blocks of another cluster, with samples before this time in ms, are all in the catalog.
     Adopted(i64),
+    /// All nodes know this feature level.
+    FeatureLevel(u32),
 }
 
 impl ClusterState {
@@ -149,6 +163,7 @@ impl ClusterState {
                     self.blocks.remove(&id);
                 }
                 Change::Adopted(before_ms) => self.adopted_before_ms = Some(before_ms),
+                Change::FeatureLevel(level) => self.feature_level = level,
             }
         }
     }
@@ -163,6 +178,8 @@ impl ClusterState {
         changes.extend(self.shard_map.clone().map(Change::ShardMap));
         changes.push(Change::Scrapers(self.scraper_epoch, self.scrapers.clone()));
         changes.extend(self.adopted_before_ms.map(Change::Adopted));
+        // Whoever does not know of levels must not be told of the first.
+        changes.extend((self.feature_level > 0).then_some(Change::FeatureLevel(self.feature_level)));
         if catalog {
             changes.extend(self.blocks.iter().map(|(id, block)| Change::Block(*id, block.clone())));
         }
@@ -180,9 +197,10 @@ impl ClusterState {
         shards.filter(|shard| shard.replicas.contains(&node) || shard.joining.contains(&node)).count()
     }
 
-    /// The scrapers on a ring.
+    /// The scrapers that stay, on a ring.
     pub fn scraper_ring(&self) -> ScraperRing {
-        ScraperRing::new(self.scraper_epoch, self.scrapers.keys().map(|name| name.as_str().into()))
+        let staying = self.scrapers.iter().filter(|(_, member)| !member.is_leaving);
+        ScraperRing::new(self.scraper_epoch, staying.map(|(name, _)| name.as_str().into()))
     }
 
     /// The blocks of a tenant that have samples in a range, by id.

@@ -120,13 +120,15 @@ pub(crate) fn scrapers_to_proto(epoch: u64, scrapers: &BTreeMap<String, ScraperM
         name: name.clone(),
         incarnation: member.incarnation,
         address: member.address.clone(),
+        leaving: member.is_leaving,
     };
     meta::Scrapers { epoch, scrapers: scrapers.iter().map(scraper).collect() }
 }
 
 pub(crate) fn scrapers_from_proto(message: meta::Scrapers) -> (u64, Arc<BTreeMap<String, ScraperMember>>) {
     let member = |scraper: meta::Scraper| {
-        (scraper.name, ScraperMember { incarnation: scraper.incarnation, address: scraper.address })
+        let meta::Scraper { name, incarnation, address, leaving: is_leaving } = scraper;
+        (name, ScraperMember { incarnation, address, is_leaving })
     };
     (message.epoch, Arc::new(message.scrapers.into_iter().map(member).collect()))
 }
@@ -177,6 +179,7 @@ pub(crate) fn change_to_proto(change: &Change) -> meta::Change {
         Change::Block(id, block) => Wire::Block(block_to_proto(*id, block)),
         Change::RemovedBlock(id) => Wire::RemovedBlock(id_to_proto(id.0)),
         Change::Adopted(before_ms) => Wire::AdoptedBeforeMs(*before_ms),
+        Change::FeatureLevel(level) => Wire::FeatureLevel(*level),
     };
     meta::Change { change: Some(change) }
 }
@@ -207,5 +210,6 @@ pub(crate) fn change_from_proto(message: meta::Change) -> Result<Change, WireErr
         }
         Wire::RemovedBlock(id) => Change::RemovedBlock(BlockId(id_from_proto(&id)?)),
         Wire::AdoptedBeforeMs(before_ms) => Change::Adopted(before_ms),
+        Wire::FeatureLevel(level) => Change::FeatureLevel(level),
     })
 }

@@ -7,6 +7,7 @@
 //! A target's planned times depend on nothing but its name and interval, and name its scrapes: so it may change hands, or have
 //! two owners for a moment, and no sample is stored twice.
 
+mod acting;
 #[doc(hidden)]
 pub mod bench;
 mod fetch;

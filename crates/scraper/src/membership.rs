@@ -1,5 +1,6 @@
 //! Which targets are ours: a place on the ring of scrapers, as long as the lease on it lasts.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,21 +8,27 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use meta::ClusterState;
+use meta::{ClusterState, FEATURE_LEVEL, LEAVING_SCRAPERS};
 use model::TargetId;
 use proto::meta::{LeaseReply, LeaseRequest, LeaveRequest};
 use ring::ScraperRing;
-use stdx::Clock;
+use stdx::{Clock, Tasks};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use transport::RpcError;
 
+use crate::acting::Acting;
 use crate::metrics::Metrics;
 
 /// How often the lease is renewed.
 const RENEWAL: Duration = Duration::from_millis(500);
 /// How long one renewal may take.
 const RENEWAL_LIMIT: Duration = Duration::from_secs(1);
+/// How long this scraper waits for others to say that they scrape what was its own. Whoever has not found its targets by then
+/// would not find them any better later.
+const HAND_OVER: Duration = Duration::from_secs(60);
+/// How long it waits where nobody can say that, for some scraper or meta is of an older version.
+const BLIND_HAND_OVER: Duration = Duration::from_secs(2);
 /// A clock that is off by more is reported.
 const SUSPICIOUS_SKEW_MS: i64 = 2_000;
 /// A clock that is off by more would poison targets: nothing is scraped by it.
@@ -67,13 +74,17 @@ pub(crate) struct Standing {
     me: Arc<str>,
     /// `None`: nothing, for this scraper holds no lease.
     ring: Option<ScraperRing>,
-    /// The ring before that one.
+    /// The ring by which all scrapers have acted last.
     before: ScraperRing,
+    /// All scrapers that hold a lease, those included that are about to leave and have no place on the ring any more.
+    living: Arc<BTreeSet<String>>,
+    /// Up to this version of the membership, everything that has changed hands is scraped by whom it came to.
+    settled: u64,
 }
 
 impl Standing {
     pub(crate) fn nothing(me: &str) -> Self {
-        Self { me: me.into(), ring: None, before: ScraperRing::new(0, []) }
+        Self { me: me.into(), ring: None, before: ScraperRing::new(0, []), living: Arc::default(), settled: 0 }
     }
 
     /// The version of the membership by which this scraper owns what it owns.
@@ -92,9 +103,32 @@ impl Standing {
 
     /// Whether a target has just been taken over from a scraper that lives and may still scrape it.
     pub(crate) fn has_live_predecessor(&self, target: TargetId) -> bool {
-        let Some(ring) = &self.ring else { return false };
         let before = self.before.owner(target).filter(|owner| *owner != &*self.me);
-        before.is_some_and(|owner| ring.members().any(|member| member == owner))
+        self.is_member() && before.is_some_and(|owner| self.living.contains(owner))
+    }
+
+    /// Whether everything that was taken away by this version of the membership is scraped by somebody else.
+    pub(crate) fn is_settled(&self, epoch: u64) -> bool {
+        self.settled >= epoch
+    }
+
+    /// Everything belongs to others from now on.
+    fn give_all(&mut self) {
+        self.ring = self.ring.as_ref().map(|ring| without(ring, &self.me));
+        // What was lost by this version of the membership is not settled, though that by which this scraper had it was.
+        self.settled = self.settled.min(self.epoch().saturating_sub(1));
+    }
+
+    /// Everyone is known to have acted by this version of the membership. Returns whether that is news.
+    fn settle(&mut self, epoch: u64) -> bool {
+        if epoch <= self.settled {
+            return false;
+        }
+        self.settled = epoch;
+        if let Some(ring) = self.ring.as_ref().filter(|ring| ring.epoch() <= epoch) {
+            self.before = ring.clone();
+        }
+        true
     }
 }
 
@@ -106,9 +140,14 @@ pub(crate) struct Membership {
     metrics: Metrics,
     /// How many targets this scraper owns.
     targets: Arc<AtomicU32>,
+    acting: Arc<Acting>,
     state: watch::Receiver<Arc<ClusterState>>,
     standing: watch::Sender<Standing>,
     lease: Option<Lease>,
+    /// Since when this version of the membership is known here.
+    known_since: (u64, Instant),
+    /// This scraper gives up what it has.
+    is_leaving: bool,
     skew: Skew,
 }
 
@@ -134,35 +173,63 @@ impl Membership {
         clock: Clock,
         metrics: Metrics,
         targets: Arc<AtomicU32>,
+        acting: Arc<Acting>,
     ) -> (Self, watch::Receiver<Standing>) {
         let (standing, watched) = watch::channel(Standing::nothing(&member.name));
         let state = cluster.watch();
-        let membership =
-            Self { cluster, member, clock, metrics, targets, state, standing, lease: None, skew: Skew::Fine };
+        let known_since = (0, clock.now());
+        let membership = Self {
+            cluster,
+            member,
+            clock,
+            metrics,
+            targets,
+            acting,
+            state,
+            standing,
+            lease: None,
+            known_since,
+            is_leaving: false,
+            skew: Skew::Fine,
+        };
         (membership, watched)
     }
 
-    /// Keeps the lease until `stopped`, and gives it back then.
-    pub(crate) async fn run(mut self, stopped: impl Future<Output = ()>) {
+    /// Keeps the lease until `stopped`, then until what is scraped here is scraped by others and the `loops` have ended. Gives it
+    /// back then.
+    pub(crate) async fn run(mut self, stopped: impl Future<Output = ()>, loops: Tasks) {
         tokio::select! {
             () = self.renew() => {}
             () = stopped => {}
         }
-        let Member { name, incarnation, .. } = self.member;
-        let me = name.clone();
+        self.is_leaving = true;
+        if self.can_say_so() {
+            tokio::select! {
+                () = self.renew() => {}
+                () = loops.wait() => {}
+            }
+            self.leave().await;
+        } else {
+            self.leave().await;
+            self.standing.send_modify(Standing::give_all);
+            self.clock.sleep(BLIND_HAND_OVER).await;
+            self.standing.send_if_modified(|standing| standing.settle(u64::MAX));
+            loops.wait().await;
+        }
+    }
+
+    async fn leave(&self) {
+        let Member { name, incarnation, .. } = self.member.clone();
         if let Err(error) = self.cluster.leave(LeaveRequest { name, incarnation }, RENEWAL_LIMIT).await {
             tracing::info!(%error, "could not leave: the lease will run out");
         }
         self.metrics.is_member.set(0);
-        // Everything belongs to others now. What loops do about that is theirs.
-        self.standing.send_modify(|standing| standing.ring = standing.ring.as_ref().map(|ring| without(ring, &me)));
     }
 
     async fn renew(&mut self) {
         loop {
             let asked_ms = self.clock.wall_ms();
-            let Member { name, incarnation, address } = self.member.clone();
-            let request = LeaseRequest { name, incarnation, address, targets: self.targets.load(Ordering::Relaxed) };
+            let request = self.request();
             let cluster = self.cluster.clone();
             let reply = self.meanwhile(async move { cluster.lease(request, RENEWAL_LIMIT).await }).await;
             match reply {
@@ -178,6 +245,25 @@ impl Membership {
             let pause = self.clock.clone();
             self.meanwhile(async move { pause.sleep(RENEWAL).await }).await;
         }
+    }
+
+    fn request(&self) -> LeaseRequest {
+        let Member { name, incarnation, address } = self.member.clone();
+        LeaseRequest {
+            name,
+            incarnation,
+            address,
+            targets: self.targets.load(Ordering::Relaxed),
+            // By a clock like that nothing is scraped here: others do it meanwhile.
+            leaving: (self.is_leaving || self.skew == Skew::Unbearable) && self.can_say_so(),
+            acting_epoch: Some(self.acting.epoch(self.standing.borrow().epoch())),
+            feature_level: FEATURE_LEVEL,
+        }
+    }
+
+    /// Whether all nodes know that a scraper may be about to leave.
+    fn can_say_so(&self) -> bool {
+        self.state.borrow().feature_level >= LEAVING_SCRAPERS
     }
 
     /// Does something, and acts upon other members and upon the end of the lease meanwhile.
@@ -214,6 +300,16 @@ impl Membership {
         let until = self.clock.now() + Duration::from_millis(reply.lease_ms.unsigned_abs());
         self.lease = Some(Lease { until, epoch: reply.epoch });
         self.publish();
+        self.settle(reply.settled_epoch);
+    }
+
+    /// Takes note of how far everyone has come, as meta says; `None`: it can't say.
+    fn settle(&self, settled: Option<u64>) {
+        let (epoch, since) = self.known_since;
+        let patience = if settled.is_some() { HAND_OVER } else { BLIND_HAND_OVER };
+        let is_over = self.clock.now().duration_since(since) > patience;
+        let settled = if is_over { epoch } else { settled.unwrap_or(0) };
+        self.standing.send_if_modified(|standing| standing.settle(settled));
     }
 
     fn judge_skew(&mut self, skew_ms: i64) {
@@ -237,6 +333,9 @@ impl Membership {
     /// Says what this scraper owns now, if that is different from before.
     fn publish(&mut self) {
         let state = self.state.borrow_and_update().clone();
+        if self.known_since.0 != state.scraper_epoch {
+            self.known_since = (state.scraper_epoch, self.clock.now());
+        }
         let is_listed =
             state.scrapers.get(&self.member.name).is_some_and(|listed| listed.incarnation == self.member.incarnation);
         let lease = self.lease.filter(|lease| is_listed && state.scraper_epoch >= lease.epoch);
@@ -251,8 +350,13 @@ impl Membership {
                 return false;
             }
             let ring = state.scraper_ring();
-            // Whoever was away for a while takes its targets from those who have had them meanwhile.
-            standing.before = standing.ring.take().unwrap_or_else(|| without(&ring, &standing.me));
+            if standing.ring.is_none() {
+                // Whoever was away for a while takes its targets from those who have had them meanwhile. Nobody has if it was not
+                // missed.
+                let was_missed = standing.settled < ring.epoch();
+                standing.before = if was_missed { without(&ring, &standing.me) } else { ring.clone() };
+            }
+            standing.living = Arc::new(state.scrapers.keys().cloned().collect());
             standing.ring = Some(ring);
             true
         });
@@ -275,7 +379,13 @@ mod tests {
     #[test]
     fn targets_are_taken_over_from_the_living_and_the_dead() {
         let before = ring(1, &["a", "c"]);
-        let standing = Standing { me: "b".into(), ring: Some(ring(2, &["a", "b"])), before: before.clone() };
+        let mut standing = Standing {
+            me: "b".into(),
+            ring: Some(ring(2, &["a", "b"])),
+            before: before.clone(),
+            living: Arc::new(["a", "b"].map(str::to_owned).into()),
+            settled: 1,
+        };
         let (mut living, mut dead) = (0, 0);
         for target in (0..1_000).map(|number| TargetId(number << 64 | number)).filter(|target| standing.owns(*target)) {
             let was_alive = before.owner(target) == Some("a");
@@ -284,5 +394,9 @@ mod tests {
         }
         assert!(living > 50 && dead > 50, "{living} {dead}");
         assert!(!Standing::nothing("b").has_live_predecessor(TargetId(1)));
+        // Once everyone has acted upon it, nobody else has what is ours.
+        assert!(!standing.settle(1) && standing.settle(2));
+        let mut own = (0..1_000).map(|number| TargetId(number << 64 | number)).filter(|target| standing.owns(*target));
+        assert!(!own.any(|target| standing.has_live_predecessor(target)));
     }
 }

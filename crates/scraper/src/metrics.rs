@@ -113,7 +113,7 @@ impl Metrics {
             ),
             withheld_failures: counter(
                 "scraper_withheld_failures",
-                "Failed scrapes that were not sent because the target's former owner may have had more luck",
+                "Failed scrapes that were sent late because the target's former owner may have had more luck",
             ),
             clock_skew_seconds: registry.register(
                 "scraper_clock_skew_seconds",

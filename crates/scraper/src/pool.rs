@@ -5,13 +5,14 @@ use std::collections::btree_map::Entry as MapEntry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use discovery::{Groups, TargetGroup};
+use discovery::{Discovered, TargetGroup};
 use http_client::HttpClient;
 use model::{Labels, TargetId};
 use parking_lot::Mutex;
 use stdx::Tasks;
 use tokio::sync::{Notify, watch};
 
+use crate::acting::Acting;
 use crate::job::Job;
 use crate::membership::Standing;
 use crate::scrape_loop::{Order, ScrapeLoop, Settings, Shared, Work};
@@ -25,6 +26,8 @@ pub(crate) struct Around {
     pub(crate) standing: watch::Receiver<Standing>,
     /// How many targets this scraper owns, in all pools.
     pub(crate) owned: Arc<AtomicU32>,
+    /// How far all pools have come in acting upon the membership.
+    pub(crate) acting: Arc<Acting>,
     /// The loops of targets.
     pub(crate) loops: Tasks,
 }
@@ -40,7 +43,9 @@ pub(crate) struct Pool {
 struct State {
     job: Arc<Job>,
     client: HttpClient,
-    discovered: watch::Receiver<Groups>,
+    discovered: watch::Receiver<Discovered>,
+    /// Whether everything that discovers has said something: as long as it has not, targets may be missing.
+    is_complete: bool,
     /// The job, or who discovers, has changed.
     is_stale: bool,
     /// The job is not configured any more.
@@ -59,6 +64,8 @@ struct Entry {
     is_discovered: bool,
     /// Says what to do to the target's loop, if it has one.
     orders: Option<watch::Sender<Order>>,
+    /// The version of the membership by which somebody else has owned it since.
+    lost: Option<u64>,
 }
 
 impl Pool {
@@ -66,13 +73,14 @@ impl Pool {
         around: Around,
         job: Job,
         client: HttpClient,
-        discovered: watch::Receiver<Groups>,
+        discovered: watch::Receiver<Discovered>,
         tasks: &Tasks,
     ) -> Arc<Self> {
         let state = State {
             job: Arc::new(job),
             client,
             discovered,
+            is_complete: false,
             is_stale: true,
             is_removed: false,
             entries: BTreeMap::new(),
@@ -95,7 +103,7 @@ impl Pool {
     }
 
     /// Discovery has begun anew.
-    pub(crate) fn set_discovered(&self, discovered: watch::Receiver<Groups>) {
+    pub(crate) fn set_discovered(&self, discovered: watch::Receiver<Discovered>) {
         let mut state = self.state.lock();
         if !state.discovered.same_channel(&discovered) {
             state.discovered = discovered;
@@ -145,11 +153,15 @@ impl Pool {
             let mut discovered = {
                 let mut state = self.state.lock();
                 if state.discovered.has_changed().unwrap_or(false) || std::mem::take(&mut state.is_stale) {
-                    let groups = state.discovered.borrow_and_update().clone();
+                    let Discovered { groups, is_complete } = state.discovered.borrow_and_update().clone();
+                    state.is_complete = is_complete;
                     self.sync(&mut state, &groups);
                 }
                 let standing = standing.borrow_and_update().clone();
                 self.give_orders(&mut state, &standing);
+                if state.is_complete && !state.is_removed {
+                    self.around.acting.note(&state.job.name, standing.epoch());
+                }
                 if state.is_removed && state.entries.is_empty() {
                     return;
                 }
@@ -187,7 +199,7 @@ impl Pool {
             match state.entries.entry(id) {
                 MapEntry::Vacant(place) => {
                     let (settings, status) = (Arc::new(settings), SharedStatus::default());
-                    place.insert(Entry { settings, status, is_discovered: true, orders: None });
+                    place.insert(Entry { settings, status, is_discovered: true, orders: None, lost: None });
                 }
                 MapEntry::Occupied(mut place) => {
                     let entry = place.get_mut();
@@ -229,23 +241,16 @@ impl Pool {
     fn give_orders(self: &Arc<Self>, state: &mut State, standing: &Standing) {
         let mut owned = 0;
         state.entries.retain(|id, entry| {
-            let work = match (entry.is_discovered, standing.is_member()) {
-                (true, true) if standing.owns(*id) => Work::Scrape,
-                (true, true) => Work::HandOver,
-                (false, true) => Work::End,
-                (_, false) => Work::Stop,
-            };
+            let work = entry.work(*id, standing);
             owned += u32::from(work == Work::Scrape);
             if entry.orders.as_ref().is_some_and(watch::Sender::is_closed) {
                 entry.orders = None;
             }
+            let (owner_epoch, is_shared) = (standing.epoch(), standing.has_live_predecessor(*id));
+            let order = Order { work, owner_epoch, is_shared, settings: entry.settings.clone() };
             match &entry.orders {
-                Some(orders) => give_order(orders, work, standing.epoch(), &entry.settings),
-                None if work == Work::Scrape => {
-                    let has_live_predecessor = standing.has_live_predecessor(*id);
-                    let order = Order { work, owner_epoch: standing.epoch(), settings: entry.settings.clone() };
-                    entry.orders = Some(self.start_loop(order, entry.status.clone(), has_live_predecessor));
-                }
+                Some(orders) => give_order(orders, order),
+                None if work == Work::Scrape => entry.orders = Some(self.start_loop(order, entry.status.clone())),
                 None => {}
             }
             entry.is_discovered || entry.orders.is_some()
@@ -259,14 +264,9 @@ impl Pool {
         }
     }
 
-    fn start_loop(
-        self: &Arc<Self>,
-        order: Order,
-        status: SharedStatus,
-        has_live_predecessor: bool,
-    ) -> watch::Sender<Order> {
+    fn start_loop(self: &Arc<Self>, order: Order, status: SharedStatus) -> watch::Sender<Order> {
         let (sender, orders) = watch::channel(order);
-        let scrape_loop = ScrapeLoop::new(self.around.shared.clone(), orders, status, has_live_predecessor);
+        let scrape_loop = ScrapeLoop::new(self.around.shared.clone(), orders, status);
         let pool = self.clone();
         self.around.loops.spawn("scrape-loop", async move {
             tokio::select! {
@@ -275,6 +275,24 @@ impl Pool {
             }
         });
         sender
+    }
+}
+
+impl Entry {
+    /// What is to be done with the target now.
+    fn work(&mut self, id: TargetId, standing: &Standing) -> Work {
+        if !standing.is_member() {
+            return Work::Stop;
+        }
+        if !self.is_discovered {
+            return Work::End;
+        }
+        if standing.owns(id) {
+            self.lost = None;
+            return Work::Scrape;
+        }
+        let lost = *self.lost.get_or_insert(standing.epoch());
+        if standing.is_settled(lost) { Work::Stop } else { Work::HandOver }
     }
 }
 
@@ -294,15 +312,12 @@ impl Settings {
 }
 
 /// Changes the order of a loop, if it is another one.
-fn give_order(orders: &watch::Sender<Order>, work: Work, owner_epoch: u64, settings: &Arc<Settings>) {
+fn give_order(orders: &watch::Sender<Order>, next: Order) {
     orders.send_if_modified(|order| {
-        let is_same = order.work == work && order.owner_epoch == owner_epoch && Arc::ptr_eq(&order.settings, settings);
         // A loop that ends does so by the settings and the right that it had.
-        if work == Work::Scrape {
-            *order = Order { work, owner_epoch, settings: settings.clone() };
-        } else {
-            order.work = work;
-        }
+        let next = if next.work == Work::Scrape { next } else { Order { work: next.work, ..order.clone() } };
+        let is_same = order.is_same(&next);
+        *order = next;
         !is_same
     });
 }

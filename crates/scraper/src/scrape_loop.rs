@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use http::HeaderValue;
 use http_client::HttpClient;
 use model::TenantId;
@@ -25,8 +25,9 @@ use crate::shipment::{Header, Shipment, Shipped, Sink, ship};
 use crate::status::{Health, SharedStatus};
 use crate::target::Target;
 
-/// How long the former owner of a target goes on, so that no tick is missed while the new one gets going.
-const HAND_OVER: Duration = Duration::from_secs(2);
+/// How long after all scrapers are known to act upon a change the former owner of a target may still scrape it, for it hears
+/// of that with the next renewal of its lease.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What scrape loops share.
 pub(crate) struct Shared {
@@ -49,14 +50,24 @@ pub(crate) struct Order {
     pub(crate) work: Work,
     /// The version of the membership by which this scraper owns the target, or owned it last.
     pub(crate) owner_epoch: u64,
+    /// The target's former owner lives, and may not have stopped yet.
+    pub(crate) is_shared: bool,
     pub(crate) settings: Arc<Settings>,
+}
+
+impl Order {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self { work, owner_epoch, is_shared, settings } = self;
+        (*work, *owner_epoch, *is_shared) == (other.work, other.owner_epoch, other.is_shared)
+            && Arc::ptr_eq(settings, &other.settings)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Scrape it.
     Scrape,
-    /// Somebody else owns it now: stop, but not before they had the time to begin.
+    /// Somebody else owns it now, and may not scrape it yet: go on.
     HandOver,
     /// It left discovery: stop, and end its series.
     End,
@@ -79,8 +90,8 @@ pub(crate) struct ScrapeLoop {
     shared: Arc<Shared>,
     orders: watch::Receiver<Order>,
     status: SharedStatus,
-    /// Failures before that time are not sent: the target's former owner may have more luck.
-    shy_until_ms: i64,
+    /// Until then the target's former owner may scrape it, too.
+    shared_until: Option<Instant>,
     pages: Pages,
     /// The order by whose settings the last page was read.
     read_by: Option<Arc<Settings>>,
@@ -100,16 +111,9 @@ struct Outcomes {
 }
 
 impl ScrapeLoop {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        orders: watch::Receiver<Order>,
-        status: SharedStatus,
-        has_live_predecessor: bool,
-    ) -> Self {
-        let interval = orders.borrow().settings.target.interval;
-        let shy = if has_live_predecessor { interval.as_millis() as i64 } else { i64::MIN };
+    pub(crate) fn new(shared: Arc<Shared>, orders: watch::Receiver<Order>, status: SharedStatus) -> Self {
         Self {
-            shy_until_ms: shared.clock.wall_ms().saturating_add(shy),
+            shared_until: None,
             shared,
             orders,
             status,
@@ -125,21 +129,17 @@ impl ScrapeLoop {
     pub(crate) async fn run(mut self) {
         let clock = self.shared.clock.clone();
         let mut last_tick = clock.wall_ms() - 1;
-        let mut hand_over_until = None;
+        let mut was_shared = false;
         loop {
             let order = self.orders.borrow_and_update().clone();
+            if std::mem::replace(&mut was_shared, order.is_shared) || order.is_shared {
+                self.shared_until = Some(clock.now() + FAREWELL);
+            }
             let schedule = Schedule::new(order.settings.target.id, order.settings.target.interval);
             let (tick, skipped) = schedule.next(last_tick, clock.wall_ms());
             let wait = Duration::from_millis((tick - clock.wall_ms()).max(0).unsigned_abs());
             let is_over = match order.work {
-                Work::Scrape => {
-                    hand_over_until = None;
-                    false
-                }
-                Work::HandOver => {
-                    let until = *hand_over_until.get_or_insert_with(|| clock.now() + HAND_OVER);
-                    clock.now() + wait > until
-                }
+                Work::Scrape | Work::HandOver => false,
                 Work::End => self.pages.parts.is_empty(),
                 Work::Stop => true,
             };
@@ -211,12 +211,17 @@ impl ScrapeLoop {
         let Outcomes { pages, rows, counts, error, duration } = outcomes.await;
         self.pages = pages;
         self.report(&counts, error.as_ref(), wall_ms, duration);
-        if error.is_some() && wall_ms < self.shy_until_ms {
-            shared.metrics.withheld_failures.inc();
-            return;
-        }
         let header = self.header(order, schedule, stamp);
-        self.send(stamp, Shipment::rows(&header, rows));
+        let shipments = Shipment::rows(&header, rows);
+        let is_shared = order.is_shared || self.shared_until.is_some_and(|until| start < until);
+        if error.is_some() && is_shared {
+            // The former owner may have more luck, and the first to tell of a tick counts: whatever comes of its scrape is there
+            // when the time for it is over.
+            shared.metrics.withheld_failures.inc();
+            self.send_at(start + order.settings.target.timeout, stamp, shipments);
+        } else {
+            self.send(stamp, shipments);
+        }
         shared.metrics.scrape_duration.observe(shared.clock.now().duration_since(start).as_secs_f64());
     }
 
@@ -254,6 +259,17 @@ impl ScrapeLoop {
     fn send(&mut self, stamp: Stamp, shipments: Vec<Shipment>) {
         self.newest_ms = self.newest_ms.max(Some(stamp.timestamp_ms));
         self.under_way.push(ship(self.shared.sink.clone(), stamp, shipments));
+    }
+
+    /// Sends something at a later time.
+    fn send_at(&mut self, time: Instant, stamp: Stamp, shipments: Vec<Shipment>) {
+        self.newest_ms = self.newest_ms.max(Some(stamp.timestamp_ms));
+        let (clock, sink) = (self.shared.clock.clone(), self.shared.sink.clone());
+        let later = async move {
+            clock.sleep_until(time).await;
+            ship(sink, stamp, shipments).await
+        };
+        self.under_way.push(later.boxed());
     }
 
     /// Takes note of what became of a scrape.

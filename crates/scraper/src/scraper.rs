@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use discovery::Groups;
+use discovery::Discovered;
 use http::HeaderValue;
 use http_client::{HttpClient, HttpClientConfig, HttpError};
 use model::TenantId;
@@ -16,6 +16,7 @@ use stdx::{Clock, CpuPool, Rng, Tasks};
 use telemetry::Registry;
 use tokio::sync::watch;
 
+use crate::acting::Acting;
 use crate::job::Job;
 use crate::journal::Journal;
 use crate::membership::{Cluster, Member, Membership, Standing};
@@ -72,6 +73,7 @@ pub struct Scraper {
     make_client: MakeClient,
     standing: watch::Receiver<Standing>,
     owned: Arc<AtomicU32>,
+    acting: Arc<Acting>,
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
     /// Those of pools.
     tasks: Tasks,
@@ -87,10 +89,11 @@ impl Scraper {
     pub fn new(config: Config, environment: Environment) -> io::Result<Self> {
         let Environment { cluster, sink, make_client, clock, rng, cpu, registry, tasks } = environment;
         let metrics = Metrics::register(&registry);
-        let owned = Arc::new(AtomicU32::new(0));
+        let (owned, acting) = (Arc::new(AtomicU32::new(0)), Arc::new(Acting::default()));
         let Config { name, incarnation, address, tenant, version, journal } = config;
         let member = Member { name, incarnation, address };
-        let (membership, standing) = Membership::new(cluster, member, clock.clone(), metrics.clone(), owned.clone());
+        let (membership, standing) =
+            Membership::new(cluster, member, clock.clone(), metrics.clone(), owned.clone(), acting.clone());
         let user_agent = HeaderValue::try_from(format!("Ringwood/{version}"));
         let shared = Shared {
             tenant,
@@ -108,13 +111,14 @@ impl Scraper {
             make_client,
             standing,
             owned,
+            acting,
             pools: Mutex::default(),
             tasks: tasks.child(),
             loops: tasks.child(),
             membership: tasks.child(),
         };
-        let stop = scraper.membership.clone();
-        scraper.membership.spawn("scraper-membership", membership.run(async move { stop.stopped().await }));
+        let (stop, loops) = (scraper.membership.clone(), scraper.loops.clone());
+        scraper.membership.spawn("scraper-membership", membership.run(async move { stop.stopped().await }, loops));
         Ok(scraper)
     }
 
@@ -122,10 +126,11 @@ impl Scraper {
     ///
     /// # Errors
     /// The jobs for which no client can be made. They keep the settings that they had, if they had any; all others count.
-    pub fn apply(&self, jobs: Vec<(Job, watch::Receiver<Groups>)>) -> Result<(), Vec<(String, HttpError)>> {
+    pub fn apply(&self, jobs: Vec<(Job, watch::Receiver<Discovered>)>) -> Result<(), Vec<(String, HttpError)>> {
         let mut pools = self.pools.lock();
         let mut before = std::mem::take(&mut *pools);
         let mut failed = Vec::new();
+        self.acting.set_jobs(jobs.iter().map(|(job, _)| &job.name));
         for (job, discovered) in jobs {
             let name = job.name.clone();
             let pool = before.remove(&name);
@@ -139,7 +144,10 @@ impl Scraper {
             let client = match (self.make_client)(job.http.clone(), self.shared.clock.clone()) {
                 Ok(client) => client,
                 Err(error) => {
-                    pools.extend(pool.map(|pool| (name.clone(), pool)));
+                    match pool {
+                        Some(pool) => drop(pools.insert(name.clone(), pool)),
+                        None => self.acting.forget_job(&name),
+                    }
                     failed.push((name, error));
                     continue;
                 }
@@ -159,11 +167,12 @@ impl Scraper {
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 
-    fn start_pool(&self, job: Job, client: HttpClient, discovered: watch::Receiver<Groups>) -> Arc<Pool> {
+    fn start_pool(&self, job: Job, client: HttpClient, discovered: watch::Receiver<Discovered>) -> Arc<Pool> {
         let around = Around {
             shared: self.shared.clone(),
             standing: self.standing.clone(),
             owned: self.owned.clone(),
+            acting: self.acting.clone(),
             loops: self.loops.clone(),
         };
         Pool::start(around, job, client, discovered, &self.tasks)
@@ -179,20 +188,16 @@ impl Scraper {
         self.pools.lock().get(name).map(|pool| pool.job())
     }
 
-    /// Hands all targets over to the other scrapers and waits, for `limit` at the most, until what was sent is answered.
+    /// Hands all targets over to the other scrapers: goes on until they scrape them and what was sent from here is answered, but
+    /// for no longer than `limit`.
     ///
     /// No series is ended by that. The distributor is drained afterwards.
     pub async fn drain(&self, limit: Duration) {
         self.membership.stop();
-        let clock = self.shared.clock.clone();
-        let ended = async {
-            self.membership.wait().await;
-            self.loops.wait().await;
-        };
-        if clock.timeout(limit, ended).await.is_none() {
-            tracing::warn!("some scrapes were not answered before the end");
+        if self.shared.clock.timeout(limit, self.membership.wait()).await.is_none() {
+            tracing::warn!(?limit, "some targets were not taken over, or scrapes not answered, before the end");
         }
-        for tasks in [&self.loops, &self.tasks] {
+        for tasks in [&self.loops, &self.membership, &self.tasks] {
             tasks.stop();
             tasks.wait().await;
         }

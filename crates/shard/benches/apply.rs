@@ -79,7 +79,7 @@ fn apply(bencher: Bencher<'_, '_>, beside: Beside, max_exemplars: u64) {
     let limits: Bytes = entry::Entry { entry: Some(entry::entry::Entry::Limits(limits)) }.encode_to_vec().into();
     bencher.counter(divan::counter::ItemsCount::new(SERIES * ROWS as usize)).bench_local(|| {
         let mut machine = ShardMachine::new(HeadLimits::default());
-        machine.apply(0, limits.clone());
+        drop(machine.apply(0, limits.clone()));
         entries.iter().for_each(|entry| drop(machine.apply(1, entry.clone())));
         machine
     });

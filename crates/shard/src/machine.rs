@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use consensus::{SnapshotReader, SnapshotWriter, StateMachine};
+use consensus::{SnapshotReader, SnapshotWriter, StateMachine, TooNew};
 use head::{Answer, Head, HeadLimits, HeadView, Outcome, SegmentError, SegmentFile};
 use model::TenantId;
 use parking_lot::Mutex;
@@ -138,15 +138,15 @@ impl ShardMachine {
 impl StateMachine for ShardMachine {
     type View = ShardView;
 
-    fn apply(&mut self, log_index: u64, command: Bytes) -> Bytes {
-        self.applied_bytes += command.len() as u64;
-        let malformed = |why: String| vec![answer_to_proto(Answer::malformed(why))];
+    fn apply(&mut self, log_index: u64, command: Bytes) -> Result<Bytes, TooNew> {
+        let bytes = command.len() as u64;
         let records = match entry::Entry::decode(command) {
             Ok(entry::Entry { entry: Some(command) }) => self.command(log_index, &command),
-            Ok(_) => malformed("this version does not know the entry".to_owned()),
-            Err(error) => malformed(format!("the entry does not decode: {error}")),
+            Ok(_) => return Err(TooNew { log_index, what: "a kind of entry of a shard".to_owned() }),
+            Err(error) => vec![answer_to_proto(Answer::malformed(format!("the entry does not decode: {error}")))],
         };
-        entry::Answer { records }.encode_to_vec().into()
+        self.applied_bytes += bytes;
+        Ok(entry::Answer { records }.encode_to_vec().into())
     }
 
     fn view(&self) -> ShardView {

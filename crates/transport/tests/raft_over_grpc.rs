@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use consensus::{Group, GroupEnv, Groups, SnapshotReader, SnapshotWriter, Standing, StateMachine, Timing};
+use consensus::{Group, GroupEnv, Groups, SnapshotReader, SnapshotWriter, Standing, StateMachine, Timing, TooNew};
 use futures::future::select_all;
 use model::{NodeId, ShardId};
 use raftlog::MemoryDevice;
@@ -23,9 +23,9 @@ struct Count(u64);
 impl StateMachine for Count {
     type View = u64;
 
-    fn apply(&mut self, _: u64, _: Bytes) -> Bytes {
+    fn apply(&mut self, _: u64, _: Bytes) -> Result<Bytes, TooNew> {
         self.0 += 1;
-        Bytes::from(self.0.to_string())
+        Ok(Bytes::from(self.0.to_string()))
     }
 
     fn view(&self) -> u64 {

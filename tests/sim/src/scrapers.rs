@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use discovery::Groups;
+use discovery::Discovered;
 use distributor::Distributor;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -72,7 +72,7 @@ impl World {
         &self,
         name: &str,
         job: Job,
-        groups: watch::Receiver<Groups>,
+        groups: watch::Receiver<Discovered>,
         journal: PathBuf,
     ) -> ScraperNode {
         let pages = Arc::new(TimePages(self.clock.clone()));
@@ -84,7 +84,7 @@ impl World {
         &self,
         name: &str,
         job: Job,
-        groups: watch::Receiver<Groups>,
+        groups: watch::Receiver<Discovered>,
         journal: Option<PathBuf>,
         pages: Arc<dyn Transport>,
     ) -> ScraperNode {

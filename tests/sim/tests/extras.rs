@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Groups, TargetGroup};
+use discovery::{Discovered, TargetGroup};
 use engine::{Engine, EngineOptions, QueryRequest, Value};
 use meta::Birth;
 use model::{Labels, MatchOp, Matcher, Timestamp};
@@ -57,8 +57,8 @@ async fn exemplars_and_starts_come_out_of_queries_whoever_dies() {
     let mut ingesters = world.start_all().await;
     let addresses: Vec<String> = (0..TARGETS).map(|number| format!("target-{number}:80")).collect();
     let group = TargetGroup::new("test", addresses.iter().map(String::as_str), Labels::empty());
-    let groups: Groups = [Arc::new(group)].into();
-    let (_groups, discovered) = watch::channel(groups);
+    let found = Discovered { groups: [Arc::new(group)].into(), is_complete: true };
+    let (_found, discovered) = watch::channel(found);
     let job = Job { interval: INTERVAL, timeout: INTERVAL, start_timestamps: true, ..Job::new("job") };
     let pages = Arc::new(CounterPages { clock: clock.clone(), began_ms: BEGAN_MS });
     let scraper = world.start_scraper_of("one", job, discovered, None, pages);

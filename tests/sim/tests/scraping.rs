@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Groups, TargetGroup};
+use discovery::{Discovered, TargetGroup};
 use futures::TryStreamExt;
 use meta::Birth;
 use model::{Labels, Matcher, TimeRange};
@@ -85,8 +85,8 @@ async fn what_was_acknowledged_can_be_read_and_no_target_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let addresses: Vec<String> = (0..TARGETS).map(|number| format!("target-{number}:80")).collect();
     let group = TargetGroup::new("test", addresses.iter().map(String::as_str), Labels::empty());
-    let groups: Groups = [Arc::new(group)].into();
-    let (_groups, discovered) = watch::channel(groups);
+    let found = Discovered { groups: [Arc::new(group)].into(), is_complete: true };
+    let (_found, discovered) = watch::channel(found);
     let job = Job { interval: INTERVAL, timeout: INTERVAL, ..Job::new("job") };
     let names = ["one", "two", "three"];
     let start = |name: &str| world.start_scraper(name, job.clone(), discovered.clone(), folder.path().join(name));

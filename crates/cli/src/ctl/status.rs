@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::meta::{NodeState, StatusReply};
+use proto::meta::{NodeState, ScraperStatus, StatusReply};
 use serde_json::{Value, json};
 
 use crate::table::Table;
@@ -24,6 +24,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "state": state,
             "silentMs": node.silent_ms,
             "memoryBytes": node.memory_bytes,
+            "featureLevel": node.feature_level,
             "replicas": replicas,
         }))
     });
@@ -39,14 +40,18 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "forced": shard.forced,
         })
     });
-    let targets: BTreeMap<&str, (u32, i64)> = status
-        .scraper_status
-        .iter()
-        .map(|scraper| (scraper.name.as_str(), (scraper.targets, scraper.silent_ms)))
-        .collect();
+    let heard: BTreeMap<&str, &ScraperStatus> =
+        status.scraper_status.iter().map(|scraper| (scraper.name.as_str(), scraper)).collect();
     let scrapers = status.scrapers.iter().flat_map(|scrapers| &scrapers.scrapers).map(|scraper| {
-        let (targets, silent_ms) = targets.get(scraper.name.as_str()).copied().unwrap_or((0, -1));
-        json!({"name": scraper.name, "address": scraper.address, "targets": targets, "silentMs": silent_ms})
+        let heard = heard.get(scraper.name.as_str());
+        json!({
+            "name": scraper.name,
+            "address": scraper.address,
+            "isLeaving": scraper.leaving,
+            "targets": heard.map_or(0, |heard| heard.targets),
+            "silentMs": heard.map_or(-1, |heard| heard.silent_ms),
+            "featureLevel": heard.map_or(0, |heard| heard.feature_level),
+        })
     });
     let cluster_id: String =
         status.cluster.iter().flat_map(|cluster| cluster.cluster_id.iter()).map(|byte| format!("{byte:02x}")).collect();
@@ -54,6 +59,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         "clusterId": cluster_id,
         "version": status.version,
         "metaLeader": status.leader,
+        "featureLevel": status.feature_level,
         "nodes": nodes.collect::<Vec<_>>(),
         "shards": shards.collect::<Vec<_>>(),
         "scrapers": scrapers.collect::<Vec<_>>(),
@@ -104,10 +110,11 @@ fn holders(status: &Value, shard: &Value) -> Vec<Value> {
 pub(super) fn text_of(status: &Value) -> String {
     let blocks = &status["blocks"];
     format!(
-        "cluster {}  version {}  meta led by node {}\n\n{}\n{}\n{}\ncatalog: {} blocks, {} bytes\n",
+        "cluster {}  version {}  meta led by node {}  feature level {}\n\n{}\n{}\n{}\ncatalog: {} blocks, {} bytes\n",
         plain(&status["clusterId"]),
         status["version"],
         status["metaLeader"],
+        status["featureLevel"],
         nodes_text(status),
         shards_text(status),
         scrapers_text(status),
@@ -198,10 +205,12 @@ fn members(shard: &Value) -> String {
 }
 
 fn scrapers_text(status: &Value) -> String {
-    let mut table = Table::new(&["SCRAPER", "ADDRESS", "TARGETS", "SILENT"]);
+    let mut table = Table::new(&["SCRAPER", "ADDRESS", "STATE", "TARGETS", "SILENT"]);
     for scraper in list(&status["scrapers"]) {
+        let state = if scraper["isLeaving"] == true { "leaving" } else { "up" };
         let silent = format!("{} ms", scraper["silentMs"]);
-        table.row(vec![plain(&scraper["name"]), plain(&scraper["address"]), scraper["targets"].to_string(), silent]);
+        let (name, address) = (plain(&scraper["name"]), plain(&scraper["address"]));
+        table.row(vec![name, address, state.to_owned(), scraper["targets"].to_string(), silent]);
     }
     table.to_text()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use consensus::{
     AppendStream, Duplex, Group, GroupEnv, Groups, Network, SnapshotReader, SnapshotStream, SnapshotWriter, Standing,
-    StateMachine, Timing, Unreachable,
+    StateMachine, Timing, TooNew, Unreachable,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -23,6 +23,9 @@ use tokio_stream::wrappers::ReceiverStream;
 
 pub(crate) const SHARD: ShardId = ShardId(1);
 
+/// A command that no binary knows.
+pub(crate) const TOO_NEW: &str = "too new";
+
 /// Remembers every command. Its snapshot is a file for each hundred commands and one for the rest.
 #[derive(Clone, Default)]
 pub(crate) struct Words(pub(crate) Vec<Bytes>);
@@ -30,9 +33,12 @@ pub(crate) struct Words(pub(crate) Vec<Bytes>);
 impl StateMachine for Words {
     type View = Vec<Bytes>;
 
-    fn apply(&mut self, _log_index: u64, command: Bytes) -> Bytes {
+    fn apply(&mut self, log_index: u64, command: Bytes) -> Result<Bytes, TooNew> {
+        if command == TOO_NEW {
+            return Err(TooNew { log_index, what: "a word".to_owned() });
+        }
         self.0.push(command);
-        Bytes::from(self.0.len().to_string())
+        Ok(Bytes::from(self.0.len().to_string()))
     }
 
     fn view(&self) -> Vec<Bytes> {

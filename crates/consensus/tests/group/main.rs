@@ -27,6 +27,17 @@ async fn what_is_proposed_reaches_every_replica() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_stops_before_an_entry_of_a_later_version() {
+    let cluster = Cluster::new(1).await;
+    let leader = cluster.leader(None).await;
+    leader.group.propose(Bytes::from("a")).await.unwrap();
+    assert!(leader.group.propose(Bytes::from(cluster::TOO_NEW)).await.is_err());
+    let why = leader.group.failed().await;
+    assert!(why.contains("is of a later version (a word): upgrade this binary"), "{why}");
+    assert_eq!(words(leader, leader).await, ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_leader_is_replaced_and_follows_when_it_is_back() {
     let cluster = Cluster::new(3).await;
     cluster.say(&["a"], None).await;

@@ -2,7 +2,19 @@ use super::*;
 
 fn ask(machine: &mut MetaMachine, command: Command) -> meta::CommandAnswer {
     let command = meta::Command { command: Some(command) }.encode_to_vec();
-    meta::CommandAnswer::decode(machine.apply(0, command.into())).unwrap()
+    meta::CommandAnswer::decode(machine.apply(0, command.into()).unwrap()).unwrap()
+}
+
+#[test]
+fn commands_of_later_versions_are_not_passed_over() {
+    let mut machine = MetaMachine::new();
+    let mut refused = |bytes: &[u8]| machine.apply(3, Bytes::copy_from_slice(bytes)).unwrap_err().to_string();
+    // Field 99, of no bytes: alone, and behind the end of a node.
+    let why = refused(&[0x9a, 0x06, 0x00]);
+    assert_eq!(why, "entry 3 of the log is of a later version (a field of a command of meta): upgrade this binary");
+    assert_eq!(refused(&[0x18, 0x01, 0x9a, 0x06, 0x00]), why);
+    assert!(refused(&[]).contains("(a command of meta)"));
+    assert_eq!(machine.state.version, 0);
 }
 
 fn born(nodes: u64) -> MetaMachine {
@@ -100,6 +112,23 @@ fn scrapers_come_and_go_by_incarnation() {
     assert_eq!((machine.state.scraper_epoch, machine.state.scrapers.len()), (2, 1), "the old one's end is late news");
     ask(&mut machine, leave(2));
     assert_eq!((machine.state.scraper_epoch, machine.state.scrapers.len()), (3, 0));
+}
+
+#[test]
+fn scrapers_that_are_about_to_leave_are_known_and_own_nothing() {
+    let mut machine = born(1);
+    let join = |name: &str, leaving| {
+        Command::ScraperJoin(meta::LeaseRequest { name: name.to_owned(), leaving, ..Default::default() })
+    };
+    ask(&mut machine, join("a", false));
+    ask(&mut machine, join("b", false));
+    ask(&mut machine, join("a", true));
+    let ring = machine.state.scraper_ring();
+    assert_eq!((ring.epoch(), ring.members().collect::<Vec<_>>()), (3, vec!["b"]));
+    assert!(machine.state.scrapers["a"].is_leaving);
+    // It changes its mind.
+    ask(&mut machine, join("a", false));
+    assert_eq!(machine.state.scraper_ring().members().count(), 2);
 }
 
 #[test]

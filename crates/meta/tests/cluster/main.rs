@@ -6,15 +6,65 @@ mod node;
 
 use std::time::Duration;
 
-use meta::{LEASE, NodeState};
+use meta::{FEATURE_LEVEL, LEASE, NodeState};
 use model::{NodeId, ShardId};
 use node::{Host, World};
 use proto::meta as wire;
+use transport::ErrorKind;
 
 const SOON: Duration = Duration::from_secs(10);
 
 fn lease(name: &str, incarnation: u64) -> wire::LeaseRequest {
-    wire::LeaseRequest { name: name.to_owned(), incarnation, address: "x".to_owned(), targets: 1 }
+    wire::LeaseRequest {
+        name: name.to_owned(),
+        incarnation,
+        address: "x".to_owned(),
+        targets: 1,
+        feature_level: FEATURE_LEVEL,
+        ..wire::LeaseRequest::default()
+    }
+}
+
+/// Lets a scraper and nodes say for a while which feature levels they and those who follow through them know; returns the
+/// cluster's.
+async fn say(nodes: &[Host], levels: [u32; 3], watchers: u32, scraper: u32) -> u32 {
+    let client = &nodes[0].client;
+    for _ in 0..30 {
+        for (node, feature_level) in nodes.iter().zip(levels) {
+            let beat = wire::BeatRequest { node_id: node.identity.node.0, feature_level, ..Default::default() };
+            client.beat(wire::BeatRequest { watchers_level: Some(watchers), ..beat }, SOON).await.unwrap();
+        }
+        client.lease(wire::LeaseRequest { feature_level: scraper, ..lease("one", 1) }, SOON).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    client.state().feature_level
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_feature_level_rises_when_everyone_has_known_it_for_a_while() {
+    let world = World::new(&["a", "b", "c"]);
+    let nodes = world.start_all(3).await;
+    let new = FEATURE_LEVEL;
+    assert_eq!(say(&nodes, [new, new, 0], new, new).await, 0, "a node is old");
+    assert_eq!(say(&nodes, [new; 3], 1, new).await, 0, "somebody who follows is");
+    assert_eq!(say(&nodes, [new; 3], new, 0).await, 0, "a scraper is");
+    assert_eq!(say(&nodes[..2], [new; 3], new, new).await, 0, "a node is silent");
+    assert_eq!(say(&nodes, [new; 3], new + 1, new).await, new);
+    assert_eq!(nodes[0].client.status(SOON).await.unwrap().feature_level, new);
+    // From now on older ones are refused.
+    let client = &nodes[1].client;
+    let id = nodes[1].identity.node.0;
+    let old = wire::LeaseRequest { feature_level: 0, ..lease("one", 1) };
+    let refused = [
+        client.lease(old, SOON).await.map(drop),
+        client.beat(wire::BeatRequest { node_id: id, ..Default::default() }, SOON).await.map(drop),
+        client.register(wire::RegisterRequest { node_id: id, ..Default::default() }, SOON).await.map(drop),
+    ];
+    let needed = format!("knows feature level 1, and the cluster is at {new}: upgrade it");
+    for refused in refused {
+        let why = refused.unwrap_err();
+        assert!(why.kind == ErrorKind::Rejected && why.message.contains(&needed), "{why}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,6 +115,35 @@ async fn a_wiped_node_joins_as_another_one_and_takes_the_place_of_the_old() {
     let state = state.await.unwrap().clone();
     assert_eq!(state.nodes[&old].state, NodeState::Gone);
     back.client.status(SOON).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_scrapers_is_settled_when_all_have_acted_upon_the_newest() {
+    let world = World::new(&["a", "b", "c"]);
+    let nodes = world.start_all(3).await;
+    let client = &nodes[0].client;
+    assert_eq!(say(&nodes, [FEATURE_LEVEL; 3], FEATURE_LEVEL, FEATURE_LEVEL).await, FEATURE_LEVEL);
+    let renew = async |name: &str, acting: Option<u64>, leaving: bool| {
+        let request = wire::LeaseRequest { acting_epoch: acting, leaving, ..lease(name, 1) };
+        let reply = client.lease(request, SOON).await.unwrap();
+        (reply.epoch, reply.settled_epoch)
+    };
+    assert_eq!(renew("one", Some(0), false).await, (1, Some(0)));
+    assert_eq!(renew("one", Some(1), false).await, (1, Some(1)));
+    assert_eq!(renew("two", Some(0), false).await, (2, Some(1)));
+    assert_eq!(renew("one", Some(2), false).await, (2, Some(1)), "the newcomer has nothing yet");
+    // A version that was passed over before all had acted is never settled by itself.
+    assert_eq!(renew("three", Some(0), false).await, (3, Some(1)));
+    assert_eq!(renew("two", Some(2), false).await, (3, Some(1)));
+    assert_eq!(renew("one", Some(3), false).await, (3, Some(1)));
+    assert_eq!(renew("two", Some(3), false).await, (3, Some(1)));
+    assert_eq!(renew("three", Some(3), false).await, (3, Some(3)));
+    // Whoever leaves has nothing to act upon.
+    assert_eq!(renew("three", Some(3), true).await, (4, Some(3)));
+    assert_eq!(renew("one", Some(4), false).await, (4, Some(3)));
+    assert_eq!(renew("two", Some(4), false).await, (4, Some(4)));
+    // A scraper of an older version says nothing.
+    assert_eq!(renew("four", None, false).await, (5, None));
 }
 
 #[tokio::test(start_paused = true)]

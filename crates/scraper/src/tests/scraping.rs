@@ -1,9 +1,10 @@
 //! Scrapers with real pages, a shard and a metadata group of their own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery::{Groups, TargetGroup};
+use discovery::{Discovered, TargetGroup};
 use http_client::HttpClient;
 use model::{Labels, TenantId};
 use proto::entry::{Outcome, ScrapeKind};
@@ -48,7 +49,7 @@ struct World {
 struct Node {
     scraper: Scraper,
     registry: Registry,
-    groups: watch::Sender<Groups>,
+    groups: watch::Sender<Discovered>,
     tasks: Tasks,
 }
 
@@ -114,8 +115,8 @@ impl World {
     }
 }
 
-fn shared(groups: Vec<TargetGroup>) -> Groups {
-    groups.into_iter().map(Arc::new).collect()
+fn shared(groups: Vec<TargetGroup>) -> Discovered {
+    Discovered { groups: groups.into_iter().map(Arc::new).collect(), is_complete: true }
 }
 
 fn job(name: &str, interval_ms: u64) -> Job {
@@ -368,7 +369,7 @@ async fn scrapers_share_targets_and_take_them_over() {
 }
 
 #[tokio::test]
-async fn a_newcomer_keeps_its_first_failures_to_itself() {
+async fn a_newcomer_lets_the_former_owner_speak_first() {
     let world = World::new("a 1\n").await;
     let addresses: Vec<String> = (1..9).map(|port| format!("127.0.0.1:{port}")).collect();
     let away = TargetGroup::new("away", addresses.iter().map(String::as_str), Labels::empty());
@@ -404,4 +405,89 @@ async fn without_a_lease_or_by_a_wrong_clock_nothing_is_scraped() {
     world.until("it is back again", || owned(&node) == 1).await;
     assert_eq!(world.newest("a", "j"), Some(1.0), "nothing has ended");
     node.tasks.stop();
+}
+
+/// The planned times of what was stored of each target.
+fn ticks(world: &World) -> BTreeMap<Vec<u8>, BTreeSet<i64>> {
+    let mut ticks: BTreeMap<_, BTreeSet<i64>> = BTreeMap::new();
+    for (scrape, _) in world.shard.take_log().iter().filter(|(_, outcome)| *outcome == Outcome::Stored) {
+        assert_eq!(scrape.kind(), ScrapeKind::Row);
+        ticks.entry(scrape.target_id.to_vec()).or_default().insert(scrape.tick_ms);
+    }
+    ticks
+}
+
+/// Waits until that many targets were scraped, and begins the log anew.
+async fn until_scraped(world: &World, targets: usize) {
+    let count = || world.shard.read().keys().filter(|labels| labels.starts_with("up{")).count();
+    world.until("all are scraped", || count() == targets).await;
+    world.shard.take_log();
+}
+
+/// Waits until each of these targets was scraped for a while, and checks that none of its ticks is missing.
+async fn nothing_is_missed(world: &World, targets: usize, interval_ms: i64) {
+    world.clock.sleep(Duration::from_millis(1_500)).await;
+    let ticks = ticks(world);
+    assert_eq!(ticks.len(), targets);
+    for (target, ticks) in ticks {
+        let times: Vec<i64> = ticks.into_iter().collect();
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == interval_ms), "{target:?}: {times:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_tick_is_missed_when_scrapers_come_and_leave() {
+    let world = World::new("a 1\n").await;
+    let first = world.scraper("one", vec![job("j", 100)], vec![many(&world, 20)]);
+    until_scraped(&world, 20).await;
+    let second = world.scraper("two", vec![job("j", 100)], vec![many(&world, 20)]);
+    world.until("they share", || owned(&second) > 0).await;
+    nothing_is_missed(&world, 20, 100).await;
+    // The log is not looked at from before the leave until after it.
+    let began = world.clock.now();
+    first.scraper.drain(Duration::from_secs(20)).await;
+    assert!(world.clock.now() - began < Duration::from_secs(5), "it was heard that the other has them");
+    nothing_is_missed(&world, 20, 100).await;
+    assert_eq!((owned(&second), world.cluster.members()), (20, vec!["two".to_owned()]));
+    let began = world.clock.now();
+    second.scraper.drain(Duration::from_secs(20)).await;
+    assert!(world.clock.now() - began < Duration::from_secs(2), "there is nobody to wait for");
+}
+
+#[tokio::test]
+async fn nobody_stops_for_a_newcomer_that_has_not_found_its_targets() {
+    let world = World::new("a 1\n").await;
+    let first = world.scraper("one", vec![job("j", 100)], vec![many(&world, 20)]);
+    until_scraped(&world, 20).await;
+    let second = world.scraper("two", vec![], vec![]);
+    second.groups.send_replace(Discovered::default());
+    second.apply(vec![job("j", 100)]);
+    world.until("they share", || owned(&first) < 20).await;
+    nothing_is_missed(&world, 20, 100).await;
+    world.clock.sleep(Duration::from_millis(2_500)).await;
+    nothing_is_missed(&world, 20, 100).await;
+    second.groups.send_replace(shared(vec![many(&world, 20)]));
+    world.until("both scrape", || owned(&first) + owned(&second) == 20).await;
+    nothing_is_missed(&world, 20, 100).await;
+    let before = first.metric("scraper_samples_total");
+    world.clock.sleep(Duration::from_secs(1)).await;
+    let of_first = first.metric("scraper_samples_total") - before;
+    assert!(of_first < 7.0 * 20.0 * 10.0, "it has stopped what is not its own: {of_first}");
+    second.tasks.stop();
+    first.tasks.stop();
+}
+
+#[tokio::test]
+async fn where_meta_can_not_say_who_has_begun_owners_change_after_a_while() {
+    let world = World::new("a 1\n").await;
+    world.cluster.be_old();
+    let first = world.scraper("one", vec![job("j", 100)], vec![many(&world, 20)]);
+    until_scraped(&world, 20).await;
+    let second = world.scraper("two", vec![job("j", 100)], vec![many(&world, 20)]);
+    world.until("they share", || owned(&second) > 0).await;
+    nothing_is_missed(&world, 20, 100).await;
+    first.scraper.drain(Duration::from_secs(20)).await;
+    nothing_is_missed(&world, 20, 100).await;
+    assert_eq!(owned(&second), 20);
+    second.tasks.stop();
 }
