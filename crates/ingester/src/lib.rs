@@ -18,6 +18,7 @@ mod replicas;
 mod scrub;
 mod select_service;
 mod ship;
+mod slots;
 mod time;
 
 pub use end::End;

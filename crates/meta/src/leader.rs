@@ -2,6 +2,7 @@
 
 mod orders;
 mod quarantine;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::machine::MetaMachine;
 use crate::state::{ClusterState, Node, NodeState};
 use crate::{placement, time, wire};
 
+pub use slots::GiveSlot;
+
 /// How long a scraper may be silent before its targets go to others.
 pub const LEASE: Duration = Duration::from_secs(2);
 /// The pause between two looks at leases and replicas.
@@ -35,12 +38,20 @@ const MOVES: usize = 4;
 pub type ChangeReplicas =
     Arc<dyn Fn(NodeId, ShardId, Vec<NodeId>) -> BoxFuture<'static, Result<Step, RpcError>> + Send + Sync>;
 
+/// How the leader of meta reaches the leaders of data shards.
+pub struct ShardSteps {
+    /// Replicas.
+    pub change_replicas: ChangeReplicas,
+    /// Slots.
+    pub give_slot: GiveSlot,
+}
+
 /// What the leader of meta knows without replicating it: who was heard of last, and when. Every meta node has one; it means
 /// something only on the leader.
 pub struct Leader {
     group: Group<MetaMachine>,
     clock: Clock,
-    change_replicas: ChangeReplicas,
+    steps: ShardSteps,
     replace_after: Option<Duration>,
     heard: Mutex<Heard>,
     /// What the cluster's time was last, as far as this node has ever known it, and when that was.
@@ -73,19 +84,28 @@ pub(crate) struct Lease {
 }
 
 impl Leader {
-    /// The leader's part on this node. `change_replicas` reaches the leaders of data shards; nodes that are silent for
+    /// The leader's part on this node. `steps` reaches the leaders of data shards; nodes that are silent for
     /// `replace_after` are replaced, if that is said and others can take their place.
-    pub fn new(
-        group: Group<MetaMachine>,
-        clock: Clock,
-        change_replicas: ChangeReplicas,
-        replace_after: Option<Duration>,
-    ) -> Self {
-        Self { group, clock, change_replicas, replace_after, heard: Mutex::default(), time: Mutex::default() }
+    pub fn new(group: Group<MetaMachine>, clock: Clock, steps: ShardSteps, replace_after: Option<Duration>) -> Self {
+        Self { group, clock, steps, replace_after, heard: Mutex::default(), time: Mutex::default() }
     }
 
     /// Leads whenever the group says so, for ever.
     pub async fn run(&self) {
+        // Steps of slots wait for shards, and nothing else may wait for them.
+        tokio::join!(self.run_nodes(), self.run_slots());
+    }
+
+    async fn run_slots(&self) {
+        loop {
+            self.clock.sleep(LOOK).await;
+            if self.group.status().standing == Standing::Leader {
+                self.step_slots(&self.group.view().await.1.into_state()).await;
+            }
+        }
+    }
+
+    async fn run_nodes(&self) {
         loop {
             self.clock.sleep(LOOK).await;
             let leads = self.group.status().standing == Standing::Leader;
@@ -264,7 +284,7 @@ impl Leader {
             (ShardId::META, _) => {
                 self.group.step_towards(&wanted.iter().copied().collect()).await.map_err(RpcError::from)
             }
-            (_, Some(leader)) => (self.change_replicas)(*leader, id, wanted.clone()).await,
+            (_, Some(leader)) => (self.steps.change_replicas)(*leader, id, wanted.clone()).await,
             (_, None) => return,
         };
         match stepped {

@@ -118,7 +118,8 @@ impl Outsider {
         let answered = async {
             let mut replies = client.append(tokio_stream::iter([request])).await.ok()?.into_inner();
             match replies.message().await.ok()??.reply? {
-                Reply::Answer(mut answer) => answer.records.pop(),
+                // The newest map says where it belongs by now.
+                Reply::Answer(mut answer) => answer.records.pop().filter(|answer| answer.outcome() != Outcome::Moved),
                 _ => None,
             }
         };

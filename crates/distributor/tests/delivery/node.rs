@@ -209,6 +209,17 @@ impl Ingest for FakeNode {
     ) -> Result<Response<ingest::TransferLeaderReply>, Status> {
         Err(Status::unimplemented("not needed here"))
     }
+
+    async fn give_slot(&self, _: Request<ingest::GiveSlotRequest>) -> Result<Response<ingest::GiveSlotReply>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn adopt_slot(
+        &self,
+        _: Request<ingest::AdoptSlotRequest>,
+    ) -> Result<Response<ingest::AdoptSlotReply>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
 }
 
 /// Routes that tests change.
