@@ -70,6 +70,11 @@ pub enum Appended {
 }
 
 impl Outsider {
+    /// The connections that it uses.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
     /// The storage of the default tenant.
     pub fn storage(&self, consistency: Consistency) -> Arc<dyn Queryable> {
         self.querier.storage(&TenantId::default(), consistency)

@@ -28,6 +28,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         }))
     });
     let map = status.shard_map.as_ref();
+    let slots = |shard: u32| map.map_or(0, |map| map.slots.iter().filter(|owner| **owner == shard).count());
     let shards = map.into_iter().flat_map(|map| &map.shards).map(|shard| {
         json!({
             "shard": shard.shard,
@@ -37,8 +38,11 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "rebuilding": shard.rebuilding,
             "byHand": shard.by_hand,
             "forced": shard.forced,
+            "slots": slots(shard.shard),
         })
     });
+    let moves = map.into_iter().flat_map(|map| &map.moves);
+    let moves = moves.map(|it| json!({"slot": it.slot, "from": it.from, "to": it.to}));
     let targets: BTreeMap<&str, (u32, i64)> = status
         .scraper_status
         .iter()
@@ -56,6 +60,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         "metaLeader": status.leader,
         "nodes": nodes.collect::<Vec<_>>(),
         "shards": shards.collect::<Vec<_>>(),
+        "slotMoves": moves.collect::<Vec<_>>(),
         "scrapers": scrapers.collect::<Vec<_>>(),
         "blocks": {"count": status.block_count, "bytes": status.block_bytes},
     })
