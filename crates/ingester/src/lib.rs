@@ -11,6 +11,7 @@ mod end;
 mod ingest_service;
 mod late;
 mod limits;
+mod loads;
 mod metrics;
 mod node;
 mod replica;

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use meta::{
     Birth, Bootstrap, BootstrapError, ChangeReplicas, Client, ClientConfig, GiveSlot, Identity, IdentityFile, Leader,
-    MetaMachine, MetaService, ShardSteps,
+    MetaMachine, MetaService, Patience, ShardSteps,
 };
 use model::{NodeId, ShardId};
 use proto::ingest::ingest_client::IngestClient;
@@ -75,6 +75,8 @@ pub struct IngesterConfig {
     pub max_exemplars: watch::Receiver<Option<u64>>,
     /// Nodes that are silent for so long are replaced, if others can take their place; `None`: never.
     pub replace_after: Option<Duration>,
+    /// Slots of a shard that takes in far more than others for so long move to others; `None`: only operators move slots.
+    pub move_slots_after: Option<Duration>,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
 }
@@ -168,7 +170,8 @@ impl Ingester {
         let ends = Ends::new();
         ends.watch(&meta_group, &env.tasks);
         let steps = shard_steps(&env.nodes, &env.clock);
-        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), steps, config.replace_after));
+        let patience = Patience { replace_after: config.replace_after, move_slots_after: config.move_slots_after };
+        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), steps, patience));
         service.serve(meta_group.clone(), leader.clone());
         if let Some(first) = founding.as_ref().filter(|first| first.meta_nodes().contains(&identity.node)) {
             first.give_birth(identity, &meta_group, &leader, &env.clock).await?;

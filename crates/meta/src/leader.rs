@@ -46,13 +46,22 @@ pub struct ShardSteps {
     pub give_slot: GiveSlot,
 }
 
+/// How long the leader of meta looks on before it does something by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    /// Nodes that are silent for so long are replaced, if others can take their place; `None`: never.
+    pub replace_after: Option<Duration>,
+    /// A shard that takes in far more than others for so long gives a slot away; `None`: never.
+    pub move_slots_after: Option<Duration>,
+}
+
 /// What the leader of meta knows without replicating it: who was heard of last, and when. Every meta node has one; it means
 /// something only on the leader.
 pub struct Leader {
     group: Group<MetaMachine>,
     clock: Clock,
     steps: ShardSteps,
-    replace_after: Option<Duration>,
+    patience: Patience,
     heard: Mutex<Heard>,
     /// What the cluster's time was last, as far as this node has ever known it, and when that was.
     time: Mutex<Option<(Instant, i64)>>,
@@ -64,6 +73,8 @@ struct Heard {
     ingesters: usize,
     /// Since when this node leads.
     led_since: Option<Instant>,
+    /// Shards that take in far more than others, and since when.
+    hot_since: BTreeMap<ShardId, Instant>,
     beats: BTreeMap<NodeId, Beat>,
     leases: BTreeMap<String, Lease>,
 }
@@ -84,10 +95,9 @@ pub(crate) struct Lease {
 }
 
 impl Leader {
-    /// The leader's part on this node. `steps` reaches the leaders of data shards; nodes that are silent for
-    /// `replace_after` are replaced, if that is said and others can take their place.
-    pub fn new(group: Group<MetaMachine>, clock: Clock, steps: ShardSteps, replace_after: Option<Duration>) -> Self {
-        Self { group, clock, steps, replace_after, heard: Mutex::default(), time: Mutex::default() }
+    /// The leader's part on this node. `steps` reaches the leaders of data shards.
+    pub fn new(group: Group<MetaMachine>, clock: Clock, steps: ShardSteps, patience: Patience) -> Self {
+        Self { group, clock, steps, patience, heard: Mutex::default(), time: Mutex::default() }
     }
 
     /// Leads whenever the group says so, for ever.
@@ -100,7 +110,9 @@ impl Leader {
         loop {
             self.clock.sleep(LOOK).await;
             if self.group.status().standing == Standing::Leader {
-                self.step_slots(&self.group.view().await.1.into_state()).await;
+                let state = self.group.view().await.1.into_state();
+                self.send_hot_slots(&state).await;
+                self.step_slots(&state).await;
             }
         }
     }
@@ -235,7 +247,7 @@ impl Leader {
     /// Lets the identities end of nodes that were silent for too long, if others can take their place: without them a lost
     /// node is worth waiting for, and it must not come back to find that its data are not wanted.
     async fn end_the_lost(&self, state: &ClusterState, since: Instant) {
-        let Some(limit) = self.replace_after else { return };
+        let Some(limit) = self.patience.replace_after else { return };
         let (now, beats) = (self.clock.now(), self.beats());
         let silence = |node: &NodeId| {
             let last = beats.get(node).map_or(since, |beat| beat.at.max(since));

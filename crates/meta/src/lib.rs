@@ -20,7 +20,7 @@ mod wire;
 pub use bootstrap::{Bootstrap, BootstrapError};
 pub use client::{Client, ClientConfig};
 pub use identity::{Identity, IdentityError, IdentityFile};
-pub use leader::{ChangeReplicas, GiveSlot, LEASE, Leader, ShardSteps};
+pub use leader::{ChangeReplicas, GiveSlot, LEASE, Leader, Patience, ShardSteps};
 pub use machine::{MetaMachine, MetaView};
 pub use mend::CatalogMend;
 pub use service::{FirstMembers, MetaService};

@@ -9,6 +9,7 @@ use distributor::{Config, Distributor, PushedSeries};
 use engine::{Engine, EngineOptions, PushDown, QueryRequest, Value};
 use meta::Birth;
 use model::{Labels, Matcher, Sample, ShardId, Slot, TenantId, TimeRange, Timestamp};
+use proto::entry::Outcome;
 use querier::Consistency;
 use series::Samples;
 use sim::{FakeTarget, Outsider, World, is_stored, virtual_clock};
@@ -25,10 +26,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a slot to the next shard, and waits until it is there.
 async fn move_on(outsider: &Outsider, slot: Slot) -> ShardId {
-    let owner = |outsider: &Outsider| outsider.client.state().shard_map.as_ref().unwrap().shard_of(slot);
-    let to = ShardId(owner(outsider).0 % SHARDS + 1);
-    outsider.client.move_slot(slot, to, LIMIT).await.unwrap();
     let mut states = outsider.client.watch();
+    let born = states.wait_for(|state| state.shard_map.is_some()).await.unwrap().clone();
+    let to = ShardId(born.shard_map.as_ref().unwrap().shard_of(slot).0 % SHARDS + 1);
+    // A shard that has no leader yet has one in a moment.
+    while outsider.client.move_slot(slot, to, LIMIT).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let is_there = |state: &Arc<meta::ClusterState>| state.shard_map.as_ref().unwrap().shard_of(slot) == to;
     tokio::time::timeout(LIMIT, states.wait_for(is_there)).await.unwrap().unwrap();
     to
@@ -74,16 +78,17 @@ async fn a_counter_goes_on_wherever_its_slot_is_and_what_was_left_behind_is_ship
     let outsider = world.outsider();
     let targets: Vec<_> = (0..TARGETS).map(|number| FakeTarget::new(number, 2)).collect();
     for round in 0..80 {
-        let count = (clock.wall_ms() - START_MS) as f64 / 1000.0 * PER_SECOND;
         for target in &targets {
-            let answer = outsider.append(target.slot(), &target.scrape(clock.wall_ms(), &[count, count])).await;
+            let tick = clock.wall_ms();
+            let count = (tick - START_MS) as f64 / 1000.0 * PER_SECOND;
+            let answer = outsider.append(target.slot(), &target.scrape(tick, &[count, count])).await;
             assert!(is_stored(&answer), "{answer:?}");
             // Whoever sends it again hears that it is there, before the move and after it.
             if round % 7 == 3 {
                 move_on(&outsider, target.slot()).await;
             }
-            let answer = outsider.append(target.slot(), &target.scrape(clock.wall_ms(), &[0.0, 0.0])).await;
-            assert_ne!(answer.stored, 2, "{answer:?}");
+            let answer = outsider.append(target.slot(), &target.scrape(tick, &[0.0, 0.0])).await;
+            assert_eq!(answer.outcome(), Outcome::Duplicate);
         }
         let next = START_MS + (round + 1) * 5_000;
         clock.sleep(Duration::from_millis(u64::try_from(next - clock.wall_ms()).unwrap())).await;
@@ -126,6 +131,7 @@ async fn pushed_samples_follow_their_slots() {
         samples.push(&Sample { timestamp: Timestamp(time), value }, 0);
         PushedSeries { labels: labels(number), samples }
     };
+    outsider.client.watch().wait_for(|state| state.shard_map.is_some()).await.unwrap();
     for round in 0..20 {
         let time = START_MS + round * 1000;
         let series: Vec<PushedSeries> = (0..10).map(|number| pushed(number, time)).collect();

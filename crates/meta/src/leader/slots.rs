@@ -1,14 +1,17 @@
 //! How slots move: what is ordered is written down, and its steps are repeated until it is done.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use futures::future::{BoxFuture, join_all};
 use model::{NodeId, ShardId};
 use proto::meta;
 use proto::meta::command::Command;
 use ring::SlotMove;
-use std::sync::Arc;
 use transport::{ErrorKind, RpcError};
 
-use super::Leader;
+use super::{LEASE, Leader};
+use crate::placement::ShardLoad;
 use crate::state::ClusterState;
 use crate::{placement, wire};
 
@@ -40,6 +43,47 @@ impl Leader {
         }
         let answer = self.propose(Command::MoveSlot(request)).await?;
         Ok(meta::MoveSlotReply { version: answer.version })
+    }
+
+    /// Sends the hottest slot on its way of a shard that has taken in far more than others for long enough.
+    pub(super) async fn send_hot_slots(&self, state: &ClusterState) {
+        let (Some(after), Some(map)) = (self.patience.move_slots_after, &state.shard_map) else { return };
+        let now = self.clock.now();
+        let loads = self.loads();
+        let hot = placement::hot_shards(map, &loads);
+        let patient: Vec<ShardId> = {
+            let mut heard = self.heard.lock();
+            heard.hot_since.retain(|shard, _| hot.contains(shard));
+            for shard in &hot {
+                heard.hot_since.entry(*shard).or_insert(now);
+            }
+            heard
+                .hot_since
+                .iter()
+                .filter(|(_, since)| now.duration_since(**since) >= after)
+                .map(|(shard, _)| *shard)
+                .collect()
+        };
+        for from in patient {
+            // What moves changes the loads of both: the next look at this shard takes as long again.
+            self.heard.lock().hot_since.remove(&from);
+            if let Some((slot, to)) = placement::slot_to_move(map, &loads, from, self.wall_ms()) {
+                tracing::info!(%slot, %from, %to, "a hot slot is to move");
+                let request = meta::MoveSlotRequest { slot: u32::from(slot.0), to: to.0 };
+                self.try_propose(Command::MoveSlot(request)).await;
+                // The others are looked at by the map that has this move.
+                return;
+            }
+        }
+    }
+
+    /// What each shard takes in, as far as its leader has said lately.
+    fn loads(&self) -> BTreeMap<ShardId, ShardLoad> {
+        let now = self.clock.now();
+        let beats = self.beats();
+        let fresh = beats.values().filter(|beat| now.duration_since(beat.at) < LEASE);
+        let led = fresh.flat_map(|beat| &beat.request.replicas).filter(|replica| replica.is_leader);
+        led.map(|replica| (ShardId(replica.shard), ShardLoad::said(replica))).collect()
     }
 
     /// Takes the next step of each move whose shards have leaders.

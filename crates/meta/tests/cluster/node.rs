@@ -7,7 +7,8 @@ use consensus::{Group, GroupEnv, Groups, Standing, Step, Timing};
 use futures::FutureExt;
 use futures::future::join_all;
 use meta::{
-    Birth, Bootstrap, Client, ClientConfig, Identity, IdentityFile, Leader, MetaMachine, MetaService, ShardSteps,
+    Birth, Bootstrap, Client, ClientConfig, Identity, IdentityFile, Leader, MetaMachine, MetaService, Patience,
+    ShardSteps,
 };
 use model::ShardId;
 use raftlog::MemoryDevice;
@@ -89,7 +90,7 @@ impl World {
             change_replicas: Arc::new(|_, _, _| async { Ok(Step::Waiting("nothing to wait for".to_owned())) }.boxed()),
             give_slot: Arc::new(|_, _, _| async { Ok(()) }.boxed()),
         };
-        let leader = Arc::new(Leader::new(group.clone(), clock.clone(), steps, None));
+        let leader = Arc::new(Leader::new(group.clone(), clock.clone(), steps, Patience::default()));
         service.serve(group.clone(), leader.clone());
         if let Some(first) = &founding {
             first.give_birth(identity, &group, &leader, &clock).await.unwrap();
