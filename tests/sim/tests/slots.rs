@@ -56,7 +56,7 @@ async fn ask(
 /// Every counter has counted evenly, whoever has which part of it.
 async fn check_rates(outsider: &Outsider, clock: &Clock) {
     for push_down in [None, Some(PushDown::Never)] {
-        let rates = ask(outsider, clock, "rate(m0[50s])", push_down.clone()).await;
+        let rates = ask(outsider, clock, "rate(m0[50s])", push_down).await;
         assert_eq!(rates.len(), TARGETS as usize);
         let sums = ask(outsider, clock, "sum(rate(m0[50s]))", push_down).await;
         let expected = [(rates, PER_SECOND), (sums, PER_SECOND * f64::from(TARGETS))];
