@@ -52,11 +52,19 @@ impl Dropped {
 /// What a record takes in memory beside its contents, here and with whoever waits for its answer.
 const RECORD_OVERHEAD: usize = 1 << 10;
 
+/// How the shard of a record was chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Routed {
+    /// Where it belongs; `None`: its series may belong to several slots.
+    pub(crate) slot: Option<Slot>,
+    /// The version of the map.
+    pub(crate) by: u64,
+}
+
 /// A record that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    /// Where it belongs; `None`: its series may belong to several slots.
-    pub(crate) slot: Option<Slot>,
+    pub(crate) routed: Routed,
     pub(crate) record: Record,
     pub(crate) samples: u32,
     /// As it is sent.
@@ -68,14 +76,14 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn new(
-        slot: Option<Slot>,
+        routed: Routed,
         record: Record,
         samples: u32,
         since: Instant,
     ) -> (Self, oneshot::Receiver<Delivery>) {
         let (answer, delivery) = oneshot::channel();
         let bytes = record.encoded_len();
-        (Self { slot, record, samples, bytes, since, answer }, delivery)
+        (Self { routed, record, samples, bytes, since, answer }, delivery)
     }
 
     /// What it takes in memory, about.

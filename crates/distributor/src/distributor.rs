@@ -8,14 +8,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chunk::EncodeError;
-use model::{ShardId, Slot, TenantId};
+use model::{ShardId, TenantId};
 use proto::entry::Record;
 use stdx::{Clock, Rng, Tasks};
 use telemetry::Registry;
 use tokio::sync::oneshot;
 use transport::Nodes;
 
-use crate::batch::{Delivery, Dropped, Outgoing, Waiting};
+use crate::batch::{Delivery, Dropped, Outgoing, Routed, Waiting};
 use crate::buffer::Buffer;
 use crate::config::Config;
 use crate::delivery::Shared;
@@ -74,7 +74,9 @@ impl Distributor {
     pub fn append(&self, records: Vec<Outgoing>) -> Appended {
         let map = self.shared.routes.shard_map();
         let shard_of = |slot| map.as_ref().map(|map| map.shard_of(slot));
-        let routed = |Outgoing { slot, record, samples }| (shard_of(slot), Some(slot), (record, samples));
+        let by = map.as_ref().map_or(0, |map| map.epoch);
+        let routed =
+            |Outgoing { slot, record, samples }| (shard_of(slot), Routed { slot: Some(slot), by }, (record, samples));
         self.deliver(records.into_iter().map(routed))
     }
 
@@ -90,23 +92,21 @@ impl Distributor {
             let shard = map.as_ref().map(|map| map.shard_of(ring::slot_of_series(tenant, &series.labels)));
             by_shard.entry(shard).or_default().push(series);
         }
+        let routed = Routed { slot: None, by: map.as_ref().map_or(0, |map| map.epoch) };
         let mut records = Vec::with_capacity(by_shard.len());
         for (shard, series) in by_shard {
             let encoded = pushed::records(tenant, series.into_iter())?;
-            records.extend(encoded.into_iter().map(|counted| (shard, None, counted)));
+            records.extend(encoded.into_iter().map(|counted| (shard, routed, counted)));
         }
         Ok(self.deliver(records.into_iter()))
     }
 
     /// Sends records to their shards. Where nobody knows the shard, the record is given up.
-    fn deliver(
-        &self,
-        records: impl ExactSizeIterator<Item = (Option<ShardId>, Option<Slot>, (Record, u32))>,
-    ) -> Appended {
+    fn deliver(&self, records: impl ExactSizeIterator<Item = (Option<ShardId>, Routed, (Record, u32))>) -> Appended {
         let now = self.shared.clock.now();
         let mut pending = Vec::with_capacity(records.len());
-        for (shard, slot, (record, samples)) in records {
-            let (waiting, delivery) = Waiting::new(slot, record, samples, now);
+        for (shard, routed, (record, samples)) in records {
+            let (waiting, delivery) = Waiting::new(routed, record, samples, now);
             pending.push(delivery);
             let Some(shard) = shard else {
                 self.shared.buffer.give_up(waiting, Dropped::NoShardMap);

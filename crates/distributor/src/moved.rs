@@ -9,29 +9,40 @@ use proto::entry::record::Record as Body;
 use ring::ShardMap;
 use stdx::Rng;
 
-use crate::batch::{Delivery, Waiting};
+use crate::batch::{Delivery, Dropped, Waiting};
 use crate::buffer::Lane;
 use crate::delivery::{Sender, Shared};
 use crate::distributor::Appended;
 use crate::pushed;
 
-/// How long a record waits before it is sent again: about what the new owner and the map take from the fence on.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The pause between two looks at the map.
+const LOOK: Duration = Duration::from_millis(20);
+/// After so long a record is sent again even if the map stays as it is.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Takes records to the new owners of their slots. As long as nobody has said who these are they go to the old one, which
-/// refuses them again.
+/// Takes records to the new owners of their slots, once the map is another one than that by which they went to the old ones. If
+/// it does not say yet who has the slots, the old owners refuse them once more.
 pub(crate) async fn follow(shared: Arc<Shared>, rng: Rng, moved: Vec<Waiting>) {
     shared.metrics.count_retry("moved");
+    let oldest = moved.iter().map(|waiting| waiting.routed.by).min().unwrap_or(0);
     tokio::select! {
-        () = shared.clock.sleep(PAUSE) => {}
+        () = newer_map(&shared, oldest) => {}
         () = shared.tasks.stopped() => {}
     }
     let map = shared.routes.shard_map().expect("what was sent by a map has one");
-    for waiting in moved {
-        match waiting.slot {
+    for mut waiting in moved {
+        waiting.routed.by = map.epoch;
+        match waiting.routed.slot {
             Some(slot) => send_again(&shared, &rng, map.shard_of(slot), waiting),
             None => sort_anew(&shared, &rng, &map, waiting),
         }
+    }
+}
+
+async fn newer_map(shared: &Shared, than: u64) {
+    let until = shared.clock.now() + LONGEST_WAIT;
+    while shared.routes.shard_map().is_none_or(|map| map.epoch <= than) && shared.clock.now() < until {
+        shared.clock.sleep(LOOK).await;
     }
 }
 
@@ -66,15 +77,22 @@ fn sort_anew(shared: &Arc<Shared>, rng: &Rng, map: &ShardMap, waiting: Waiting) 
     };
     let mut pending = Vec::with_capacity(parts.len());
     for (shard, (record, samples)) in parts {
-        let (part, delivery) = Waiting::new(None, record, samples, waiting.since);
+        let (part, delivery) = Waiting::new(waiting.routed, record, samples, waiting.since);
         pending.push(delivery);
         if shared.buffer.push(shard, part) {
             start_lanes(shared, rng, shard);
         }
     }
+    let tasks = shared.tasks.clone();
     shared.tasks.spawn("append-sorted", async move {
-        let deliveries = Appended::of(pending).await.into_iter();
-        waiting.finish(deliveries.reduce(together).unwrap_or_else(|| Ok(RecordAnswer::default())));
+        tokio::select! {
+            deliveries = Appended::of(pending) => {
+                let all = deliveries.into_iter().reduce(together);
+                waiting.finish(all.unwrap_or_else(|| Ok(RecordAnswer::default())));
+            }
+            // What nobody sends any more is dropped only when all tasks have ended.
+            () = tasks.stopped() => waiting.finish(Err(Dropped::Stopped)),
+        }
     });
 }
 
