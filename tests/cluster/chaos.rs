@@ -4,7 +4,6 @@
 //! that is for `tests/sim`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use stdx::Rng;
 
@@ -56,7 +55,8 @@ fn what_is_acknowledged_outlives_blows_that_come_by_chance() {
     eprintln!("{rounds} rounds, CHAOS_SEED={seed}");
     let rng = Rng::from_seed(seed);
     let fleet = Fleet::start(TARGETS);
-    let mut cluster = Cluster::start(&fleet, Options { block_window: "60s", local_retention: "0s" });
+    let mut cluster =
+        Cluster::start(&fleet, Options { block_window: "60s", local_retention: "0s", ..Options::default() });
     cluster.wait_for_scrapes(2 * TARGETS);
     let mut tally: BTreeMap<Blow, u64> = BTreeMap::new();
     for round in 0..rounds {
@@ -121,5 +121,5 @@ fn pause(cluster: &Cluster, name: &str, rng: &Rng) {
     let scrapes = 1 + rng.below(6) as usize;
     cluster.wait_for_more_scrapes(scrapes * TARGETS);
     cluster.signal(name, "CONT");
-    cluster.wait_until_running(name, Duration::from_secs(30));
+    cluster.wait_until_running(name);
 }

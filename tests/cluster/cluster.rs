@@ -21,11 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Options {
     pub(crate) block_window: &'static str,
     pub(crate) local_retention: &'static str,
+    pub(crate) snapshot_bytes: &'static str,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block_window: "2h", local_retention: "6h" }
+        Self { block_window: "2h", local_retention: "6h", snapshot_bytes: "64KiB" }
     }
 }
 
@@ -184,7 +185,8 @@ impl Cluster {
             .arg(format!("--cluster.peers={}", self.peers))
             .arg(format!("--block.window={}", self.options.block_window))
             .arg(format!("--storage.local-retention={}", self.options.local_retention))
-            .args([bucket.as_str(), "--shards=4", "--storage.snapshot-bytes=64KiB"])
+            .arg(format!("--storage.snapshot-bytes={}", self.options.snapshot_bytes))
+            .args([bucket.as_str(), "--shards=4"])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -216,9 +218,9 @@ impl Cluster {
     }
 
     /// Waits until a process answers.
-    pub(crate) fn wait_until_running(&self, name: &str, patience: Duration) {
+    pub(crate) fn wait_until_running(&self, name: &str) {
         let port = self.processes[name].port;
-        wait_until(&format!("{name} answers"), patience, || {
+        wait_until(&format!("{name} answers"), PATIENCE, || {
             get(port, "/-/healthy").filter(|(status, _)| *status == 200)
         });
     }

@@ -76,7 +76,7 @@ fn acknowledged_scrapes_survive_kills() {
 #[test]
 fn the_bucket_gives_the_same_answer_as_the_shards() {
     let fleet = Fleet::start(8);
-    let options = Options { block_window: "20s", local_retention: "0s" };
+    let options = Options { block_window: "20s", local_retention: "0s", ..Options::default() };
     let mut cluster = Cluster::start(&fleet, options);
     cluster.wait_for_scrapes(8 * 25);
     let before = readable(&cluster);

@@ -95,7 +95,7 @@ fn shards_go_on_with_less_than_their_majority_when_an_operator_says_so() {
 #[test]
 fn damage_is_found_and_a_new_cluster_takes_over_what_the_bucket_has() {
     let fleet = Fleet::start(8);
-    let options = Options { block_window: "20s", local_retention: "0s" };
+    let options = Options { block_window: "20s", local_retention: "0s", snapshot_bytes: "4KiB" };
     let mut cluster = Cluster::start(&fleet, options);
     let bucket = cluster.bucket_url();
     wait_until("every shard has shipped a block", Duration::from_secs(120), || {
@@ -105,8 +105,11 @@ fn damage_is_found_and_a_new_cluster_takes_over_what_the_bucket_has() {
     let whole = cluster.order(&["verify", &bucket]);
     assert!(whole["counts"]["blocks"].as_u64().unwrap() >= 8, "{whole}");
 
-    cluster.kill("ingester-3");
     let folder = cluster.path("ingester-3");
+    wait_until("a snapshot is taken", Duration::from_secs(60), || {
+        folder.join("node/shards/1/MANIFEST").try_exists().unwrap().then_some(())
+    });
+    cluster.kill("ingester-3");
     let node = folder.to_str().unwrap().to_owned();
     assert_eq!(cluster.order(&["verify", &node])["faults"], json!([]));
     let mark = folder.join("node/raft/SYNCED");
@@ -115,8 +118,15 @@ fn damage_is_found_and_a_new_cluster_takes_over_what_the_bucket_has() {
     assert_eq!((code, found["faults"].as_array().unwrap().len()), (1, 1), "{found}");
     assert_eq!(found["faults"][0]["file"], mark.to_str().unwrap());
     flip(&mark);
+    // A replica whose snapshot is damaged can't be opened: it is built anew from the others, without anybody's order.
+    let manifest = folder.join("node/shards/1/MANIFEST");
+    flip(&manifest);
+    let (code, found) = cluster.ctl(&["verify", &node]);
+    assert!(code == 1 && !found["faults"].as_array().unwrap().is_empty(), "{found}");
     cluster.restart("ingester-3");
     cluster.wait_until_settled();
+    cluster.wait_for_more_scrapes(8);
+    check(&cluster, &fleet);
 
     // The catalog has what the bucket has.
     let same = cluster.order(&["catalog", "rebuild", "--dry-run", "--bucket.url", &bucket]);

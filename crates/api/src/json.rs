@@ -44,8 +44,8 @@ impl Json {
 
     /// Gives away what has been written, leaving an empty buffer to go on in.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        // As much will follow, most likely.
-        let next = Vec::with_capacity(self.bytes.len());
+        // About as much will follow, most likely.
+        let next = Vec::with_capacity(self.bytes.len() + self.bytes.len() / 8);
         std::mem::replace(&mut self.bytes, next)
     }
 

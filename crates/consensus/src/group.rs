@@ -313,6 +313,10 @@ impl<S: StateMachine> Group<S> {
         }
     }
 
+    /// Asks one voter to stand for election at once. Says nothing of whether it does: it may be gone.
+    ///
+    /// # Errors
+    /// If the group has stopped.
     pub(crate) async fn ask_to_lead(&self, to: NodeId) -> Result<(), ProposeError> {
         self.raft.trigger().transfer_leader(to.0).await.map_err(|_| ProposeError::Stopped(self.id))
     }

@@ -4,6 +4,7 @@ mod changes;
 mod extended;
 mod extended_histogram;
 mod extrapolation;
+mod frame;
 mod histogram_over_time;
 pub(crate) mod interpolate;
 mod last_two;
@@ -25,7 +26,8 @@ use crate::read::{ReadContext, Reference};
 use crate::scalar::Scalar;
 use crate::table::{NewRow, Row, Table};
 pub(crate) use extended::with_edges;
-use window::{Counters, Outcome, Window, for_each_window};
+pub(crate) use frame::Frames;
+use window::{Counters, Outcome, Window, for_each_window, over_windows};
 
 /// A function of a range vector, as it is called.
 #[derive(Clone, Debug)]
@@ -52,12 +54,10 @@ pub(crate) enum RangeFunction {
     AvgOverTime,
     Changes,
     CountOverTime,
-    Delta,
     Deriv,
     DoubleExponentialSmoothing,
     FirstOverTime,
     Idelta,
-    Increase,
     Irate,
     LastOverTime,
     MadOverTime,
@@ -66,7 +66,7 @@ pub(crate) enum RangeFunction {
     PredictLinear,
     PresentOverTime,
     QuantileOverTime,
-    Rate,
+    Rate(RateKind),
     Resets,
     StddevOverTime,
     StdvarOverTime,
@@ -84,12 +84,12 @@ impl RangeFunction {
             "avg_over_time" => Self::AvgOverTime,
             "changes" => Self::Changes,
             "count_over_time" => Self::CountOverTime,
-            "delta" => Self::Delta,
+            "delta" => Self::Rate(RateKind::Delta),
             "deriv" => Self::Deriv,
             "double_exponential_smoothing" => Self::DoubleExponentialSmoothing,
             "first_over_time" => Self::FirstOverTime,
             "idelta" => Self::Idelta,
-            "increase" => Self::Increase,
+            "increase" => Self::Rate(RateKind::Increase),
             "irate" => Self::Irate,
             "last_over_time" => Self::LastOverTime,
             "mad_over_time" => Self::MadOverTime,
@@ -98,7 +98,7 @@ impl RangeFunction {
             "predict_linear" => Self::PredictLinear,
             "present_over_time" => Self::PresentOverTime,
             "quantile_over_time" => Self::QuantileOverTime,
-            "rate" => Self::Rate,
+            "rate" => Self::Rate(RateKind::PerSecond),
             "resets" => Self::Resets,
             "stddev_over_time" => Self::StddevOverTime,
             "stdvar_over_time" => Self::StdvarOverTime,
@@ -119,23 +119,31 @@ impl RangeFunction {
     /// Whether it knows what to do with a range whose edges are dealt with in a special way.
     pub(crate) fn allows(self, extension: Extension) -> bool {
         match self {
-            Self::Rate | Self::Increase | Self::Delta => true,
+            Self::Rate(_) => true,
             Self::Resets | Self::Changes => extension == Extension::Anchored,
             _ => false,
         }
     }
 
+    /// What it is a rate of, if it is one.
+    fn rate_kind(self) -> Option<RateKind> {
+        match self {
+            Self::Rate(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
     /// Whether the times at which counters began bear on it.
     pub(crate) fn looks_at_start_times(self) -> bool {
-        matches!(self, Self::Rate | Self::Irate | Self::Increase | Self::Resets)
+        matches!(self, Self::Irate | Self::Resets) || self.rate_kind().is_some_and(RateKind::is_counter)
     }
 }
 
 /// What a rate is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RateKind {
+pub(crate) enum RateKind {
     /// Of a counter, per second.
-    Rate,
+    PerSecond,
     /// Of a counter, over the range.
     Increase,
     /// Of a gauge, over the range.
@@ -173,8 +181,10 @@ impl RangeCall {
         if condition { self.lookback } else { 0 }
     }
 
-    /// The samples that are looked at for a range: those after the first time and not after the second.
-    fn reach(&self, start: i64, end: i64) -> (i64, i64) {
+    /// The samples that are looked at for a step: those after the first time and not after the second.
+    fn window(&self, step_time: i64) -> (i64, i64) {
+        let end = self.reference.time(step_time);
+        let start = end.saturating_sub(self.range);
         let before = self.lookback_if(self.extension.is_some());
         let after = self.lookback_if(self.extension == Some(Extension::Smoothed));
         (start.saturating_sub(before), end.saturating_add(after))
@@ -194,21 +204,21 @@ impl RangeCall {
         mut id: Identity,
         samples: &Samples,
         context: ReadContext<'_>,
-        is_storage: bool,
+        frames: &mut Frames,
         table: &mut Table,
         record: &mut Record,
     ) -> Result<(), QueryError> {
         let grid = context.grid;
         let mut row = table.start_row(grid.len());
         let Record { passage, alike, reads, annotations, .. } = record;
-        let counters = Counters { passage, alike, reads, is_storage };
+        let counters = Counters { passage, alike, reads, is_storage: context.is_storage };
         let remarks = Remarks { annotations, span: self.span, metric: id.metric() };
-        let evaluated = self.evaluate(samples, context, counters, remarks, &mut row);
+        let evaluated = self.evaluate(samples, context, frames, counters, remarks, &mut row);
         if let Err(error) = evaluated {
             row.abandon();
             return Err(error);
         }
-        if matches!(self.function, RangeFunction::Rate | RangeFunction::Increase) {
+        if self.function.rate_kind().is_some_and(RateKind::is_counter) {
             self.remark_no_counter(row.as_row(&id), &mut record.annotations);
         }
         if !self.function.keeps_name() || id.is_half_dropped() {
@@ -239,6 +249,7 @@ impl RangeCall {
         &self,
         samples: &Samples,
         context: ReadContext<'_>,
+        frames: &mut Frames,
         counters: Counters<'_>,
         mut remarks: Remarks<'_>,
         row: &mut NewRow<'_>,
@@ -249,21 +260,21 @@ impl RangeCall {
         // One loop for each function: what differs between functions is decided outside of it.
         macro_rules! each {
             (|$window:ident| $outcome:expr) => {
-                for_each_window(self, samples, context.grid, counters, row, |$window| Ok($outcome))
+                for_each_window(self, samples, context.grid, frames, counters, row, |$window| Ok($outcome))
             };
         }
         match self.function {
-            F::Rate | F::Increase | F::Delta => {
-                let kind = match self.function {
-                    F::Rate => RateKind::Rate,
-                    F::Increase => RateKind::Increase,
-                    _ => RateKind::Delta,
-                };
-                if self.extension.is_some() {
-                    return each!(|window| extended::rate(self, kind, &window, &mut remarks));
-                }
+            F::Rate(kind) if self.extension.is_some() => {
+                each!(|window| extended::rate(self, kind, &window, &mut remarks))
+            }
+            F::Rate(kind) => {
                 let mut rate = rate::Rate::new(self, kind, samples);
-                each!(|window| rate.of(&window, &mut remarks))
+                if !rate.is_plain(samples) {
+                    return each!(|window| rate.of(&window, &mut remarks));
+                }
+                over_windows(self, samples, context.grid, frames, counters, |windows| {
+                    Ok(rate.write_plain(windows.floats, &samples.floats, row.floats()))
+                })
             }
             F::Irate => each!(|window| last_two::change(self, true, &window, &mut remarks)),
             F::Idelta => each!(|window| last_two::change(self, false, &window, &mut remarks)),
@@ -271,9 +282,11 @@ impl RangeCall {
             F::Changes => each!(|window| changes::changes(self, &window)),
             F::Deriv => each!(|window| regression::deriv(&window, &mut remarks)),
             F::PredictLinear => each!(|window| regression::predict_linear(&window, arg(0, &window), &mut remarks)),
-            F::DoubleExponentialSmoothing => for_each_window(self, samples, context.grid, counters, row, |window| {
-                regression::smooth(&window, arg(0, &window), arg(1, &window), &mut remarks)
-            }),
+            F::DoubleExponentialSmoothing => {
+                for_each_window(self, samples, context.grid, frames, counters, row, |window| {
+                    regression::smooth(&window, arg(0, &window), arg(1, &window), &mut remarks)
+                })
+            }
             F::AbsentOverTime | F::PresentOverTime => each!(|_window| Outcome::Float(1.0)),
             F::CountOverTime => {
                 each!(|window| Outcome::Float((window.floats.len() + window.histograms.len()) as f64))

@@ -11,7 +11,7 @@ use series::{QueryError, Samples};
 use crate::grid::Grid;
 use crate::identity::{Identity, Naming};
 use crate::ledger::Record;
-use crate::range::RangeCall;
+use crate::range::{Frames, RangeCall};
 use crate::scalar::Scalar;
 use crate::table::Table;
 
@@ -65,6 +65,8 @@ pub(crate) struct ReadContext<'a> {
     pub(crate) naming: Naming,
     /// The arguments of a range function beside the range.
     pub(crate) args: &'a [Scalar],
+    /// Whether samples come from storage: those of subqueries were counted there.
+    pub(crate) is_storage: bool,
 }
 
 impl Reader {
@@ -103,6 +105,7 @@ impl Reader {
         id: Identity,
         samples: &Samples,
         context: ReadContext<'_>,
+        frames: &mut Frames,
         table: &mut Table,
         record: &mut Record,
     ) -> Result<(), QueryError> {
@@ -114,7 +117,7 @@ impl Reader {
                 smoothed::read(id, samples, (*reference, *lookback), *span, context.grid, table, record);
                 Ok(())
             }
-            Self::Range(call) => call.read(id, samples, context, true, table, record),
+            Self::Range(call) => call.read(id, samples, context, frames, table, record),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct States {
 }
 
 impl Row {
-    fn state(&self, column: usize) -> State {
+    pub(crate) fn state(&self, column: usize) -> State {
         match &self.states {
             _ if column >= self.values.len() => State::Absent,
             None => State::Present,

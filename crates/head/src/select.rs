@@ -49,6 +49,14 @@ pub struct Selection {
     reading: Option<Reading>,
 }
 
+impl Selection {
+    /// Reads the newest sample in the range of each series, and others only where that is not dearer.
+    pub fn newest_only(mut self) -> Self {
+        self.reading = self.reading.map(Reading::newest_only);
+        self
+    }
+}
+
 impl Iterator for Selection {
     type Item = Result<Selected, SegmentError>;
 

@@ -26,7 +26,7 @@ use tonic::{Request, Response, Status};
 use transport::{ErrorKind, RpcError};
 
 use self::asker::Asker;
-use self::batches::Batches;
+use self::batches::{Batches, What};
 use crate::replica::Consistency;
 use crate::replicas::Replicas;
 
@@ -224,14 +224,14 @@ fn shard_error(error: &RpcError) -> select::ShardError {
 /// Answers for all shards at once; their frames interleave.
 async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, question: Arc<Question>, frames: Frames) {
     let limit = usize::try_from(request.limit_bytes).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    let (fold, labels_only) = (request.fold.as_ref(), request.labels_only);
+    let (fold, what) = (request.fold.as_ref(), What::of(&request));
     let shards = request.shards.iter().map(|shard| {
         let (replicas, question, frames) = (replicas.clone(), question.clone(), frames.clone());
         async move {
             let id = ShardId(*shard);
             let last = match fold {
                 Some(query) => fold::fold_shard(&replicas, id, &question, query, limit, &frames).await,
-                None => select_shard(&replicas, id, &question, labels_only, limit, &frames).await,
+                None => select_shard(&replicas, id, &question, what, limit, &frames).await,
             };
             if let Err(error) = &last
                 && error.kind() == Kind::Corrupt
@@ -259,7 +259,7 @@ async fn select_shard(
     replicas: &Arc<Replicas>,
     shard: ShardId,
     question: &Arc<Question>,
-    labels_only: bool,
+    what: What,
     limit: usize,
     frames: &Frames,
 ) -> Result<Frame, select::ShardError> {
@@ -273,7 +273,7 @@ async fn select_shard(
     let question = question.clone();
     let asker = Asker::default();
     let is_wanted = asker.is_waiting();
-    let finding = move || Batches::find(&view, &question, labels_only, limit, &is_wanted);
+    let finding = move || Batches::find(&view, &question, what, limit, &is_wanted);
     let Some(mut batches) = replicas.reading().run(finding).await else { return Ok(end) };
     let mut reading = replicas.clock().now() - started;
     loop {

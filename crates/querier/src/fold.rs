@@ -170,29 +170,17 @@ fn senseless() -> Broken {
 }
 
 fn query_to_wire(query: &FoldQuery) -> wire::FoldQuery {
-    let FoldQuery {
-        text,
-        start_ms,
-        end_ms,
-        step_ms,
-        lookback_ms,
-        subquery_step_ms,
-        timeout_ms,
-        max_samples,
-        features,
-        stage,
-    } = query.clone();
     wire::FoldQuery {
-        text,
-        start_ms,
-        end_ms,
-        step_ms,
-        lookback_ms,
-        subquery_step_ms,
-        timeout_ms,
-        max_samples,
-        features,
-        stage,
+        text: query.text.clone(),
+        start_ms: query.start_ms,
+        end_ms: query.end_ms,
+        step_ms: query.step_ms,
+        lookback_ms: query.lookback_ms,
+        subquery_step_ms: query.subquery_step_ms,
+        timeout_ms: query.timeout_ms,
+        max_samples: query.max_samples,
+        features: query.features.clone(),
+        stage: query.stage,
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct Question {
     pub(crate) matchers: Arc<[Matcher]>,
     pub(crate) range: TimeRange,
     pub(crate) labels_only: bool,
+    pub(crate) newest_only: bool,
     pub(crate) consistency: Consistency,
     pub(crate) budget: Budget,
 }
@@ -203,6 +204,7 @@ impl Question {
             labels_only: self.labels_only,
             limit_bytes: self.budget.limit().saturating_sub(self.budget.used()),
             fold: None,
+            newest_only: self.newest_only,
         }
     }
 }

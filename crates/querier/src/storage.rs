@@ -177,6 +177,7 @@ impl Storage {
             matchers: select.matchers.clone(),
             range: select.range,
             labels_only: select.hints.labels_only,
+            newest_only: select.hints.newest_only,
             consistency: self.consistency,
             budget: budget.clone(),
         };

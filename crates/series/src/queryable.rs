@@ -31,6 +31,8 @@ pub struct Hints {
     pub function: &'static str,
     /// Whether the labels are all that is wanted: series then come without chunks, if they have a sample in the range.
     pub labels_only: bool,
+    /// Whether the newest sample in the range, which may be a staleness marker, is all that is wanted of each series.
+    pub newest_only: bool,
     /// The most series that are wanted; 0: all.
     pub limit: usize,
 }

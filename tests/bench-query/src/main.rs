@@ -56,6 +56,9 @@ struct Flags {
     /// Flags of Ringwood beside those that the comparison needs.
     #[arg(long, allow_hyphen_values = true)]
     with: Vec<String>,
+    /// Leaves the others out.
+    #[arg(long)]
+    alone: bool,
     /// Keeps Ringwood running after its questions, to look at it.
     #[arg(long)]
     stay: bool,
@@ -98,15 +101,19 @@ async fn compare(flags: &Flags) -> anyhow::Result<()> {
         flags.old_days,
         flags.repeats
     );
-    let prometheus = prometheus(flags, folder.path(), &client, &load).await?;
-    print_costs("Prometheus", &load.questions, &prometheus, None);
+    let mut baseline = None;
+    if !flags.alone {
+        let costs = prometheus(flags, folder.path(), &client, &load).await?;
+        print_costs("Prometheus", &load.questions, &costs, None);
+        baseline = Some(costs);
+    }
     if let Some(program) = &flags.victoria {
         let costs = victoria(flags, program, folder.path(), &client, &load).await?;
-        print_costs("VictoriaMetrics", &load.questions, &costs, Some(&prometheus));
+        print_costs("VictoriaMetrics", &load.questions, &costs, baseline.as_deref());
     }
     let [costs, without] = ringwood(flags, folder.path(), &client, &load).await?;
-    print_costs("Ringwood", &load.questions, &costs, Some(&prometheus));
-    print_costs("Ringwood, not pushed down", &load.questions, &without, Some(&prometheus));
+    print_costs("Ringwood", &load.questions, &costs, baseline.as_deref());
+    print_costs("Ringwood, not pushed down", &load.questions, &without, baseline.as_deref());
     Ok(())
 }
 

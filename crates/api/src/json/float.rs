@@ -10,13 +10,9 @@ pub(super) fn push(bytes: &mut Vec<u8>, value: f64) {
     if value.trunc() == value && value.abs() < EXACT && (value != 0.0 || value.is_sign_positive()) {
         return bytes.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
     }
-    if value.is_finite() {
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(value);
-        // What it writes with an exponent or as a whole number has another form here.
-        if !text.contains('e') && !text.ends_with(".0") {
-            return bytes.extend_from_slice(text.as_bytes());
-        }
+    // Of these, which are not whole, the shortest decimal is written without an exponent.
+    if (1e-4..EXACT).contains(&value.abs()) {
+        return bytes.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     }
     bytes.extend_from_slice(format_float_json(value).as_bytes());
 }

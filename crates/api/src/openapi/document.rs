@@ -71,7 +71,7 @@ impl Endpoint {
             quoted(self.summary)
         ));
         let in_url = |parameter: &&Parameter| parameter.place == Place::Path || !self.takes_form(method);
-        let mut in_url = self.parameters.iter().filter(in_url).peekable();
+        let mut in_url = self.parameters().filter(in_url).peekable();
         if in_url.peek().is_some() {
             yaml.push_str("      parameters:\n");
         }
@@ -92,19 +92,19 @@ impl Endpoint {
 
     /// Whether the parameters may come as a form, which is what a `POST` of Prometheus' is for.
     fn takes_form(&self, method: Method) -> bool {
-        method == Method::Post && !self.parameters.is_empty()
+        method == Method::Post && self.parameters().next().is_some()
     }
 
     fn write_form(&self, yaml: &mut String) {
         yaml.push_str("      requestBody:\n        content:\n          application/x-www-form-urlencoded:\n");
         yaml.push_str("            schema:\n              type: object\n");
-        let required: Vec<_> = self.parameters.iter().filter(|parameter| parameter.required).collect();
+        let required: Vec<_> = self.parameters().filter(|parameter| parameter.required).collect();
         if !required.is_empty() {
             let names: Vec<_> = required.iter().map(|parameter| quoted(parameter.name)).collect();
             yaml.push_str(&format!("              required: [{}]\n", names.join(", ")));
         }
         yaml.push_str("              properties:\n");
-        for parameter in self.parameters {
+        for parameter in self.parameters() {
             let name = quoted(parameter.name);
             yaml.push_str(&format!("                {name}: {}\n", parameter.kind.schema()));
         }

@@ -5,8 +5,18 @@ pub(super) struct Endpoint {
     pub(super) path: &'static str,
     pub(super) methods: &'static [Method],
     pub(super) summary: &'static str,
-    pub(super) parameters: &'static [Parameter],
+    /// Its own parameters.
+    parameters: &'static [Parameter],
+    /// Those that it has in common with others.
+    shared: &'static [Parameter],
     pub(super) answer: Body,
+}
+
+impl Endpoint {
+    /// All parameters.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &'static Parameter> + Clone {
+        self.parameters.iter().chain(self.shared)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +93,7 @@ const fn get(
     parameters: &'static [Parameter],
     data: &'static str,
 ) -> Endpoint {
-    Endpoint { path, methods: &[Get], summary, parameters, answer: Body::Json(data) }
+    Endpoint { path, methods: &[Get], summary, parameters, shared: &[], answer: Body::Json(data) }
 }
 
 const fn get_or_post(
@@ -100,11 +110,11 @@ const fn search(path: &'static str, summary: &'static str, parameters: &'static 
         media_type: "application/x-ndjson",
         description: "Lines with batches of results, and a last one that tells how the search ended.",
     };
-    Endpoint { path, methods: &[Get, Post], summary, parameters, answer }
+    Endpoint { path, methods: &[Get, Post], summary, parameters, shared: SEARCHING, answer }
 }
 
 const fn admin(path: &'static str, summary: &'static str, parameters: &'static [Parameter]) -> Endpoint {
-    Endpoint { path, methods: &[Post, Put], summary, parameters, answer: Body::Nothing("Done.") }
+    Endpoint { path, methods: &[Post, Put], summary, parameters, shared: &[], answer: Body::Nothing("Done.") }
 }
 
 const START: Parameter = may("start", Time, "The beginning of the range, inclusive.");
@@ -118,14 +128,22 @@ const STATS: Parameter = may("stats", Text, "true or all: statistics are wanted,
 const SCRAPE_POOL: Parameter = must("scrapePool", Text, "The name of a scrape pool.");
 const METRIC: Parameter = may("metric", Text, "The metric that is asked about; without it, all are.");
 const METADATA_LIMIT: Parameter = may("limit", Integer, "The most results that are wanted; negative means all.");
-const SEARCH: Parameter = may("search[]", Texts, "What is searched for; one is enough.");
-const FUZZ_THRESHOLD: Parameter = may("fuzz_threshold", Integer, "How alike names must be, from 0 to 100.");
-const FUZZ_ALGORITHM: Parameter = may("fuzz_alg", Text, "subsequence or jarowinkler: how likeness is measured.");
-const CASE_SENSITIVE: Parameter = may("case_sensitive", Bool, "Whether letters must have the same case.");
-const SORT_BY: Parameter = may("sort_by", Text, "alpha or score.");
-const SORT_DIRECTION: Parameter = may("sort_dir", Text, "asc or dsc.");
-const INCLUDE_SCORE: Parameter = may("include_score", Bool, "Whether results have their score.");
-const BATCH_SIZE: Parameter = may("batch_size", Integer, "How many results a line has.");
+
+/// What every search may be asked with.
+const SEARCHING: &[Parameter] = &[
+    MATCH,
+    may("search[]", Texts, "What is searched for; one is enough."),
+    may("fuzz_threshold", Integer, "How alike names must be, from 0 to 100."),
+    may("fuzz_alg", Text, "subsequence or jarowinkler: how likeness is measured."),
+    may("case_sensitive", Bool, "Whether letters must have the same case."),
+    may("sort_by", Text, "alpha or score."),
+    may("sort_dir", Text, "asc or dsc."),
+    may("include_score", Bool, "Whether results have their score."),
+    START,
+    END,
+    LIMIT,
+    may("batch_size", Integer, "How many results a line has."),
+];
 
 /// Every path, in the order of the router.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -183,58 +201,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     search(
         "/search/metric_names",
         "Search names of metrics, as far as the server has this enabled.",
-        &[
-            MATCH,
-            SEARCH,
-            FUZZ_THRESHOLD,
-            FUZZ_ALGORITHM,
-            CASE_SENSITIVE,
-            SORT_BY,
-            SORT_DIRECTION,
-            INCLUDE_SCORE,
-            may("include_metadata", Bool, "Whether results have the type and help of the metric."),
-            START,
-            END,
-            LIMIT,
-            BATCH_SIZE,
-        ],
+        &[may("include_metadata", Bool, "Whether results have the type and help of the metric.")],
     ),
-    search(
-        "/search/label_names",
-        "Search names of labels, as far as the server has this enabled.",
-        &[
-            MATCH,
-            SEARCH,
-            FUZZ_THRESHOLD,
-            FUZZ_ALGORITHM,
-            CASE_SENSITIVE,
-            SORT_BY,
-            SORT_DIRECTION,
-            INCLUDE_SCORE,
-            START,
-            END,
-            LIMIT,
-            BATCH_SIZE,
-        ],
-    ),
+    search("/search/label_names", "Search names of labels, as far as the server has this enabled.", &[]),
     search(
         "/search/label_values",
         "Search values of a label, as far as the server has this enabled.",
-        &[
-            must("label", Text, "The label."),
-            MATCH,
-            SEARCH,
-            FUZZ_THRESHOLD,
-            FUZZ_ALGORITHM,
-            CASE_SENSITIVE,
-            SORT_BY,
-            SORT_DIRECTION,
-            INCLUDE_SCORE,
-            START,
-            END,
-            LIMIT,
-            BATCH_SIZE,
-        ],
+        &[must("label", Text, "The label.")],
     ),
     get(
         "/metadata",
@@ -276,6 +249,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         methods: &[Post],
         summary: "Read samples by the remote read protocol. The body is a message in Snappy.",
         parameters: &[],
+        shared: &[],
         answer: Body::Other { media_type: "application/x-protobuf", description: "Samples, or a stream of chunks." },
     },
     Endpoint {
@@ -283,6 +257,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         methods: &[Post],
         summary: "Not enabled.",
         parameters: &[],
+        shared: &[],
         answer: Body::Nothing("Never: it is refused."),
     },
     Endpoint {
@@ -290,6 +265,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         methods: &[Post],
         summary: "Not enabled.",
         parameters: &[],
+        shared: &[],
         answer: Body::Nothing("Never: it is refused."),
     },
     get(
@@ -338,6 +314,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         methods: &[Get],
         summary: "This description.",
         parameters: &[may("openapi_version", Text, "3.1 or 3.2.")],
+        shared: &[],
         answer: Body::Other { media_type: "application/yaml", description: "The description." },
     },
     admin(
@@ -358,6 +335,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         methods: &[Get],
         summary: "Notifications as they come. Nobody may subscribe.",
         parameters: &[],
+        shared: &[],
         answer: Body::Nothing("There is no place for a subscriber."),
     },
 ];

@@ -187,7 +187,8 @@ impl Groups {
 #[derive(Debug)]
 pub(super) struct Columns {
     steps: usize,
-    values: Vec<f64>,
+    /// One after the other on their own: many groups never have to be moved to make room for more.
+    values: Vec<Box<[f64]>>,
     /// What stands where there is none yet.
     empty: f64,
 }
@@ -205,11 +206,10 @@ impl Columns {
 
     /// The column of a group.
     pub(super) fn of(&mut self, group: usize) -> &mut [f64] {
-        let end = (group + 1) * self.steps;
-        if self.values.len() < end {
-            self.values.resize(end, self.empty);
+        while self.values.len() <= group {
+            self.values.push(vec![self.empty; self.steps].into());
         }
-        &mut self.values[end - self.steps..end]
+        &mut self.values[group]
     }
 
     /// A copy of the column of a group.
@@ -219,10 +219,10 @@ impl Columns {
 
     /// The number of a group at a step, if its column was looked at before.
     pub(super) fn at(&self, group: usize, step: usize) -> f64 {
-        self.values.get(group * self.steps + step).copied().unwrap_or(self.empty)
+        self.values.get(group).and_then(|column| column.get(step)).copied().unwrap_or(self.empty)
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<f64>()
+        self.values.len() * self.steps * size_of::<f64>()
     }
 }

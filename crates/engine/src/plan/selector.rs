@@ -66,11 +66,15 @@ impl Builder {
         let (first, last) = (first.max(earliest), last.min(latest));
         let range = TimeRange::inclusive(Timestamp(first), Timestamp(last));
         let known = |selection: &Selection| *selection.matchers == *selector.matchers && selection.range == range;
+        // At its only step an instant selector looks at the newest sample up to then.
+        let newest_only = grid.len() == 1
+            && matches!(reader, Reader::Instant { reference, .. } if reference.time(grid.start()) >= last);
         if let Some(known) = self.plan.selections.iter().position(known) {
+            self.plan.selections[known].hints.newest_only &= newest_only;
             return known;
         }
         let step_ms = self.settings.times.step_ms();
-        let hints = Hints { step_ms, range_ms, function: self.around.function, ..Hints::default() };
+        let hints = Hints { step_ms, range_ms, function: self.around.function, newest_only, ..Hints::default() };
         let (matchers, text) = (selector.matchers.clone().into(), selector.to_string());
         self.plan.selections.push(Selection { matchers, range, hints, text });
         self.plan.selections.len() - 1

@@ -59,7 +59,7 @@ fn of_floats(call: &RangeCall, kind: RateKind, window: &Window<'_>) -> Option<f6
         last = end.max(first);
         change += resets(left, values.get(first..last).unwrap_or_default(), right);
     }
-    Some(if kind == RateKind::Rate { change / call.range_seconds() } else { change })
+    Some(if kind == RateKind::PerSecond { change / call.range_seconds() } else { change })
 }
 
 /// The sum of the values before each fall.

@@ -58,7 +58,7 @@ fn change(
             return None;
         }
     }
-    if kind == RateKind::Rate {
+    if kind == RateKind::PerSecond {
         change.divide(call.range_seconds());
     }
     change.counter_reset = CounterReset::Gauge;

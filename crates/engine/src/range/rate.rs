@@ -2,10 +2,11 @@
 
 use series::Samples;
 
-use super::extrapolation::Sampled;
+use super::extrapolation::{Extrapolation, Sampled};
+use super::frame::Frame;
 use super::rate_histogram::histogram_rate;
 use super::start_time::{Began, is_overlap, is_reset};
-use super::window::{Outcome, Points, Window};
+use super::window::{Outcome, Window};
 use super::{RangeCall, RateKind, Remarks};
 use crate::annotation::Remark;
 
@@ -75,7 +76,7 @@ impl<'a> Rate<'a> {
             if !self.overlaps.is_empty() && contains(&self.overlaps, floats.first + 1, floats.first + last) {
                 remarks.add(Remark::OverlappingStart);
             }
-            change = self.without_resets(change, &floats);
+            change = self.without_resets(change, floats.values, floats.first);
         }
         let sampled = sampled(window, floats.times);
         let beginning =
@@ -85,22 +86,48 @@ impl<'a> Rate<'a> {
         } else if last == 0 {
             return None;
         }
-        let is_rising = self.kind.is_counter() && change > 0.0 && first_value >= 0.0;
-        let from_zero = is_rising.then(|| first_value / change);
-        Some(change * sampled.factor(self.kind, self.range_seconds, beginning, from_zero))
+        let extrapolation = sampled.extrapolation(self.kind, self.range_seconds, beginning);
+        Some(change * self.factor(&extrapolation, first_value, change))
     }
 
-    /// The change of a counter from the first to the last float, as if it had never started again.
     #[inline]
-    fn without_resets(&mut self, mut change: f64, floats: &Points<'_, f64>) -> f64 {
+    fn factor(&self, extrapolation: &Extrapolation, first: f64, change: f64) -> f64 {
+        if self.kind.is_counter() { extrapolation.factor_of_counter(first, change) } else { extrapolation.factor() }
+    }
+
+    /// Whether nothing bears on the rates of a series but its floats and their times.
+    pub(super) fn is_plain(&self, samples: &Samples) -> bool {
+        samples.histograms.is_empty() && !self.call.use_start_times
+    }
+
+    /// Writes the rates of a series of which [`Self::is_plain`] holds. How many there are.
+    pub(super) fn write_plain(&mut self, frame: &Frame, floats: &[f64], row: &mut [f64]) -> u64 {
+        let mut written = 0;
+        let windows = frame.from.iter().zip(&frame.to).zip(&frame.extrapolations);
+        for (((from, to), extrapolation), rate) in windows.zip(row) {
+            let [first, .., last] = floats[*from..*to] else { continue };
+            let mut change = last - first;
+            if !self.resets.is_empty() {
+                change = self.without_resets(change, &floats[*from..*to], *from);
+            }
+            *rate = change * self.factor(extrapolation, first, change);
+            written += 1;
+        }
+        written
+    }
+
+    /// The change of a counter from the first to the last of some floats, as if it had never started again. `first` is the
+    /// position of the first one.
+    #[inline]
+    fn without_resets(&mut self, mut change: f64, floats: &[f64], first: usize) -> f64 {
         if self.resets.is_empty() {
             return change;
         }
-        while self.resets.get(self.passed).is_some_and(|at| *at <= floats.first) {
+        while self.resets.get(self.passed).is_some_and(|at| *at <= first) {
             self.passed += 1;
         }
         for at in &self.resets[self.passed..] {
-            let Some(before) = floats.values[..floats.len() - 1].get(at - floats.first - 1) else { break };
+            let Some(before) = floats[..floats.len() - 1].get(at - first - 1) else { break };
             change += before;
         }
         change
@@ -134,21 +161,28 @@ impl<'a> Rate<'a> {
             (None, Some(_)) => (**first).clone(),
             (None, None) => return Outcome::Nothing,
         };
-        let is_rising = self.kind.is_counter() && change.count > 0.0 && first.count >= 0.0;
-        let from_zero = is_rising.then(|| first.count / change.count);
-        change.multiply(sampled.factor(self.kind, self.range_seconds, beginning, from_zero));
+        let extrapolation = sampled.extrapolation(self.kind, self.range_seconds, beginning);
+        change.multiply(self.factor(&extrapolation, first.count, change.count));
         Outcome::histogram(change)
     }
 }
 
 /// The positions of the values that are below the one before.
 fn resets(values: &[f64]) -> Vec<usize> {
-    let pairs = || values.iter().zip(values.iter().skip(1));
+    let pairs = || values.iter().zip(values.get(1..).unwrap_or_default());
     // Mostly there are none, which counting, in vector registers, tells a lot faster than looking for them.
-    match pairs().map(|(before, value)| usize::from(value < before)).sum::<usize>() {
-        0 => Vec::new(),
-        _ => pairs().enumerate().filter(|(_, (before, value))| value < before).map(|(before, _)| before + 1).collect(),
+    let count = pairs().map(|(before, value)| usize::from(value < before)).sum::<usize>();
+    if count == 0 {
+        return Vec::new();
     }
+    // Each position is written, and stays if it is one: that costs less than guessing wrong now and then.
+    let (mut resets, mut found) = (vec![0; count + 1], 0);
+    for (before, (one, other)) in pairs().enumerate() {
+        resets[found] = before + 1;
+        found += usize::from(other < one);
+    }
+    resets.truncate(count);
+    resets
 }
 
 fn sampled(window: &Window<'_>, times: &[i64]) -> Sampled {

@@ -6,8 +6,8 @@ use model::Histogram;
 use series::{QueryError, Samples};
 
 use super::RangeCall;
+use super::frame::{Frame, Frames};
 use crate::grid::Grid;
-use crate::read::{Reference, advance};
 use crate::table::NewRow;
 use crate::tally::{Alike, Passage, Reads, histogram_weight};
 
@@ -101,96 +101,118 @@ pub(super) fn for_each_window(
     call: &RangeCall,
     samples: &Samples,
     grid: Grid,
+    frames: &mut Frames,
     counters: Counters<'_>,
     row: &mut NewRow<'_>,
     mut function: impl FnMut(Window<'_>) -> Result<Outcome, QueryError>,
 ) -> Result<(), QueryError> {
-    let weights = Weights::new(samples);
-    let Counters { passage, alike, reads, is_storage } = counters;
-    if reads.queryable.is_empty() {
-        *reads = Reads::none(grid);
-    }
-    let (mut float, mut histogram) = (Bounds::default(), Bounds::default());
-    let mut own = Passage::default();
-    let mut written = 0;
-    for (step, time) in grid.times().enumerate() {
-        let end = call.reference.time(time);
-        let start = end.saturating_sub(call.range);
-        let (from, to) = call.reach(start, end);
-        float.advance(&samples.float_times, from, to);
-        histogram.advance(&samples.histogram_times, from, to);
-        let size = float.len() as u64 + weights.of(histogram.from, histogram.to);
-        own.peak = own.peak.max(size);
-        own.rest = size;
-        if size == 0 {
-            continue;
-        }
-        reads.queryable[step] += size;
-        let is_fixed = matches!(call.reference, Reference::At(_));
-        if is_storage && (step == 0 || !is_fixed) {
-            let from = if step == 0 { from } else { to.saturating_sub(grid.step()).max(from) };
-            let new_float = float.to - float.first_after(&samples.float_times, from, step);
-            let new_histogram = histogram.first_after(&samples.histogram_times, from, step);
-            reads.new[step] += new_float as u64 + weights.of(new_histogram, histogram.to);
-        }
-        let floats = Points::new(&samples.float_times, &samples.floats, &samples.float_starts, float.pair());
-        let histograms =
-            Points::new(&samples.histogram_times, &samples.histograms, &samples.histogram_starts, histogram.pair());
-        match function(Window { floats, histograms, start, end, step, time })? {
-            Outcome::Nothing => {}
-            Outcome::Float(value) => {
-                row.set(step, value);
-                written += 1;
-            }
-            Outcome::Histogram(value) => {
-                written += histogram_weight(value.size_bytes());
-                row.push_histogram(step, value);
-            }
-        }
-    }
+    over_windows(call, samples, grid, frames, counters, |windows| windows.evaluate(row, &mut function))
+}
+
+/// Gives the windows of all steps to whoever writes what comes of them, and says how much that is, in samples.
+///
+/// # Errors
+/// Those of writing.
+pub(super) fn over_windows(
+    call: &RangeCall,
+    samples: &Samples,
+    grid: Grid,
+    frames: &mut Frames,
+    counters: Counters<'_>,
+    write: impl FnOnce(&Windows<'_>) -> Result<u64, QueryError>,
+) -> Result<(), QueryError> {
+    let floats = frames.of(call, grid, &samples.float_times);
+    let histograms = (!samples.histograms.is_empty()).then(|| Frame::new(call, grid, &samples.histogram_times));
+    let windows = Windows { call, samples, grid, floats, histograms };
+    let mut own = windows.count(counters.reads, counters.is_storage);
+    let written = write(&windows)?;
     // The last window stays in memory until the next series, the results for good.
     own.peak = own.peak.max(own.rest + written);
     own.rest = written;
-    passage.then(own);
-    alike.see(own);
+    counters.passage.then(own);
+    counters.alike.see(own);
     Ok(())
 }
 
-/// The positions of a window's samples.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bounds {
-    from: usize,
-    to: usize,
-    /// Where the window before ended.
-    last_to: usize,
+/// The windows of a series.
+pub(super) struct Windows<'a> {
+    call: &'a RangeCall,
+    samples: &'a Samples,
+    grid: Grid,
+    pub(super) floats: &'a Frame,
+    /// Those of histograms, if there are any.
+    histograms: Option<Frame>,
 }
 
-impl Bounds {
-    fn advance(&mut self, times: &[i64], after: i64, until: i64) {
-        self.last_to = self.to;
-        self.from = advance(times, self.from, after);
-        self.to = advance(times, self.to.max(self.from), until);
-    }
-
-    fn len(self) -> usize {
-        self.to - self.from
-    }
-
-    fn pair(self) -> (usize, usize) {
-        (self.from, self.to)
-    }
-
-    /// The position of the first sample of the window after a time, which is where the window before ended if that moves.
-    fn first_after(self, times: &[i64], after: i64, step: usize) -> usize {
-        if step == 0 {
-            return self.from;
+impl Windows<'_> {
+    /// Counts the samples of all windows. The most that a window has, and what the last one has.
+    fn count(&self, reads: &mut Reads, is_storage: bool) -> Passage {
+        if reads.queryable.is_empty() {
+            *reads = Reads::none(self.grid);
         }
-        let at = self.last_to.clamp(self.from, self.to);
-        let is_first = |at: usize| times.get(at).is_none_or(|time| *time > after);
-        if is_first(at) && (at == self.from || !is_first(at - 1)) {
-            return at;
+        let Frame { from, to, fresh, .. } = self.floats;
+        let mut own = Passage::default();
+        for ((queryable, from), to) in reads.queryable.iter_mut().zip(from).zip(to) {
+            *queryable += (to - from) as u64;
+            own.peak = own.peak.max((to - from) as u64);
         }
-        self.from + times[self.from..self.to].partition_point(|time| *time <= after)
+        if is_storage {
+            for ((new, fresh), to) in reads.new.iter_mut().zip(fresh).zip(to) {
+                *new += (to - fresh) as u64;
+            }
+        }
+        own.rest = to.last().zip(from.last()).map_or(0, |(to, from)| (to - from) as u64);
+        if let Some(histograms) = &self.histograms {
+            let weights = Weights::new(self.samples);
+            for step in 0..self.grid.len() {
+                let weight = weights.of(histograms.from[step], histograms.to[step]);
+                reads.queryable[step] += weight;
+                if is_storage {
+                    reads.new[step] += weights.of(histograms.fresh[step], histograms.to[step]);
+                }
+                own.rest = (to[step] - from[step]) as u64 + weight;
+                own.peak = own.peak.max(own.rest);
+            }
+        }
+        own
+    }
+
+    /// Writes what a function makes of each window. What it wrote, in samples.
+    fn evaluate(
+        &self,
+        row: &mut NewRow<'_>,
+        function: &mut impl FnMut(Window<'_>) -> Result<Outcome, QueryError>,
+    ) -> Result<u64, QueryError> {
+        let Self { samples, .. } = self;
+        let mut written = 0;
+        let bounds = self.floats.from.iter().zip(&self.floats.to);
+        for ((step, time), (from, to)) in self.grid.times().enumerate().zip(bounds) {
+            let floats = Points::new(&samples.float_times, &samples.floats, &samples.float_starts, (*from, *to));
+            let histograms = match &self.histograms {
+                Some(frame) => {
+                    let bounds = (frame.from[step], frame.to[step]);
+                    Points::new(&samples.histogram_times, &samples.histograms, &samples.histogram_starts, bounds)
+                }
+                None => Points::new(&[], &[], &[], (0, 0)),
+            };
+            if floats.is_empty() && histograms.is_empty() {
+                continue;
+            }
+            let end = self.call.reference.time(time);
+            let start = end.saturating_sub(self.call.range);
+            match function(Window { floats, histograms, start, end, step, time })? {
+                Outcome::Nothing => {}
+                Outcome::Float(value) => {
+                    row.set(step, value);
+                    written += 1;
+                }
+                Outcome::Histogram(value) => {
+                    written += histogram_weight(value.size_bytes());
+                    row.push_histogram(step, value);
+                }
+            }
+        }
+        Ok(written)
     }
 }
 

@@ -124,7 +124,8 @@ fn into_matrix(table: &Table, grid: Grid) -> Result<Vec<MatrixSeries>, QueryErro
     let mut matrix: Vec<MatrixSeries> = Vec::with_capacity(rows.len());
     for (labels, at) in rows {
         let row = table.row(at);
-        let floats: Vec<(i64, f64)> = row.present_floats().map(|(step, value)| (grid.time(step), value)).collect();
+        let mut floats = Vec::with_capacity(row.floats.len());
+        floats.extend(row.present_floats().map(|(step, value)| (grid.time(step), value)));
         let histograms: Vec<_> =
             row.histograms.iter().map(|(step, histogram)| (grid.time(*step as usize), histogram.clone())).collect();
         match matrix.last_mut().filter(|last| last.labels == labels) {

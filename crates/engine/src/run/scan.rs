@@ -15,6 +15,7 @@ use crate::info::Info;
 use crate::ledger::{NodeId, Record};
 use crate::plan::Selection;
 use crate::purpose::Purpose;
+use crate::range::Frames;
 use crate::read::{ReadContext, remove_stale};
 use crate::table::Table;
 use crate::tally::Tally;
@@ -167,12 +168,13 @@ impl InfoRead {
         let mut samples = Samples::new();
         let mut record = Record::default();
         // Names stay, since they tell info metrics apart.
-        let context = ReadContext { grid: self.grid, naming: Naming::Delayed, args: &[] };
+        let context = ReadContext { grid: self.grid, naming: Naming::Delayed, args: &[], is_storage: true };
+        let mut frames = Frames::default();
         for series in batch {
             self.watch.check()?;
             series.read(self.range, &mut samples)?;
             let id = Identity::new(series.labels.clone());
-            self.info.reader().read(id, &samples, context, &mut table, &mut record)?;
+            self.info.reader().read(id, &samples, context, &mut frames, &mut table, &mut record)?;
         }
         Ok(table)
     }
@@ -209,7 +211,7 @@ impl Scan {
                     }
                 }
             }
-            let bytes = samples.size_bytes() + pieces.iter().map(|piece| piece.table.size_bytes()).sum::<usize>();
+            let bytes = samples.size_bytes() + pieces.iter().map(Piece::size_bytes).sum::<usize>();
             charge.resize(bytes as u64, || self.selection.text.clone())?;
         }
         for (stage, piece) in self.stages.iter().zip(&mut pieces) {

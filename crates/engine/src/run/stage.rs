@@ -16,7 +16,7 @@ use crate::join::JoinContext;
 use crate::ledger::{NodeId, Record};
 use crate::plan::{Plan, SinkPlan, Source, Stage};
 use crate::purpose::Purpose;
-use crate::range::{RangeCall, RangeFunction};
+use crate::range::{Frames, RangeCall, RangeFunction};
 use crate::read::{ReadContext, Reader, Reading, statistics_of};
 use crate::scalar::{Scalar, StageId};
 use crate::sink::{Absent, Collect, Output, Sink, Sort, ToScalar};
@@ -44,6 +44,15 @@ pub(super) struct Piece {
     /// Of the source, and of each operation.
     pub(super) records: Vec<Record>,
     uniques: Vec<Unique>,
+    /// Where windows lie, which is the same for many series.
+    frames: Frames,
+}
+
+impl Piece {
+    /// About how many bytes it takes in memory.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.table.size_bytes() + self.frames.size_bytes()
+    }
 }
 
 /// The end of a stage, where its series come together.
@@ -134,11 +143,11 @@ impl ReadyStage {
         let (mut records, mut uniques) = (Vec::new(), Vec::new());
         records.resize_with(count, Record::default);
         uniques.resize_with(count, Unique::default);
-        Piece { table: Table::new(), records, uniques }
+        Piece { table: Table::new(), records, uniques, frames: Frames::default() }
     }
 
-    fn read_context(&self) -> ReadContext<'_> {
-        ReadContext { grid: self.stage().grid, naming: self.plan.naming, args: &self.source_scalars }
+    fn read_context(&self, is_storage: bool) -> ReadContext<'_> {
+        ReadContext { grid: self.stage().grid, naming: self.plan.naming, args: &self.source_scalars, is_storage }
     }
 
     /// Reads a series of storage.
@@ -148,7 +157,8 @@ impl ReadyStage {
     pub(super) fn read(&self, id: Identity, samples: &Samples, piece: &mut Piece) -> Result<(), QueryError> {
         match &self.stage().source {
             Source::Select { reader, .. } => {
-                reader.read(id, samples, self.read_context(), &mut piece.table, &mut piece.records[0])
+                let Piece { table, records, frames, .. } = piece;
+                reader.read(id, samples, self.read_context(true), frames, table, &mut records[0])
             }
             _ => Ok(()),
         }
@@ -198,10 +208,11 @@ impl ReadyStage {
     ) -> Result<(), QueryError> {
         let table = table.merged()?;
         let mut samples = Samples::new();
+        let Piece { table: results, records, frames, .. } = piece;
         for row in table.rows() {
             watch.check()?;
             to_samples(row, steps, &mut samples);
-            call.read(row.id.clone(), &samples, self.read_context(), false, &mut piece.table, &mut piece.records[0])?;
+            call.read(row.id.clone(), &samples, self.read_context(false), frames, results, &mut records[0])?;
         }
         Ok(())
     }

@@ -6,12 +6,13 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::TimeRange;
+use chunk::State;
+use model::{TimeRange, Timestamp};
 
 use super::{SelectedChunk, parse};
 use crate::loose::encode;
 use crate::piece::Lookup;
-use crate::row::{encode_column, encode_histograms};
+use crate::row::{Row, encode_column, encode_histograms};
 use crate::segment::SegmentError;
 use crate::target::Target;
 use crate::tenant::{Place, TenantHead};
@@ -26,6 +27,10 @@ pub(super) struct Reading {
     /// The pieces of each target that have rows in the range.
     targets: HashMap<u32, Arc<[OpenPiece]>, Fixed>,
     next_times_id: u64,
+    /// Whether the newest sample of each series is enough.
+    newest_only: bool,
+    /// The column of times that is a single raw row, by target and row.
+    row_times: HashMap<(u32, usize), (u64, Bytes), Fixed>,
 }
 
 /// A piece whose bytes are at hand.
@@ -38,7 +43,7 @@ struct OpenPiece {
     floats: Lookup,
     histograms: Lookup,
     /// Raw rows are encoded for each series that is asked for.
-    rows: Vec<Arc<crate::row::Row>>,
+    rows: Vec<Arc<Row>>,
 }
 
 impl fmt::Debug for Reading {
@@ -49,7 +54,19 @@ impl fmt::Debug for Reading {
 
 impl Reading {
     pub(super) fn new(head: Arc<TenantHead>, range: TimeRange) -> Self {
-        Self { head, range, targets: HashMap::default(), next_times_id: 0 }
+        Self {
+            head,
+            range,
+            targets: HashMap::default(),
+            next_times_id: 0,
+            newest_only: false,
+            row_times: HashMap::default(),
+        }
+    }
+
+    /// Reads the newest sample in the range of each series, and others only where that is not dearer.
+    pub(super) fn newest_only(self) -> Self {
+        Self { newest_only: true, ..self }
     }
 
     /// The chunks that a series has in the range.
@@ -62,6 +79,11 @@ impl Reading {
         match head.series.get(series as usize) {
             Some(Place::Member { target: at, member }) => {
                 let Some(target) = head.targets[*at as usize].as_ref() else { return Ok(chunks) };
+                if self.newest_only
+                    && let Some(newest) = self.newest(*at, target, series, *member)
+                {
+                    return Ok(vec![newest]);
+                }
                 self.target_chunks(*at, target, series, *member, &mut chunks)?;
                 if let Some(at) = target.members.timed.get(member) {
                     self.loose_chunks(*at, series, &mut chunks)?;
@@ -71,6 +93,37 @@ impl Reading {
             Some(Place::Free) | None => {}
         }
         Ok(chunks)
+    }
+
+    /// The chunk with nothing but the newest sample in the range, if the raw rows have it and nothing else may be newer.
+    fn newest(&mut self, at: u32, target: &Target, series: u32, member: u32) -> Option<SelectedChunk> {
+        let column = target.members.columns[member as usize];
+        let may_be_elsewhere =
+            column == crate::members::NONE || !target.late.is_empty() || target.members.timed.contains_key(&member);
+        if may_be_elsewhere {
+            return None;
+        }
+        let rows = target.rows.iter().enumerate().rev();
+        let mut in_range = rows.filter(|(_, row)| self.range.contains(Timestamp(row.time)));
+        let says = |row: &Row| !row.histograms.is_empty() || row.state(column as usize) != State::Absent;
+        let (position, row) = in_range.find(|(_, row)| says(row)).filter(|(_, row)| row.histograms.is_empty())?;
+        let mut chunk = Vec::new();
+        let row_alone = &target.rows[position..=position];
+        encode_column(row_alone, (series, column), &mut Vec::new(), &mut chunk).then(|| {
+            let (times_id, times) = self.times_of_row(at, position, row.time);
+            SelectedChunk { times_id, times, chunk: chunk.into() }
+        })
+    }
+
+    fn times_of_row(&mut self, target: u32, position: usize, time: i64) -> (u64, Bytes) {
+        if let Some(times) = self.row_times.get(&(target, position)) {
+            return times.clone();
+        }
+        let mut encoded = Vec::new();
+        chunk::times::encode(&[time], &mut encoded);
+        let times = (self.new_times_id(), Bytes::from(encoded));
+        self.row_times.insert((target, position), times.clone());
+        times
     }
 
     fn target_chunks(
@@ -109,15 +162,15 @@ impl Reading {
         for frame in target.frames.iter().filter(|frame| frame.range().overlaps(range)) {
             pieces.push(self.open(frame.bytes.clone())?);
         }
-        let bounds = target.rows.first().zip(target.rows.last());
-        let open = bounds.map(|(first, last)| crate::group::range_of(first.time, last.time));
-        if open.is_some_and(|open| open.overlaps(range)) {
-            let times: Vec<i64> = target.rows.iter().map(|row| row.time).collect();
+        // They are encoded for each series: no more of them than were asked for.
+        let rows: Vec<_> = target.rows.iter().filter(|row| range.contains(Timestamp(row.time))).cloned().collect();
+        if !rows.is_empty() {
+            let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
             let mut encoded = Vec::new();
             chunk::times::encode(&times, &mut encoded);
             let times_id = self.new_times_id();
             let [floats, histograms] = [Lookup::default(), Lookup::default()];
-            pieces.push(OpenPiece { times_id, times: encoded.into(), floats, histograms, rows: target.rows.clone() });
+            pieces.push(OpenPiece { times_id, times: encoded.into(), floats, histograms, rows });
         }
         for frame in target.late.iter().filter(|frame| frame.range().overlaps(range)) {
             pieces.push(self.open(frame.bytes.clone())?);
@@ -144,7 +197,7 @@ impl Reading {
         let mut late = loose.late.clone();
         late.sort_by_key(|sample| sample.time);
         for samples in [&loose.open, &late] {
-            let here = samples.iter().any(|sample| range.contains(model::Timestamp(sample.time)));
+            let here = samples.iter().any(|sample| range.contains(Timestamp(sample.time)));
             if let Some(frame) = here.then(|| encode(series, samples)).flatten() {
                 push_chunks(&self.open(frame.bytes)?, series, chunks);
             }

@@ -8,7 +8,9 @@ use head::{
     Answer, CutContents, Head, HeadLimits, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind,
     ScrapeRow, SegmentFile, Selected, TimedValue,
 };
-use model::{CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, is_stale};
+use model::{
+    CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, Timestamp, is_stale,
+};
 
 /// What a target shows: series by number, with their values.
 #[derive(Clone, Debug, Default)]
@@ -492,6 +494,19 @@ impl World {
         selected.iter().map(|series| (series.labels.clone(), read_chunks(series))).collect()
     }
 
+    /// Compares the newest sample that each series has before a time with what is read if no more is wanted.
+    fn check_newest(&self, found: &BTreeMap<Labels, Plain>, end: i64) {
+        let range = TimeRange::new(Timestamp(i64::MIN), Timestamp(end));
+        let selection = self.head.view().select(&self.tenant, &[], range).newest_only();
+        let read: BTreeMap<Labels, _> = selection
+            .map(Result::unwrap)
+            .map(|series| (series.labels.clone(), newest_before(&read_chunks(&series), end)))
+            .filter(|(_, newest)| newest.is_some())
+            .collect();
+        let found = found.iter().map(|(labels, samples)| (labels.clone(), newest_before(samples, end)));
+        assert_eq!(read, found.filter(|(_, newest)| newest.is_some()).collect(), "the newest before {end}");
+    }
+
     /// Compares everything that can be read, or was cut, with the map.
     pub(crate) fn check(&self) {
         let mut expected: BTreeMap<Labels, Plain> = BTreeMap::new();
@@ -510,6 +525,12 @@ impl World {
         }
         let held_from = self.head.view().held_from().0;
         let found = self.all();
+        let mut times: Vec<i64> = found.values().flat_map(|samples| samples.keys().copied()).collect();
+        times.sort_unstable();
+        for end in times.iter().rev().step_by(7).take(3) {
+            self.check_newest(&found, *end);
+            self.check_newest(&found, end + 1);
+        }
         for (labels, samples) in &expected {
             let held: Plain = samples.iter().filter(|(time, _)| **time >= held_from).map(|(t, s)| (*t, *s)).collect();
             let read: Plain = found.get(labels).into_iter().flatten().map(|(t, s)| (*t, *s)).collect();
@@ -532,6 +553,10 @@ impl World {
             assert!(marker || is_two || known.map(|(_, bits, _)| *bits) == Some(*bits), "a cut has {labels} at {time}");
         }
     }
+}
+
+fn newest_before(samples: &Plain, end: i64) -> Option<(i64, PlainSample)> {
+    samples.iter().filter(|(time, _)| **time < end).map(|(time, sample)| (*time, *sample)).max_by_key(|(time, _)| *time)
 }
 
 /// Keeps the samples with their own times of a target's member apart: they follow other rules than its rows.

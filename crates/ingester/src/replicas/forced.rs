@@ -39,7 +39,13 @@ impl Replicas {
         if !status.voters.is_empty() || status.standing == Standing::Stopped {
             return;
         }
-        let founders = self.founders(replica.shard).await.unwrap_or_default();
+        let founders = match self.founders(replica.shard).await {
+            Ok(founders) => founders,
+            Err(error) => {
+                tracing::debug!(shard = %replica.shard, %error, "meta doesn't say who founds the shard; the next look asks again");
+                return;
+            }
+        };
         if founders.contains(&self.node())
             && let Err(error) = replica.group.initialize(founders).await
         {

@@ -24,6 +24,15 @@ pub(super) struct Batches {
     left_bytes: usize,
 }
 
+/// What is wanted of series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Labels,
+    /// The newest sample of each, at least.
+    Newest,
+    Samples,
+}
+
 enum Found {
     Labels(std::vec::IntoIter<Labels>),
     Series(Selection),
@@ -45,19 +54,30 @@ impl Broken {
     }
 }
 
+impl What {
+    pub(super) fn of(request: &select::SelectRequest) -> Self {
+        match (request.labels_only, request.newest_only) {
+            (true, _) => Self::Labels,
+            (false, true) => Self::Newest,
+            (false, false) => Self::Samples,
+        }
+    }
+}
+
 impl Batches {
     /// Finds the series of a question, whose answer may have so many bytes. `None` once it is not wanted any more.
     pub(super) fn find(
         view: &ShardView,
         question: &Question,
-        labels_only: bool,
+        what: What,
         limit_bytes: usize,
         is_wanted: IsWanted<'_>,
     ) -> Option<Self> {
         let Question { tenant, matchers, range, .. } = question;
-        let found = match labels_only {
-            true => Found::Labels(view.select_labels(tenant, matchers, *range, is_wanted)?.into_iter()),
-            false => Found::Series(view.select_while(tenant, matchers, *range, is_wanted)?),
+        let found = match what {
+            What::Labels => Found::Labels(view.select_labels(tenant, matchers, *range, is_wanted)?.into_iter()),
+            What::Newest => Found::Series(view.select_while(tenant, matchers, *range, is_wanted)?.newest_only()),
+            What::Samples => Found::Series(view.select_while(tenant, matchers, *range, is_wanted)?),
         };
         Some(Self { found, times: BTreeMap::new(), left_bytes: limit_bytes })
     }

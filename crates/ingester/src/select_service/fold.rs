@@ -127,29 +127,17 @@ fn group_to_wire(group: &FoldedGroup) -> wire::Group {
 }
 
 fn query_of_wire(query: &wire::FoldQuery) -> FoldQuery {
-    let wire::FoldQuery {
-        text,
-        start_ms,
-        end_ms,
-        step_ms,
-        lookback_ms,
-        subquery_step_ms,
-        timeout_ms,
-        max_samples,
-        features,
-        stage,
-    } = query.clone();
     FoldQuery {
-        text,
-        start_ms,
-        end_ms,
-        step_ms,
-        lookback_ms,
-        subquery_step_ms,
-        timeout_ms,
-        max_samples,
-        features,
-        stage,
+        text: query.text.clone(),
+        start_ms: query.start_ms,
+        end_ms: query.end_ms,
+        step_ms: query.step_ms,
+        lookback_ms: query.lookback_ms,
+        subquery_step_ms: query.subquery_step_ms,
+        timeout_ms: query.timeout_ms,
+        max_samples: query.max_samples,
+        features: query.features.clone(),
+        stage: query.stage,
     }
 }
 
@@ -175,8 +163,12 @@ impl Queryable for LocalShard {
             let text = format!("{} matchers", asked.matchers.len());
             let asker = Asker::default();
             let is_wanted = asker.is_waiting();
-            let find = move || view.select_while(&tenant, &asked.matchers, asked.range, &is_wanted);
-            let selection = reading.run(find).await.ok_or(QueryError::Canceled { during: FINDING })?;
+            let Select { matchers, range, .. } = asked.clone();
+            let find = move || view.select_while(&tenant, &matchers, range, &is_wanted);
+            let mut selection = reading.run(find).await.ok_or(QueryError::Canceled { during: FINDING })?;
+            if asked.hints.newest_only {
+                selection = selection.newest_only();
+            }
             let all = Reading { selection, times: HashMap::new() };
             let batches = stream::try_unfold((all, None), move |(mut all, charge)| {
                 let (reading, budget, text) = (reading.clone(), budget.clone(), text.clone());
