@@ -4,13 +4,14 @@ mod catalog;
 mod cluster;
 mod orders;
 mod recover;
+mod slots;
 mod status;
 mod verify;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use model::{NodeId, ShardId};
+use model::{NodeId, ShardId, Slot};
 use proto::meta::MoveReplica;
 use serde_json::{Value, json};
 
@@ -87,6 +88,9 @@ async fn answer(ctl: Ctl) -> Result<Answer, String> {
         }
         CtlCommand::Rebuild { shard, node } => {
             orders::rebuild(&Cluster::connect(&place).await?, ShardId(shard), NodeId(node), output).await
+        }
+        CtlCommand::MoveSlot { slot, shard } => {
+            slots::move_slot(&Cluster::connect(&place).await?, Slot(slot), ShardId(shard), output).await
         }
         CtlCommand::Verify { what, settings } => verify::verify(&what, &settings, &place).await,
         CtlCommand::Catalog { command: CatalogCommand::Rebuild { bucket, dry_run } } => {

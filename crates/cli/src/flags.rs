@@ -201,6 +201,10 @@ pub(crate) struct ServerFlags {
     /// An ingester that was silent for so long is replaced, if others can take its place. 0: never.
     #[arg(long = "placement.replace-after", env = "RINGWOOD_PLACEMENT_REPLACE_AFTER", default_value = "10m", value_parser = duration)]
     pub(crate) placement_replace_after: Duration,
+    /// A shard that takes in far more than the others for so long gives a slot to the one that takes in least. 0: slots are moved
+    /// by `ctl move-slot` alone. All nodes must be of a version that knows of slots that move.
+    #[arg(long = "placement.move-slots-after", env = "RINGWOOD_PLACEMENT_MOVE_SLOTS_AFTER", default_value = "0s", value_parser = duration)]
+    pub(crate) placement_move_slots_after: Duration,
     /// How long a process may take to hand over and end after SIGTERM.
     #[arg(long = "shutdown.deadline", env = "RINGWOOD_SHUTDOWN_DEADLINE", default_value = "30s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,

@@ -52,9 +52,19 @@ impl Dropped {
 /// What a record takes in memory beside its contents, here and with whoever waits for its answer.
 const RECORD_OVERHEAD: usize = 1 << 10;
 
+/// How the shard of a record was chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Routed {
+    /// Where it belongs; `None`: its series may belong to several slots.
+    pub(crate) slot: Option<Slot>,
+    /// The version of the map.
+    pub(crate) by: u64,
+}
+
 /// A record that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Waiting {
+    pub(crate) routed: Routed,
     pub(crate) record: Record,
     pub(crate) samples: u32,
     /// As it is sent.
@@ -65,10 +75,15 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn new(record: Record, samples: u32, since: Instant) -> (Self, oneshot::Receiver<Delivery>) {
+    pub(crate) fn new(
+        routed: Routed,
+        record: Record,
+        samples: u32,
+        since: Instant,
+    ) -> (Self, oneshot::Receiver<Delivery>) {
         let (answer, delivery) = oneshot::channel();
         let bytes = record.encoded_len();
-        (Self { record, samples, bytes, since, answer }, delivery)
+        (Self { routed, record, samples, bytes, since, answer }, delivery)
     }
 
     /// What it takes in memory, about.
@@ -103,6 +118,27 @@ impl Batch {
     /// The records as they are sent. Their payloads are shared, not copied.
     pub(crate) fn to_records(&self) -> Vec<Record> {
         self.records.iter().map(|waiting| waiting.record.clone()).collect()
+    }
+
+    /// Takes the records out whose slots another shard has by now, and their answers.
+    pub(crate) fn take_moved(&mut self, answers: &mut Vec<RecordAnswer>) -> Vec<Waiting> {
+        let mut moved = Vec::new();
+        let has_moved = |answer: &RecordAnswer| answer.outcome() == Outcome::Moved;
+        if !answers.iter().any(has_moved) {
+            return moved;
+        }
+        let outcomes: Vec<bool> = answers.iter().map(has_moved).collect();
+        let mut outcomes = outcomes.into_iter().chain(std::iter::repeat(false));
+        answers.retain(|answer| !has_moved(answer));
+        for waiting in std::mem::take(&mut self.records) {
+            if outcomes.next().unwrap_or(false) {
+                self.bytes -= waiting.bytes;
+                moved.push(waiting);
+            } else {
+                self.records.push(waiting);
+            }
+        }
+        moved
     }
 
     /// Passes the answers of a shard on.

@@ -150,6 +150,32 @@ impl Buffer {
         self.emptied.notify_waiters();
     }
 
+    /// Takes a record in once more that was sent to a shard which has given its slot away, or given up if nobody will send it.
+    /// Returns whether its shard is new here.
+    pub(crate) fn push_again(&self, shard: ShardId, waiting: Waiting) -> bool {
+        let mut state = self.state.lock();
+        if state.stopped {
+            state.forget(&waiting);
+            self.metrics.count_out(waiting.held_bytes(), 1);
+            self.give_up(waiting, Dropped::Stopped);
+            return false;
+        }
+        let is_new = !state.shards.contains_key(&shard);
+        let lanes = state.shards.entry(shard).or_default();
+        lanes.fresh_bytes += waiting.bytes;
+        let place = lanes.fresh.partition_point(|other| other.since <= waiting.since);
+        lanes.fresh.insert(place, waiting);
+        lanes.changed.notify_waiters();
+        is_new
+    }
+
+    /// A record goes on as others: it is none of its own any more.
+    pub(crate) fn replace(&self, waiting: &Waiting) {
+        self.state.lock().forget(waiting);
+        self.metrics.count_out(waiting.held_bytes(), 1);
+        self.emptied.notify_waiters();
+    }
+
     /// A batch could not be sent, and nobody will try again: see [`Self::stop`].
     pub(crate) fn give_back(&self, shard: ShardId, batch: Batch) {
         let mut state = self.state.lock();
@@ -181,6 +207,11 @@ impl Buffer {
 }
 
 impl State {
+    fn forget(&mut self, waiting: &Waiting) {
+        self.held_bytes -= waiting.held_bytes();
+        self.records -= 1;
+    }
+
     /// Takes the oldest record out that is not on its way.
     fn remove_oldest(&mut self) -> Option<Waiting> {
         // Some hundred looks at the most, and only when the buffer is full.
@@ -194,8 +225,7 @@ impl State {
                 waiting
             }
         };
-        self.held_bytes -= waiting.held_bytes();
-        self.records -= 1;
+        self.forget(&waiting);
         Some(waiting)
     }
 }

@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::buffer::{Buffer, Lane};
 use crate::link::{Failure, Links};
 use crate::metrics::Metrics;
+use crate::moved::follow;
 use crate::route::{Round, Routes};
 
 /// Pauses between tries. The shortest is about what an entry takes to be committed.
@@ -35,12 +36,13 @@ pub(crate) struct Sender {
     lane: Lane,
     round: Round,
     backoff: Backoff,
+    rng: Rng,
 }
 
 impl Sender {
     pub(crate) fn new(shared: Arc<Shared>, shard: ShardId, lane: Lane, rng: Rng) -> Self {
-        let backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, rng);
-        Self { shared, shard, lane, round: Round::default(), backoff }
+        let backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, rng.fork());
+        Self { shared, shard, lane, round: Round::default(), backoff, rng }
     }
 
     /// Delivers one batch after another until the distributor stops.
@@ -52,9 +54,19 @@ impl Sender {
                 () = shared.tasks.stopped() => return,
             };
             tokio::select! {
-                answers = self.deliver(&batch) => shared.buffer.finish(batch, answers),
+                answers = self.deliver(&batch) => self.finish(batch, answers),
                 () = shared.tasks.stopped() => return shared.buffer.give_back(self.shard, batch),
             }
+        }
+    }
+
+    /// Passes answers on. Records of slots that the shard has no more go to whoever has them.
+    fn finish(&self, mut batch: Batch, mut answers: Vec<RecordAnswer>) {
+        let moved = batch.take_moved(&mut answers);
+        self.shared.buffer.finish(batch, answers);
+        if !moved.is_empty() {
+            let following = follow(self.shared.clone(), self.rng.fork(), moved);
+            self.shared.tasks.spawn("append-moved", following);
         }
     }
 

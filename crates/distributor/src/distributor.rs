@@ -15,12 +15,13 @@ use telemetry::Registry;
 use tokio::sync::oneshot;
 use transport::Nodes;
 
-use crate::batch::{Delivery, Dropped, Outgoing, Waiting};
-use crate::buffer::{Buffer, Lane};
+use crate::batch::{Delivery, Dropped, Outgoing, Routed, Waiting};
+use crate::buffer::Buffer;
 use crate::config::Config;
-use crate::delivery::{Sender, Shared};
+use crate::delivery::Shared;
 use crate::link::Links;
 use crate::metrics::Metrics;
+use crate::moved::start_lanes;
 use crate::pushed::{self, PushedSeries};
 use crate::route::Routes;
 
@@ -73,7 +74,10 @@ impl Distributor {
     pub fn append(&self, records: Vec<Outgoing>) -> Appended {
         let map = self.shared.routes.shard_map();
         let shard_of = |slot| map.as_ref().map(|map| map.shard_of(slot));
-        self.deliver(records.into_iter().map(|Outgoing { slot, record, samples }| (shard_of(slot), record, samples)))
+        let by = map.as_ref().map_or(0, |map| map.epoch);
+        let routed =
+            |Outgoing { slot, record, samples }| (shard_of(slot), Routed { slot: Some(slot), by }, (record, samples));
+        self.deliver(records.into_iter().map(routed))
     }
 
     /// Takes samples in that were not scraped, in one record for each shard if they fit. They are on their way when this
@@ -88,20 +92,21 @@ impl Distributor {
             let shard = map.as_ref().map(|map| map.shard_of(ring::slot_of_series(tenant, &series.labels)));
             by_shard.entry(shard).or_default().push(series);
         }
+        let routed = Routed { slot: None, by: map.as_ref().map_or(0, |map| map.epoch) };
         let mut records = Vec::with_capacity(by_shard.len());
         for (shard, series) in by_shard {
             let encoded = pushed::records(tenant, series.into_iter())?;
-            records.extend(encoded.into_iter().map(|(record, samples)| (shard, record, samples)));
+            records.extend(encoded.into_iter().map(|counted| (shard, routed, counted)));
         }
         Ok(self.deliver(records.into_iter()))
     }
 
     /// Sends records to their shards. Where nobody knows the shard, the record is given up.
-    fn deliver(&self, records: impl ExactSizeIterator<Item = (Option<ShardId>, Record, u32)>) -> Appended {
+    fn deliver(&self, records: impl ExactSizeIterator<Item = (Option<ShardId>, Routed, (Record, u32))>) -> Appended {
         let now = self.shared.clock.now();
         let mut pending = Vec::with_capacity(records.len());
-        for (shard, record, samples) in records {
-            let (waiting, delivery) = Waiting::new(record, samples, now);
+        for (shard, routed, (record, samples)) in records {
+            let (waiting, delivery) = Waiting::new(routed, record, samples, now);
             pending.push(delivery);
             let Some(shard) = shard else {
                 self.shared.buffer.give_up(waiting, Dropped::NoShardMap);
@@ -109,13 +114,10 @@ impl Distributor {
             };
             let is_new = self.shared.buffer.push(shard, waiting);
             if is_new {
-                for lane in [Lane::Fresh, Lane::Backlog] {
-                    let sender = Sender::new(self.shared.clone(), shard, lane, self.rng.fork());
-                    self.shared.tasks.spawn("append-lane", sender.run());
-                }
+                start_lanes(&self.shared, &self.rng, shard);
             }
         }
-        Appended { pending: pending.into_iter(), next: None, done: Vec::new() }
+        Appended::of(pending)
     }
 
     /// Waits until all records are answered, for `limit` at the most, and stops. What is left is dropped and counted.
@@ -129,6 +131,12 @@ impl Distributor {
         tasks.stop();
         tasks.wait().await;
         buffer.stop();
+    }
+}
+
+impl Appended {
+    pub(crate) fn of(pending: Vec<oneshot::Receiver<Delivery>>) -> Self {
+        Self { pending: pending.into_iter(), next: None, done: Vec::new() }
     }
 }
 

@@ -15,6 +15,7 @@ mod delivery;
 mod distributor;
 mod link;
 mod metrics;
+mod moved;
 mod pushed;
 mod route;
 mod window;

@@ -80,6 +80,7 @@ impl Metrics {
             Outcome::UnknownReference => "unknown_reference",
             Outcome::Malformed => "malformed",
             Outcome::Superseded => "superseded",
+            Outcome::Moved => "moved",
         };
         self.records.get_or_create(&[("outcome", word)]).inc();
     }

@@ -1,11 +1,14 @@
 //! Pushed samples to records.
 
+use std::collections::BTreeMap;
+
 use chunk::EncodeError;
 use chunk::histograms::MAX_CELLS;
 use chunk::{MAX_ROWS, floats, histograms, times};
-use head::LayoutDefinition;
-use model::{Histogram, Labels, TenantId, Value};
+use head::{LayoutDefinition, TimedValue};
+use model::{Histogram, Labels, Sample, ShardId, TenantId, Timestamp, Value};
 use proto::entry;
+use ring::ShardMap;
 use series::Samples;
 
 /// Samples of one series that were not scraped.
@@ -45,6 +48,43 @@ pub(crate) fn records<'a>(
         records.push(gathering.record(tenant)?);
     }
     Ok(records)
+}
+
+/// The series of a record, in records of the shards that they belong to by this map.
+///
+/// # Errors
+/// In words, if the record makes no sense.
+pub(crate) fn sorted(
+    tenant: &str,
+    samples: &entry::Samples,
+    map: &ShardMap,
+) -> Result<Vec<(ShardId, Counted)>, String> {
+    let tenant = TenantId::new(tenant).ok_or_else(|| format!("{tenant:?} is no name of a tenant"))?;
+    let mut by_shard: BTreeMap<ShardId, Vec<PushedSeries>> = BTreeMap::new();
+    for series in shard::decode_samples(samples)? {
+        let shard = map.shard_of(ring::slot_of_series(&tenant, &series.labels));
+        by_shard.entry(shard).or_default().push(series_of(series));
+    }
+    let mut all = Vec::new();
+    for (shard, series) in by_shard {
+        let encoded = records(&tenant, series.iter()).map_err(|error| error.to_string())?;
+        all.extend(encoded.into_iter().map(|counted| (shard, counted)));
+    }
+    Ok(all)
+}
+
+/// A series as it was before it was encoded. Pushed records have no exemplars.
+fn series_of(series: head::PushedSeries) -> PushedSeries {
+    let mut samples = Samples::default();
+    let starts = series.starts.into_iter().chain(std::iter::repeat(0));
+    for ((time, value), start_ms) in series.samples.into_iter().zip(starts) {
+        let value = match value {
+            TimedValue::Float(value) => Value::Float(value),
+            TimedValue::Histogram(histogram) => Value::Histogram(histogram),
+        };
+        samples.push(&Sample { timestamp: Timestamp(time), value }, start_ms);
+    }
+    PushedSeries { labels: series.labels, samples }
 }
 
 /// What goes into one record. The columns of all series lie one behind the other.

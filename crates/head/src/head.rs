@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use model::{Labels, TenantId};
+use model::{Labels, Slot, TenantId};
 
 use crate::exemplars::Exemplars;
 use crate::loose::Bounds;
 use crate::memory::MemoryUse;
 use crate::record::{Answer, Outcome, PushedSeries, ScrapeRow, SentExemplar};
 use crate::segment::{Entry, Segment};
+use crate::slots::SlotState;
 use crate::tenant::{Owned, TenantHead};
 use crate::view::HeadView;
 
@@ -97,6 +98,8 @@ pub struct Head {
     /// ... because the catalog has them from this version on.
     pub(crate) held_version: u64,
     pub(crate) exemplars: Exemplars,
+    /// Slots that were ever given away or taken.
+    pub(crate) slots: OrdMap<Slot, SlotState>,
 }
 
 /// What a cut has: the groups of each tenant, and where the cut ends.
@@ -128,6 +131,9 @@ impl Head {
         if !row.parts.is_power_of_two() || row.part >= row.parts {
             return Answer::malformed(format!("part {} of {}", row.part, row.parts));
         }
+        if self.gave_target(row) {
+            return Answer::of(Outcome::Moved);
+        }
         let rules = self.rules();
         let mut answer = self.with_tenant(tenant, |head, closed| head.scrape(row, &rules, closed));
         if answer.outcome == Outcome::Stored && !row.exemplars.is_empty() {
@@ -138,13 +144,17 @@ impl Head {
         answer
     }
 
-    /// Appends pushed samples. `refuse_new` says why series that are not known yet are refused, if they are.
+    /// Appends pushed samples. `refuse_new` says why series that are not known yet are refused, if they are. Nothing is appended
+    /// if one of the series belongs to a slot that was given away: whoever sent them has to sort them anew.
     pub fn append_pushed(
         &mut self,
         tenant: &TenantId,
         pushed: &[PushedSeries],
         refuse_new: Option<&Arc<str>>,
     ) -> Answer {
+        if self.gave_any(tenant, pushed) {
+            return Answer::of(Outcome::Moved);
+        }
         let rules = self.rules();
         let mut answer = self.with_tenant(tenant, |head, closed| {
             let mut answer = Answer { outcome: Outcome::Stored, ..Answer::default() };
@@ -195,7 +205,11 @@ impl Head {
         Rules { window_ms, tick_window_ms, out_of_order_ms, oldest_ms: self.held_from_ms }
     }
 
-    fn with_tenant<R>(&mut self, tenant: &TenantId, change: impl FnOnce(&mut TenantHead, &mut Vec<Owned>) -> R) -> R {
+    pub(crate) fn with_tenant<R>(
+        &mut self,
+        tenant: &TenantId,
+        change: impl FnOnce(&mut TenantHead, &mut Vec<Owned>) -> R,
+    ) -> R {
         let mut closed = Vec::new();
         let head = Arc::make_mut(self.tenants.entry(tenant.clone()).or_default());
         let result = change(head, &mut closed);

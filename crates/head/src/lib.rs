@@ -22,10 +22,12 @@ mod row;
 mod save;
 mod segment;
 mod select;
+mod slots;
 mod starts;
 mod target;
 mod tenant;
 mod ticks;
+mod travel;
 mod view;
 
 pub use group::Group;
@@ -37,5 +39,6 @@ pub use record::{
 };
 pub use segment::{Segment, SegmentError, SegmentFile};
 pub use select::{IsWanted, Selected, SelectedChunk, Selection};
+pub use slots::{SlotExport, SlotPiece};
 pub use target::reference_hash;
 pub use view::{CutContents, HeadView};

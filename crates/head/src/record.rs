@@ -172,6 +172,8 @@ pub enum Outcome {
     Malformed,
     /// A final record of an owner that has been replaced.
     Superseded,
+    /// Of a slot that was given away: nothing of it is stored here any more.
+    Moved,
 }
 
 /// The answer to a record.

@@ -7,6 +7,8 @@
 mod target;
 mod tenant;
 
+pub(crate) use target::{ticks_from_proto, ticks_to_proto, timed_from_proto, timed_to_proto};
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::group::{Group, range_of};
 use crate::head::{CutGroups, Head, HeadLimits};
 use crate::record::SentExemplar;
 use crate::segment::{Entry, Segment, SegmentError, SegmentFile};
+use crate::slots;
 use crate::tenant::{Owned, Owner, TenantHead};
 use crate::view::HeadView;
 
@@ -132,6 +135,7 @@ fn to_proto(head: &Head, file: impl Fn(&Segment) -> String) -> head::Head {
         held_from_ms: head.held_from_ms,
         held_version: head.held_version,
         exemplars: Some(exemplars_to_proto(&head.exemplars)),
+        slots: head.slots.iter().map(slots::to_proto).collect(),
     }
 }
 
@@ -173,6 +177,7 @@ fn from_proto(saved: head::Head, segments: imbl::Vector<Arc<Segment>>) -> Result
         held_from_ms: saved.held_from_ms,
         held_version: saved.held_version,
         exemplars: exemplars_from_proto(saved.exemplars.unwrap_or_default())?,
+        slots: saved.slots.iter().map(slots::from_proto).collect::<Result<_, _>>()?,
     })
 }
 
@@ -209,7 +214,7 @@ fn exemplars_from_proto(saved: head::Exemplars) -> Result<Exemplars, SegmentErro
     Ok(exemplars)
 }
 
-fn tenant_id(name: &str) -> Result<TenantId, SegmentError> {
+pub(crate) fn tenant_id(name: &str) -> Result<TenantId, SegmentError> {
     TenantId::new(name).ok_or_else(|| damaged(format!("{name:?} is no name of a tenant")))
 }
 

@@ -151,7 +151,7 @@ impl TenantHead {
         Some(target.members.labels(member, &self.index))
     }
 
-    fn find_pushed(&self, labels: &Labels) -> Option<u32> {
+    pub(crate) fn find_pushed(&self, labels: &Labels) -> Option<u32> {
         let candidates = self.pushed.get(&labels.series_hash().0)?;
         candidates.iter().copied().find(|at| {
             let loose = self.loose[*at as usize].as_ref();
@@ -159,7 +159,7 @@ impl TenantHead {
         })
     }
 
-    fn add_pushed(&mut self, labels: &Labels) -> u32 {
+    pub(crate) fn add_pushed(&mut self, labels: &Labels) -> u32 {
         let pairs: Arc<[PairId]> = labels.iter().map(|(name, value)| self.index.intern(name, value)).collect();
         let at = self.loose_place();
         let series = self.new_series(Place::Loose(at));
@@ -204,7 +204,36 @@ impl TenantHead {
         }
     }
 
-    fn target_place(&mut self) -> u32 {
+    /// Makes a series with these labels a member of the target that is at `at`; `common` ones it shares with others of its page.
+    pub(crate) fn new_member(&mut self, target: &mut Target, at: u32, common: &Labels, own: &Labels) -> u32 {
+        let index = &mut self.index;
+        let mut intern =
+            |labels: &Labels| -> Vec<PairId> { labels.iter().map(|(name, value)| index.intern(name, value)).collect() };
+        let (common, own) = (intern(common), intern(own));
+        let member = target.members.len() as u32;
+        let series = self.new_series(Place::Member { target: at, member });
+        self.index.add(series, common.iter().chain(&own).copied());
+        let members = Arc::make_mut(&mut target.members);
+        members.push(series, &common, &own);
+        members.dormant.insert(member, i64::MIN);
+        member
+    }
+
+    /// Where the samples of a member with its own times are.
+    pub(crate) fn timed_place(&mut self, target: &mut Target, member: u32) -> u32 {
+        if let Some(at) = target.members.timed.get(&member) {
+            return *at;
+        }
+        let at = self.loose_place();
+        let loose = Loose::new(target.members.series[member as usize], Arc::default());
+        *self.loose.get_mut(at as usize).expect("the place exists") = Some(Arc::new(loose));
+        let members = Arc::make_mut(&mut target.members);
+        members.timed.insert(member, at);
+        members.dormant.remove(&member);
+        at
+    }
+
+    pub(crate) fn target_place(&mut self) -> u32 {
         self.free_targets.pop_front().unwrap_or_else(|| {
             self.targets.push(None);
             self.targets.len() as u32 - 1

@@ -70,6 +70,21 @@ impl Ticks {
     pub(crate) fn from_runs(runs: Vec<Run>) -> Self {
         Self { runs }
     }
+
+    /// Whether the runs ascend and are apart, and every time fits. What this process wrote is; what somebody sends may not be.
+    pub(crate) fn is_valid(&self) -> bool {
+        let mut before = None;
+        self.runs.iter().all(|run| {
+            let steps =
+                i64::try_from(run.count).ok().and_then(|count| count.checked_sub(1)).filter(|steps| *steps >= 0);
+            let length = steps.and_then(|steps| run.step.checked_mul(steps));
+            let last = length.and_then(|length| run.first.checked_add(length));
+            let is_run = run.step > 0 || (run.step == 0 && run.count == 1);
+            let is_next = before.is_none_or(|before| before < run.first);
+            before = last;
+            is_run && is_next && last.is_some()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +104,22 @@ mod tests {
         assert_eq!(ticks.newest(), Some(999 * 15_000));
         ticks.forget_before(999 * 15_000 + 1);
         assert_eq!(ticks.newest(), None);
+    }
+
+    #[test]
+    fn runs_that_nobody_wrote_are_told() {
+        let check = |runs: &[(i64, i64, u64)], expected: bool| {
+            let runs = runs.iter().map(|(first, step, count)| Run { first: *first, step: *step, count: *count });
+            assert_eq!(Ticks::from_runs(runs.collect()).is_valid(), expected);
+        };
+        check(&[], true);
+        check(&[(5, 0, 1), (9, 10, 3), (30, 0, 1)], true);
+        check(&[(9, 10, 3), (29, 0, 1)], false);
+        check(&[(5, 0, 2)], false);
+        check(&[(5, 3, 0)], false);
+        check(&[(5, -3, 2)], false);
+        check(&[(5, i64::MAX, 3)], false);
+        check(&[(5, 1, u64::MAX)], false);
     }
 
     proptest! {

@@ -121,7 +121,11 @@ impl HeadView {
         let mut said: BTreeMap<Box<str>, BTreeSet<Metadata>> = BTreeMap::new();
         let Some(head) = self.0.tenants.get(tenant) else { return said };
         let mut seen = BTreeSet::new();
-        for target in head.targets.iter().flatten().filter(|target| !target.ended) {
+        for target in head.targets.iter().flatten() {
+            // What was given away its new owner speaks for.
+            if target.ended || self.0.gave(ring::slot_of_target(target.id, target.part)) {
+                continue;
+            }
             let Some(layout) = target.layouts.last() else { continue };
             if !seen.insert(Arc::as_ptr(&layout.families).cast::<()>() as usize) {
                 continue;

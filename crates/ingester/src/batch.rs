@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use consensus::{Group, ProposeError, Standing};
-use model::NodeId;
+use model::{NodeId, Slot};
 use parking_lot::RwLock;
 use prost::Message;
 use proto::entry;
@@ -17,6 +17,7 @@ use stdx::{Clock, Tasks};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::loads::{Loads, slot_of};
 use crate::metrics::Metrics;
 use crate::time::ClusterTime;
 
@@ -57,6 +58,8 @@ struct Request {
 pub(crate) struct Batcher {
     requests: mpsc::UnboundedSender<Request>,
     queued: Arc<AtomicUsize>,
+    /// What comes in while this node leads.
+    pub(crate) loads: Arc<Loads>,
 }
 
 impl Batcher {
@@ -69,9 +72,11 @@ impl Batcher {
     ) -> Self {
         let (sender, requests) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
-        let batching = Batching { group, refusal, metrics, clock: time.clock(), time, tasks: tasks.clone() };
+        let loads: Arc<Loads> = Arc::default();
+        let (clock, tasks) = (time.clock(), tasks.clone());
+        let batching = Batching { group, refusal, metrics, clock, time, tasks: tasks.clone(), loads: loads.clone() };
         tasks.spawn_until_stopped("shard-batches", batching.run(requests));
-        Self { requests: sender, queued }
+        Self { requests: sender, queued, loads }
     }
 
     /// Has records committed. Returns when it is known what became of them.
@@ -106,6 +111,7 @@ struct Batching {
     clock: Clock,
     time: ClusterTime,
     tasks: Tasks,
+    loads: Arc<Loads>,
 }
 
 impl Batching {
@@ -139,6 +145,7 @@ impl Batching {
             answer_all(batch, || Outcome::NotLeader(status.leader));
             return;
         }
+        let slots: Vec<Option<Slot>> = batch.iter().flat_map(|request| &request.records).map(slot_of).collect();
         let (mut counted, command) = self.entry(batch);
         if stdx::makes_mistake("acknowledge before the commit") {
             for (count, reply) in std::mem::take(&mut counted) {
@@ -149,9 +156,12 @@ impl Batching {
         self.metrics.entry_bytes.inc_by(command.len() as u64);
         match self.group.submit(command).await {
             Ok(outcome) => {
-                self.tasks.spawn("shard-entry", async move { answer(counted, outcome.await.map(|done| done.answer)) });
+                let measuring = (self.loads.clone(), slots);
+                self.tasks.spawn("shard-entry", async move {
+                    answer(counted, outcome.await.map(|done| done.answer), Some(&measuring));
+                });
             }
-            Err(error) => answer(counted, Err(error)),
+            Err(error) => answer(counted, Err(error), None),
         }
     }
 
@@ -194,10 +204,19 @@ fn answer_all(batch: Vec<Request>, outcome: impl Fn() -> Outcome) {
     }
 }
 
-/// Gives each request its share of an entry's answer.
-fn answer(counted: Vec<(usize, oneshot::Sender<Outcome>)>, outcome: Result<Bytes, ProposeError>) {
+/// Gives each request its share of an entry's answer, and counts what was stored.
+fn answer(
+    counted: Vec<(usize, oneshot::Sender<Outcome>)>,
+    outcome: Result<Bytes, ProposeError>,
+    measuring: Option<&(Arc<Loads>, Vec<Option<Slot>>)>,
+) {
     let mut records = match outcome.map(entry::Answer::decode) {
-        Ok(Ok(answer)) => answer.records.into_iter(),
+        Ok(Ok(answer)) => {
+            if let Some((loads, slots)) = measuring {
+                loads.count(slots, &answer.records);
+            }
+            answer.records.into_iter()
+        }
         Ok(Err(error)) => {
             tracing::error!(%error, "the answer of a shard does not decode");
             Vec::new().into_iter()

@@ -19,6 +19,7 @@ use transport::{ErrorKind, RpcError};
 
 use crate::batch::Outcome;
 use crate::replicas::Replicas;
+use crate::slots;
 
 /// What a client may have without a reply, in bytes, on one stream.
 const WINDOW_BYTES: u64 = 16 << 20;
@@ -87,6 +88,22 @@ impl Ingest for IngestService {
         }
         replica.group.transfer_leader(NodeId(request.to)).await.map_err(RpcError::from)?;
         Ok(Response::new(ingest::TransferLeaderReply {}))
+    }
+
+    async fn give_slot(
+        &self,
+        request: Request<ingest::GiveSlotRequest>,
+    ) -> Result<Response<ingest::GiveSlotReply>, Status> {
+        slots::give(&self.0, request.into_inner()).await?;
+        Ok(Response::new(ingest::GiveSlotReply {}))
+    }
+
+    async fn adopt_slot(
+        &self,
+        request: Request<ingest::AdoptSlotRequest>,
+    ) -> Result<Response<ingest::AdoptSlotReply>, Status> {
+        let taken = slots::adopt(&self.0, request.into_inner()).await?;
+        Ok(Response::new(ingest::AdoptSlotReply { taken }))
     }
 }
 

@@ -89,6 +89,20 @@ impl Ingest for LateService<IngestService> {
     ) -> Result<Response<ingest::TransferLeaderReply>, Status> {
         self.get()?.transfer_leader(request).await
     }
+
+    async fn give_slot(
+        &self,
+        request: Request<ingest::GiveSlotRequest>,
+    ) -> Result<Response<ingest::GiveSlotReply>, Status> {
+        self.get()?.give_slot(request).await
+    }
+
+    async fn adopt_slot(
+        &self,
+        request: Request<ingest::AdoptSlotRequest>,
+    ) -> Result<Response<ingest::AdoptSlotReply>, Status> {
+        self.get()?.adopt_slot(request).await
+    }
 }
 
 #[tonic::async_trait]

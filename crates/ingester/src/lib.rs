@@ -11,6 +11,7 @@ mod end;
 mod ingest_service;
 mod late;
 mod limits;
+mod loads;
 mod metrics;
 mod node;
 mod replica;
@@ -18,6 +19,7 @@ mod replicas;
 mod scrub;
 mod select_service;
 mod ship;
+mod slots;
 mod time;
 
 pub use end::End;

@@ -9,8 +9,8 @@ use consensus::{Group, GroupEnv, GroupError, GroupStatus, Groups, Standing, Step
 use futures::FutureExt;
 use futures::future::join_all;
 use meta::{
-    Birth, Bootstrap, BootstrapError, ChangeReplicas, Client, ClientConfig, Identity, IdentityFile, Leader,
-    MetaMachine, MetaService,
+    Birth, Bootstrap, BootstrapError, ChangeReplicas, Client, ClientConfig, GiveSlot, Identity, IdentityFile, Leader,
+    MetaMachine, MetaService, Patience, ShardSteps,
 };
 use model::{NodeId, ShardId};
 use proto::ingest::ingest_client::IngestClient;
@@ -40,6 +40,8 @@ use crate::time::ClusterTime;
 const REGISTER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a step of a change of replicas may take.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
+/// How long a slot may take to be given to another shard: it may have to be copied.
+const GIVE_LIMIT: Duration = Duration::from_secs(30);
 /// The largest message: a batch of records, or a frame of series.
 const MESSAGE_BYTES: usize = 64 << 20;
 
@@ -73,6 +75,8 @@ pub struct IngesterConfig {
     pub max_exemplars: watch::Receiver<Option<u64>>,
     /// Nodes that are silent for so long are replaced, if others can take their place; `None`: never.
     pub replace_after: Option<Duration>,
+    /// Slots of a shard that takes in far more than others for so long move to others; `None`: only operators move slots.
+    pub move_slots_after: Option<Duration>,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
 }
@@ -165,8 +169,9 @@ impl Ingester {
         groups.insert(&meta_group);
         let ends = Ends::new();
         ends.watch(&meta_group, &env.tasks);
-        let change = change_replicas(env.nodes.clone(), env.clock.clone());
-        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), change, config.replace_after));
+        let steps = shard_steps(&env.nodes, &env.clock);
+        let patience = Patience { replace_after: config.replace_after, move_slots_after: config.move_slots_after };
+        let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), steps, patience));
         service.serve(meta_group.clone(), leader.clone());
         if let Some(first) = founding.as_ref().filter(|first| first.meta_nodes().contains(&identity.node)) {
             first.give_birth(identity, &meta_group, &leader, &env.clock).await?;
@@ -385,13 +390,33 @@ async fn register(
 }
 
 /// How the leader of meta reaches the leaders of shards.
+fn shard_steps(nodes: &Nodes, clock: &Clock) -> ShardSteps {
+    ShardSteps {
+        change_replicas: change_replicas(nodes.clone(), clock.clone()),
+        give_slot: give_slot(nodes.clone(), clock.clone()),
+    }
+}
+
+fn client_of(nodes: &Nodes, node: NodeId) -> Result<transport::Client, RpcError> {
+    let unknown = || RpcError::new(transport::ErrorKind::Unavailable, format!("nobody knows where node {node} lives"));
+    nodes.client(node).ok_or_else(unknown)
+}
+
+fn give_slot(nodes: Nodes, clock: Clock) -> GiveSlot {
+    Arc::new(move |leader, it, to_leader| {
+        let (client, clock) = (client_of(&nodes, leader), clock.clone());
+        let (slot, to_leader) = (u32::from(it.slot.0), to_leader.0);
+        let request = ingest::GiveSlotRequest { r#move: it.id, slot, from: it.from.0, to: it.to.0, to_leader };
+        async move { deadline(&clock, GIVE_LIMIT, IngestClient::new(client?).give_slot(request)).await.map(drop) }
+            .boxed()
+    })
+}
+
 fn change_replicas(nodes: Nodes, clock: Clock) -> ChangeReplicas {
     Arc::new(move |leader, shard, wanted| {
-        let (client, clock) = (nodes.client(leader), clock.clone());
+        let (client, clock) = (client_of(&nodes, leader), clock.clone());
         async move {
-            let client = client.ok_or_else(|| {
-                RpcError::new(transport::ErrorKind::Unavailable, format!("nobody knows where node {leader} lives"))
-            })?;
+            let client = client?;
             let replicas = wanted.iter().map(|node| node.0).collect();
             let request = ingest::ChangeReplicasRequest { shard: shard.0, replicas };
             let reply = deadline(&clock, STEP_LIMIT, IngestClient::new(client).change_replicas(request)).await?;

@@ -155,11 +155,23 @@ impl Replica {
         Some((status.voters.union(&status.learners).copied().collect(), pulse))
     }
 
+    /// Samples per second that come in, and the slots that have most of them; nothing if this node does not lead.
+    fn load(&self) -> (f64, Vec<meta::SlotLoad>) {
+        if self.leads() {
+            return self.batcher.loads.report(self.clock.now());
+        }
+        self.batcher.loads.forget();
+        Default::default()
+    }
+
     /// How this replica sees its shard, for operators.
     pub(crate) async fn report(&self) -> meta::ReplicaStatus {
         let (_, view) = self.group.view().await;
         let digest = *self.digest.lock();
+        let (samples_per_second, hottest_slots) = self.load();
         meta::ReplicaStatus {
+            samples_per_second,
+            hottest_slots,
             series_count: view.series_count(),
             unshipped_cuts: view.unshipped_cuts().count() as u32,
             newest_ms: Some(view.time_range()).filter(|range| !range.is_empty()).map(|range| range.end().as_ms() - 1),

@@ -117,6 +117,10 @@ impl Replicas {
         &self.env.group.tasks
     }
 
+    pub(crate) fn nodes(&self) -> &Nodes {
+        &self.env.nodes
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.env.metrics
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{NodeId, ShardId};
+use model::{NodeId, ShardId, Slot};
 use parking_lot::RwLock;
 use proto::meta;
 use proto::meta::meta_client::MetaClient;
@@ -213,6 +213,17 @@ impl Client {
         let request = meta::PlaceRequest { shard: shard.0, order: Some(order) };
         let placed = self.ask(limit, |mut client| async move { client.place(request).await });
         Ok(placed.await?.version)
+    }
+
+    /// Has a slot moved to another shard; returns the version of the state that has the order. When it is there, the shard map
+    /// says so.
+    ///
+    /// # Errors
+    /// If meta refuses, or does not answer within `limit`.
+    pub async fn move_slot(&self, slot: Slot, to: ShardId, limit: Duration) -> Result<u64, RpcError> {
+        let request = meta::MoveSlotRequest { slot: u32::from(slot.0), to: to.0 };
+        let ordered = self.ask(limit, |mut client| async move { client.move_slot(request).await });
+        Ok(ordered.await?.version)
     }
 
     /// What operators see.

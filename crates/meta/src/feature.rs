@@ -13,6 +13,8 @@ use crate::state::ClusterState;
 pub const FEATURE_LEVEL: u32 = 2;
 /// From this level on scrapers say that they are about to leave, and stay known until others have their targets.
 pub const LEAVING_SCRAPERS: u32 = 2;
+/// From this level on slots move: older binaries would pass over what moves them, and take what is refused for stored.
+pub(crate) const MOVING_SLOTS: u32 = 2;
 /// That of binaries and states of before there were levels, which say 0.
 const FIRST: u32 = 1;
 

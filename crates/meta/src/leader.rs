@@ -4,6 +4,7 @@ mod level;
 mod orders;
 mod quarantine;
 mod scrapers;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::machine::MetaMachine;
 use crate::state::{ClusterState, Node, NodeState};
 use crate::{placement, time, wire};
 
+pub use slots::GiveSlot;
+
 /// How long a scraper may be silent before its targets go to others.
 pub const LEASE: Duration = Duration::from_secs(2);
 /// The pause between two looks at leases and replicas.
@@ -37,13 +40,30 @@ const MOVES: usize = 4;
 pub type ChangeReplicas =
     Arc<dyn Fn(NodeId, ShardId, Vec<NodeId>) -> BoxFuture<'static, Result<Step, RpcError>> + Send + Sync>;
 
+/// How the leader of meta reaches the leaders of data shards.
+pub struct ShardSteps {
+    /// Replicas.
+    pub change_replicas: ChangeReplicas,
+    /// Slots.
+    pub give_slot: GiveSlot,
+}
+
+/// How long the leader of meta looks on before it does something by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    /// Nodes that are silent for so long are replaced, if others can take their place; `None`: never.
+    pub replace_after: Option<Duration>,
+    /// A shard that takes in far more than others for so long gives a slot away; `None`: never.
+    pub move_slots_after: Option<Duration>,
+}
+
 /// What the leader of meta knows without replicating it: who was heard of last, and when. Every meta node has one; it means
 /// something only on the leader.
 pub struct Leader {
     group: Group<MetaMachine>,
     clock: Clock,
-    change_replicas: ChangeReplicas,
-    replace_after: Option<Duration>,
+    steps: ShardSteps,
+    patience: Patience,
     heard: Mutex<Heard>,
     /// What the cluster's time was last, as far as this node has ever known it, and when that was.
     time: Mutex<Option<(Instant, i64)>>,
@@ -55,6 +75,8 @@ struct Heard {
     ingesters: usize,
     /// Since when this node leads.
     led_since: Option<Instant>,
+    /// Shards that take in far more than others, and since when.
+    hot_since: BTreeMap<ShardId, Instant>,
     beats: BTreeMap<NodeId, Beat>,
     leases: BTreeMap<String, Lease>,
     /// The newest version of the membership by which all scrapers of it have acted; 0: not known.
@@ -82,19 +104,29 @@ pub(crate) struct Lease {
 }
 
 impl Leader {
-    /// The leader's part on this node. `change_replicas` reaches the leaders of data shards; nodes that are silent for
-    /// `replace_after` are replaced, if that is said and others can take their place.
-    pub fn new(
-        group: Group<MetaMachine>,
-        clock: Clock,
-        change_replicas: ChangeReplicas,
-        replace_after: Option<Duration>,
-    ) -> Self {
-        Self { group, clock, change_replicas, replace_after, heard: Mutex::default(), time: Mutex::default() }
+    /// The leader's part on this node. `steps` reaches the leaders of data shards.
+    pub fn new(group: Group<MetaMachine>, clock: Clock, steps: ShardSteps, patience: Patience) -> Self {
+        Self { group, clock, steps, patience, heard: Mutex::default(), time: Mutex::default() }
     }
 
     /// Leads whenever the group says so, for ever.
     pub async fn run(&self) {
+        // Steps of slots wait for shards, and nothing else may wait for them.
+        tokio::join!(self.run_nodes(), self.run_slots());
+    }
+
+    async fn run_slots(&self) {
+        loop {
+            self.clock.sleep(LOOK).await;
+            if self.group.status().standing == Standing::Leader {
+                let state = self.group.view().await.1.into_state();
+                self.send_hot_slots(&state).await;
+                self.step_slots(&state).await;
+            }
+        }
+    }
+
+    async fn run_nodes(&self) {
         loop {
             self.clock.sleep(LOOK).await;
             let leads = self.group.status().standing == Standing::Leader;
@@ -195,7 +227,7 @@ impl Leader {
     /// Lets the identities end of nodes that were silent for too long, if others can take their place: without them a lost
     /// node is worth waiting for, and it must not come back to find that its data are not wanted.
     async fn end_the_lost(&self, state: &ClusterState, since: Instant) {
-        let Some(limit) = self.replace_after else { return };
+        let Some(limit) = self.patience.replace_after else { return };
         let (now, beats) = (self.clock.now(), self.beats());
         let silence = |node: &NodeId| {
             let last = beats.get(node).map_or(since, |beat| beat.at.max(since));
@@ -244,7 +276,7 @@ impl Leader {
             (ShardId::META, _) => {
                 self.group.step_towards(&wanted.iter().copied().collect()).await.map_err(RpcError::from)
             }
-            (_, Some(leader)) => (self.change_replicas)(*leader, id, wanted.clone()).await,
+            (_, Some(leader)) => (self.steps.change_replicas)(*leader, id, wanted.clone()).await,
             (_, None) => return,
         };
         match stepped {

@@ -22,7 +22,7 @@ pub use bootstrap::{Bootstrap, BootstrapError};
 pub use client::{Client, ClientConfig};
 pub use feature::{FEATURE_LEVEL, LEAVING_SCRAPERS};
 pub use identity::{Identity, IdentityError, IdentityFile};
-pub use leader::{ChangeReplicas, LEASE, Leader};
+pub use leader::{ChangeReplicas, GiveSlot, LEASE, Leader, Patience, ShardSteps};
 pub use machine::{MetaMachine, MetaView};
 pub use mend::CatalogMend;
 pub use service::{FirstMembers, MetaService};

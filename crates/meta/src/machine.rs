@@ -151,6 +151,8 @@ impl MetaMachine {
             Command::Place(request) => self.place(&request),
             Command::MendCatalog(request) => self.mend_catalog(&request),
             Command::RaiseFeatureLevel(level) => Ok((self.raise_feature_level(level), None)),
+            Command::MoveSlot(request) => self.move_slot(&request),
+            Command::SlotMoved(moved) => Ok((self.slot_moved(&moved), None)),
         }
     }
 
@@ -253,6 +255,21 @@ impl MetaMachine {
             0 => Ok((self.with_shard(id, shard), None)),
             _ => self.replace_shard(id, shard),
         }
+    }
+
+    fn move_slot(&self, request: &meta::MoveSlotRequest) -> Decision {
+        let slot = wire::slot_from_proto(request.slot).map_err(|error| error.to_string())?;
+        let map = placement::slot_ordered(&self.state, slot, ShardId(request.to))?;
+        Ok((map.map(|map| Change::ShardMap(Arc::new(map))).into_iter().collect(), None))
+    }
+
+    /// The slot is its new owner's from now on.
+    fn slot_moved(&self, moved: &meta::SlotMoved) -> Vec<Change> {
+        let map = self.state.shard_map.as_ref().and_then(|map| {
+            let mut map = ShardMap::clone(map);
+            map.end_move(moved.r#move, moved.at_ms).then(|| Change::ShardMap(Arc::new(map)))
+        });
+        map.into_iter().collect()
     }
 
     /// The map with another shard.

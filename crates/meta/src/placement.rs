@@ -1,6 +1,7 @@
 //! Which replicas there should be: the state in, moves out.
 
 mod by_hand;
+mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,7 @@ use ring::Shard;
 use crate::state::{ClusterState, Node, NodeState};
 
 pub(crate) use by_hand::ordered;
+pub(crate) use slots::{ShardLoad, hot_shards, ordered as slot_ordered, slot_to_move};
 
 /// How many nodes hold meta, as far as there are nodes.
 pub(crate) const META_VOTERS: usize = 3;

@@ -329,6 +329,15 @@ impl Meta for MetaService {
         Ok(Response::new(replica.leader.place(&state, request.into_inner()).await?))
     }
 
+    async fn move_slot(
+        &self,
+        request: Request<meta::MoveSlotRequest>,
+    ) -> Result<Response<meta::MoveSlotReply>, Status> {
+        let replica = self.leading().await?;
+        let state = replica.group.view().await.1.into_state();
+        Ok(Response::new(replica.leader.move_slot(&state, request.into_inner()).await?))
+    }
+
     async fn status(&self, _: Request<meta::StatusRequest>) -> Result<Response<meta::StatusReply>, Status> {
         let replica = self.leading().await?;
         let state = replica.group.view().await.1.into_state();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{BlockId, NodeId, ShardId, TenantId, TimeRange, Timestamp};
+use model::{BlockId, NodeId, SLOT_COUNT, ShardId, Slot, TenantId, TimeRange, Timestamp};
 use proto::meta;
-use ring::{Shard, ShardMap};
+use ring::{Shard, ShardMap, SlotMove};
 
 use crate::state::{Birth, Block, Change, Node, NodeState, ScraperMember};
 
@@ -106,13 +106,35 @@ pub(crate) fn shard_map_to_proto(map: &ShardMap) -> meta::ShardMap {
         epoch: map.epoch,
         slots: map.slots().iter().map(|shard| shard.0).collect(),
         shards: map.shards.iter().map(|(id, shard)| shard_to_proto(*id, shard)).collect(),
+        moves: map.moves.iter().map(|it| slot_move_to_proto(it, 0)).collect(),
+        moved: map.moved.values().map(|(it, since_ms)| slot_move_to_proto(it, *since_ms)).collect(),
+        last_move: map.last_move,
     }
+}
+
+fn slot_move_to_proto(it: &SlotMove, since_ms: i64) -> meta::SlotMove {
+    meta::SlotMove { r#move: it.id, slot: u32::from(it.slot.0), from: it.from.0, to: it.to.0, since_ms }
+}
+
+fn slot_move_from_proto(message: &meta::SlotMove) -> Result<SlotMove, WireError> {
+    let slot = slot_from_proto(message.slot)?;
+    Ok(SlotMove { id: message.r#move, slot, from: ShardId(message.from), to: ShardId(message.to) })
+}
+
+pub(crate) fn slot_from_proto(number: u32) -> Result<Slot, WireError> {
+    let slot = u16::try_from(number).ok().filter(|slot| *slot < SLOT_COUNT);
+    slot.map(Slot).ok_or_else(|| malformed(format!("there is no slot {number}: they are 0 to {}", SLOT_COUNT - 1)))
 }
 
 pub(crate) fn shard_map_from_proto(message: &meta::ShardMap) -> Result<ShardMap, WireError> {
     let slots = message.slots.iter().copied().map(ShardId).collect();
     let shards = message.shards.iter().map(shard_from_proto).collect();
-    ShardMap::from_parts(message.epoch, slots, shards).map_err(|error| malformed(error.to_string()))
+    let mut map = ShardMap::from_parts(message.epoch, slots, shards).map_err(|error| malformed(error.to_string()))?;
+    let moved = message.moved.iter().map(|it| slot_move_from_proto(it).map(|ended| (ended.slot, (ended, it.since_ms))));
+    map.moves = message.moves.iter().map(slot_move_from_proto).collect::<Result<_, _>>()?;
+    map.moved = moved.collect::<Result<_, _>>()?;
+    map.last_move = message.last_move;
+    Ok(map)
 }
 
 pub(crate) fn scrapers_to_proto(epoch: u64, scrapers: &BTreeMap<String, ScraperMember>) -> meta::Scrapers {

@@ -10,4 +10,4 @@ mod shard_map;
 
 pub use place::{Host, place};
 pub use scrapers::ScraperRing;
-pub use shard_map::{Shard, ShardMap, ShardMapError, part_of, slot_of_series, slot_of_target};
+pub use shard_map::{Shard, ShardMap, ShardMapError, SlotMove, part_of, slot_of_series, slot_of_target};

@@ -96,6 +96,19 @@ impl Shard {
     }
 }
 
+/// A slot that goes to another shard, or has come from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotMove {
+    /// Numbers all moves, upwards from 1.
+    pub id: u64,
+    /// The slot.
+    pub slot: Slot,
+    /// Who has it, or had it.
+    pub from: ShardId,
+    /// Who is to have it, or got it.
+    pub to: ShardId,
+}
+
 /// Which shard owns which slot, and who holds it. Versioned: the epoch rises with each change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardMap {
@@ -105,6 +118,12 @@ pub struct ShardMap {
     slots: Vec<ShardId>,
     /// All shards; the first one is meta, which owns no slots.
     pub shards: BTreeMap<ShardId, Shard>,
+    /// Slots that are on their way, in the order in which they were sent. Until a slot is there, it is the old owner's.
+    pub moves: Vec<SlotMove>,
+    /// How each slot that was ever moved came to be where it is, and when, in ms by the clock of meta's leader.
+    pub moved: BTreeMap<Slot, (SlotMove, i64)>,
+    /// The number of the last move; 0: there was none.
+    pub last_move: u64,
 }
 
 /// Why a map makes no sense.
@@ -127,7 +146,7 @@ impl ShardMap {
         assert!(shards.keys().any(|id| *id != ShardId::META), "a cluster has at least one data shard");
         let owners = shards.keys().copied().filter(|id| *id != ShardId::META).cycle();
         let slots = owners.take(SLOT_COUNT.into()).collect();
-        Self { epoch: 1, slots, shards }
+        Self { epoch: 1, slots, shards, moves: Vec::new(), moved: BTreeMap::new(), last_move: 0 }
     }
 
     /// A map from its parts.
@@ -145,7 +164,7 @@ impl ShardMap {
         let owns = |shard: &ShardId| *shard != ShardId::META && shards.contains_key(shard);
         match (0u16..).zip(&slots).find(|(_, shard)| !owns(shard)) {
             Some((slot, shard)) => Err(ShardMapError::Unowned(Slot(slot), *shard)),
-            None => Ok(Self { epoch, slots, shards }),
+            None => Ok(Self { epoch, slots, shards, moves: Vec::new(), moved: BTreeMap::new(), last_move: 0 }),
         }
     }
 
@@ -162,6 +181,23 @@ impl ShardMap {
     /// The shard that owns a slot.
     pub fn shard_of(&self, slot: Slot) -> ShardId {
         self.slots[usize::from(slot.0)]
+    }
+
+    /// Sends a slot on its way to another shard. Its move has the next number.
+    pub fn begin_move(&mut self, slot: Slot, to: ShardId) {
+        self.epoch += 1;
+        self.last_move += 1;
+        self.moves.push(SlotMove { id: self.last_move, slot, from: self.shard_of(slot), to });
+    }
+
+    /// Notes that a slot is where it was sent. `false`: that was known.
+    pub fn end_move(&mut self, id: u64, at_ms: i64) -> bool {
+        let Some(place) = self.moves.iter().position(|it| it.id == id) else { return false };
+        let ended = self.moves.remove(place);
+        self.epoch += 1;
+        self.slots[usize::from(ended.slot.0)] = ended.to;
+        self.moved.insert(ended.slot, (ended, at_ms));
+        true
     }
 
     /// The nodes that hold a shard, the preferred leader first; none if the shard is unknown.
@@ -196,6 +232,19 @@ mod tests {
         assert_eq!(ShardMap::from_parts(1, vec![], map.shards.clone()), Err(ShardMapError::Slots(0)));
         let refused = ShardMap::from_parts(1, vec![ShardId(9); SLOT_COUNT.into()], map.shards);
         assert_eq!(refused, Err(ShardMapError::Unowned(Slot(0), ShardId(9))));
+    }
+
+    #[test]
+    fn a_slot_is_the_old_owners_until_its_move_has_ended() {
+        let mut map = map(2);
+        let (slot, [one, two]) = (Slot(4), [ShardId(1), ShardId(2)]);
+        map.begin_move(slot, two);
+        let sent = SlotMove { id: 1, slot, from: one, to: two };
+        assert_eq!((map.shard_of(slot), &map.moves[..]), (one, &[sent][..]));
+        assert!(map.end_move(1, 77) && !map.end_move(1, 78));
+        assert_eq!((map.shard_of(slot), map.moves.len(), map.moved[&slot]), (two, 0, (sent, 77)));
+        map.begin_move(slot, one);
+        assert_eq!((map.epoch, map.last_move), (4, 2));
     }
 
     #[test]

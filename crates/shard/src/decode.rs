@@ -101,7 +101,7 @@ fn by_slot<T>(slots: &[u32], values: impl ExactSizeIterator<Item = T>, what: &st
 }
 
 /// Pushed samples as the head takes them.
-pub(crate) fn samples(samples: &entry::Samples) -> Result<Vec<PushedSeries>, Malformed> {
+pub fn decode_samples(samples: &entry::Samples) -> Result<Vec<PushedSeries>, Malformed> {
     let definition = samples.series.as_ref().ok_or("samples of no series")?;
     let definition = decode_definition(definition).map_err(|error| error.to_string())?;
     let float_count = total(&samples.float_counts, definition.series.len(), "floats")?;

@@ -8,5 +8,6 @@ mod decode;
 mod definition;
 mod machine;
 
+pub use decode::decode_samples;
 pub use definition::{DefinitionError, decode_definition, encode_definition};
 pub use machine::{Mark, ShardMachine, ShardView};

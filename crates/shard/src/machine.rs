@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consensus::{SnapshotReader, SnapshotWriter, StateMachine, TooNew};
-use head::{Answer, Head, HeadLimits, HeadView, Outcome, SegmentError, SegmentFile};
-use model::TenantId;
+use head::{Answer, Head, HeadLimits, HeadView, Outcome, SegmentError, SegmentFile, SlotPiece};
+use model::{SLOT_COUNT, Slot, TenantId};
 use parking_lot::Mutex;
 use prost::Message;
 use proto::entry::entry::Entry as Command;
@@ -102,7 +102,7 @@ impl ShardMachine {
                 Ok(self.head.append_scrape(&tenant, &row))
             }
             Some(Body::Samples(samples)) => {
-                let pushed = decode::samples(samples)?;
+                let pushed = decode::decode_samples(samples)?;
                 Ok(self.head.append_pushed(&tenant, &pushed, refuse_new.as_ref()))
             }
             None => Err("this version does not know what it is".to_owned()),
@@ -112,6 +112,14 @@ impl ShardMachine {
     fn command(&mut self, log_index: u64, command: &Command) -> Vec<entry::RecordAnswer> {
         let changed = match command {
             Command::Batch(batch) => return self.batch(batch),
+            Command::Fence(fence) => match slot_of(fence.slot) {
+                Ok(slot) => self.head.fence(slot, fence.r#move),
+                Err(why) => return vec![answer_to_proto(Answer::malformed(why))],
+            },
+            Command::Adopt(piece) => match self.adopt(piece) {
+                Ok(changed) => changed,
+                Err(why) => return vec![answer_to_proto(Answer::malformed(why))],
+            },
             Command::Cut(cut) => self.head.cut(cut.cut, cut.end_ms),
             Command::Shipped(shipped) => {
                 self.head.shipped(shipped.cut, shipped.catalog_version, shipped.drop_before_ms)
@@ -133,6 +141,23 @@ impl ShardMachine {
         let outcome = if changed { Outcome::Stored } else { Outcome::Duplicate };
         vec![answer_to_proto(Answer { outcome, ..Answer::default() })]
     }
+
+    fn adopt(&mut self, adopt: &entry::Adopt) -> Result<bool, String> {
+        let piece = SlotPiece {
+            by: adopt.r#move,
+            slot: slot_of(adopt.slot)?,
+            export: adopt.export,
+            piece: adopt.piece,
+            pieces: adopt.pieces,
+            travelling: &adopt.travelling,
+        };
+        self.head.adopt(&piece).map_err(|error| error.to_string())
+    }
+}
+
+fn slot_of(number: u32) -> Result<Slot, String> {
+    let slot = u16::try_from(number).ok().filter(|slot| *slot < SLOT_COUNT);
+    slot.map(Slot).ok_or_else(|| format!("there is no slot {number}"))
 }
 
 impl StateMachine for ShardMachine {
@@ -210,6 +235,7 @@ fn answer_to_proto(answer: Answer) -> entry::RecordAnswer {
         Outcome::UnknownReference => entry::Outcome::UnknownReference,
         Outcome::Malformed => entry::Outcome::Malformed,
         Outcome::Superseded => entry::Outcome::Superseded,
+        Outcome::Moved => entry::Outcome::Moved,
     };
     entry::RecordAnswer {
         outcome: outcome.into(),

@@ -57,6 +57,35 @@ fn a_scrape_is_stored_once_and_an_unknown_layout_claims_no_tick() {
 }
 
 #[test]
+fn a_slot_that_was_given_away_is_refused_here_and_goes_on_there() {
+    let (mut old, mut new) = [(); 2].map(|()| ShardMachine::new(HeadLimits::default())).into();
+    let slot = ring::slot_of_target(model::TargetId(1), 0);
+    let step = |command| Bytes::from(entry::Entry { entry: Some(command) }.encode_to_vec());
+    let fence = |slot| step(entry::entry::Entry::Fence(entry::Fence { r#move: 1, slot }));
+    let outcome = |machine: &mut ShardMachine, entry: &Bytes| apply(machine, entry)[0].outcome();
+    let at = |tick| batch(vec![scrape(1, tick, &[1.0, 2.0], true)]);
+    assert_eq!(outcome(&mut old, &at(1000)), entry::Outcome::Stored);
+    let outcomes = [fence(slot.0.into()), fence(slot.0.into()), fence(4096)].map(|fence| outcome(&mut old, &fence));
+    assert_eq!(outcomes, [entry::Outcome::Stored, entry::Outcome::Duplicate, entry::Outcome::Malformed]);
+    assert_eq!([1000, 2000].map(|tick| outcome(&mut old, &at(tick))), [entry::Outcome::Moved; 2]);
+
+    let export = old.view().export_slot(slot);
+    let adopt = |travelling: &[u8]| {
+        let travelling = Bytes::copy_from_slice(travelling);
+        let slot = slot.0.into();
+        let adopt = entry::Adopt { r#move: 1, slot, export: export.id, piece: 0, pieces: 1, travelling };
+        step(entry::entry::Entry::Adopt(adopt))
+    };
+    assert_eq!(outcome(&mut new, &adopt(b"nothing")), entry::Outcome::Malformed);
+    assert_eq!(outcome(&mut new, &adopt(&export.pieces[0])), entry::Outcome::Stored);
+    assert_eq!(outcome(&mut new, &adopt(&export.pieces[0])), entry::Outcome::Duplicate);
+    assert_eq!(
+        [1000, 2000].map(|tick| outcome(&mut new, &at(tick))),
+        [entry::Outcome::Duplicate, entry::Outcome::Stored]
+    );
+}
+
+#[test]
 fn a_record_that_makes_no_sense_is_answered_and_harms_no_other() {
     let mut machine = ShardMachine::new(HeadLimits::default());
     let mut wrong = scrape(1, 1000, &[1.0], true);

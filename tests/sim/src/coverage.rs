@@ -44,6 +44,10 @@ pub enum Event {
     Rot,
     /// A bit of a file turned over.
     BitTurned,
+    /// An order to move a slot was taken.
+    SlotSent,
+    /// A slot came to another shard.
+    SlotMoved,
     /// A write was acknowledged.
     Acknowledged,
     /// What became of a write is not known.

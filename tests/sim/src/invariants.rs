@@ -4,6 +4,7 @@ mod answers;
 mod blocks;
 mod leaders;
 mod replicas;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub(crate) async fn check_in_the_end(shared: &Shared, cluster: &Cluster) {
     if !read_and_check(shared, TimeRange::ALL, Consistency::Strong).await {
         shared.violated("the last read was not answered".to_owned());
     }
+    slots::check(shared).await;
     blocks::check(shared).await;
     replicas::check(shared, cluster).await;
 }

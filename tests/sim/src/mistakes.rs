@@ -19,6 +19,7 @@ const HARDWARE: [&str; 5] = [
 #[cfg(feature = "mistakes")]
 const CODE: &[&str] = &[
     "acknowledge before the commit",
+    "adopt without ticks",
     "apply in another order",
     "believe in the last leader",
     "close on hearsay",
@@ -26,6 +27,8 @@ const CODE: &[&str] = &[
     "drop by an old catalog",
     "forget who was to join",
     "found again",
+    "give before the adoption",
+    "give without a fence",
     "lead on after a restart",
     "leave changes of members half done",
     "read no blocks",
@@ -35,6 +38,7 @@ const CODE: &[&str] = &[
     "skip entries on followers",
     "take a tick twice",
     "take unknown for stored",
+    "take what was given away",
 ];
 #[cfg(not(feature = "mistakes"))]
 const CODE: &[&str] = &[];

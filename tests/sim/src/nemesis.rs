@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use model::ShardId;
 
-use crate::Event;
 use crate::cluster::{Cluster, End};
 use crate::plan::{Fault, Plan, Planned};
 use crate::universe::Shared;
+use crate::{Event, FakeTarget};
 
 pub(crate) struct Nemesis {
     shared: Shared,
@@ -86,10 +87,19 @@ impl Nemesis {
                 cluster.note(Event::Wipe);
                 cluster.wipe(*machine, lasts).await;
             }
+            Fault::MoveSlot { target, shard } => self.move_slot(*target, *shard).await,
             Fault::Rot { machine } => {
                 cluster.note(Event::Rot);
                 cluster.rot(*machine, lasts).await;
             }
+        }
+    }
+
+    async fn move_slot(&self, target: u32, shard: u32) {
+        let slot = FakeTarget::new(target, 0).slot();
+        match self.shared.outsider.client.move_slot(slot, ShardId(shard), ORDER_LIMIT).await {
+            Ok(_) => self.cluster.note(Event::SlotSent),
+            Err(error) => self.shared.trace.note(format!("slot {slot} can't be sent to shard {shard}: {error}")),
         }
     }
 

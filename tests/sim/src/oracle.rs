@@ -1,6 +1,6 @@
 //! What a client knows: what it sent, and what was acknowledged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::Mutex;
 
@@ -28,6 +28,8 @@ struct Known {
     fates: BTreeMap<(u32, i64), Fate>,
     /// In the order in which it was heard of.
     acknowledged: Vec<(u32, i64)>,
+    /// Scrapes that a shard has said to have stored just then.
+    stored: BTreeSet<(u32, i64)>,
 }
 
 /// What was acknowledged when something began.
@@ -48,10 +50,19 @@ impl Oracle {
     /// What became of it is known.
     pub fn hear(&self, target: u32, tick: i64, fate: Fate) {
         let mut known = self.0.lock();
+        // Of two scrapers that send the same one may hear nothing.
+        if fate == Fate::Unknown && known.fates.get(&(target, tick)) == Some(&Fate::Acknowledged) {
+            return;
+        }
         known.fates.insert((target, tick), fate);
         if fate == Fate::Acknowledged {
             known.acknowledged.push((target, tick));
         }
+    }
+
+    /// A shard says that it stores a scrape, and had not before. `false`: one has said so already.
+    pub fn store(&self, target: u32, tick: i64) -> bool {
+        self.0.lock().stored.insert((target, tick))
     }
 
     /// What is acknowledged by now.

@@ -70,6 +70,11 @@ pub enum Appended {
 }
 
 impl Outsider {
+    /// The connections that it uses.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
     /// The storage of the default tenant.
     pub fn storage(&self, consistency: Consistency) -> Arc<dyn Queryable> {
         self.querier.storage(&TenantId::default(), consistency)
@@ -118,7 +123,8 @@ impl Outsider {
         let answered = async {
             let mut replies = client.append(tokio_stream::iter([request])).await.ok()?.into_inner();
             match replies.message().await.ok()??.reply? {
-                Reply::Answer(mut answer) => answer.records.pop(),
+                // The newest map says where it belongs by now.
+                Reply::Answer(mut answer) => answer.records.pop().filter(|answer| answer.outcome() != Outcome::Moved),
                 _ => None,
             }
         };

@@ -46,6 +46,8 @@ pub enum Fault {
     Wipe { machine: usize },
     /// A machine loses power, and bits of its files turn over while it is off.
     Rot { machine: usize },
+    /// An operator has the slot of a target moved to a shard.
+    MoveSlot { target: u32, shard: u32 },
 }
 
 /// All that is decided beforehand.
@@ -67,6 +69,9 @@ pub struct Plan {
 
 /// The shortest pause between the ends and beginnings of faults: room for an election.
 const CALM: Duration = Duration::from_secs(3);
+/// How many targets there are, and how many shards.
+pub(crate) const TARGETS: u32 = 5;
+pub(crate) const SHARDS: u32 = 3;
 
 impl Plan {
     /// The plan of a seed.
@@ -94,6 +99,12 @@ impl Plan {
         one_wrong_clock_at_a_time(&mut faults);
         let sync_latency = Duration::from_millis(rng.below(30));
         let net_latency = Duration::from_micros(100 + rng.below(5000));
+        for _ in 0..rng.below(5) {
+            let at = rng.duration(Duration::from_secs(2), lasts - CALM);
+            let (target, shard) = (rng.below(TARGETS.into()) as u32, 1 + rng.below(SHARDS.into()) as u32);
+            faults.push(Planned { at: whole_ms(at), lasts: CALM, fault: Fault::MoveSlot { target, shard } });
+        }
+        faults.sort_by_key(|planned| planned.at);
         Self { seed, machines, lasts, sync_latency, net_latency, faults }
     }
 
@@ -181,6 +192,6 @@ mod tests {
             .map(|planned| std::mem::discriminant(&planned.fault))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 13, "every kind of fault comes");
+        assert_eq!(kinds.len(), 14, "every kind of fault comes");
     }
 }

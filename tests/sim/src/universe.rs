@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use meta::Birth;
-use model::{Matcher, NodeId, TimeRange, Timestamp};
+use model::{Matcher, NodeId, Slot, TimeRange, Timestamp};
 use parking_lot::Mutex;
+use proto::entry::{Outcome, Record};
 use querier::Consistency;
 use stdx::{Clock, Rng, Tasks};
 use tokio::runtime::{Builder, RngSeed};
@@ -17,15 +18,16 @@ use crate::invariants::Watcher;
 use crate::nemesis::Nemesis;
 use crate::oracle::{Fate, SERIES};
 use crate::outsider::Appended;
+use crate::plan::{SHARDS, TARGETS};
 use crate::{Coverage, Event, FakeTarget, Mistake, Oracle, Outsider, Plan, Trace, World, virtual_clock};
 
 /// When universes begin: some time in 2026.
 const START_MS: i64 = 1_790_000_000_000;
-/// How many targets there are.
-const TARGETS: u32 = 5;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a scrape is sent again before it is given up.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// The longest that the second of two scrapers of one target is behind the first one.
+const TWIN_BEHIND: Duration = Duration::from_millis(400);
 /// How long a healed cluster may take until everything works again.
 const RECOVERY: Duration = Duration::from_secs(60);
 /// For how long a healed cluster is written to before the last look.
@@ -86,7 +88,7 @@ async fn live_through(plan: Plan, mistake: Mistake) -> Ending {
     let rng = Rng::from_seed(plan.seed ^ 0x5eed);
     let names: Vec<String> = (0..plan.machines).map(|number| format!("n{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let birth = Birth { shards: 3, replication: 3, block_window_ms: WINDOW_MS };
+    let birth = Birth { shards: SHARDS, replication: 3, block_window_ms: WINDOW_MS };
     let world = Arc::new(World::with_mistake(&names, birth, clock.clone(), rng.fork(), mistake));
     world.wires.set_latency(Duration::from_micros(50), plan.net_latency);
     for name in &names {
@@ -184,13 +186,35 @@ impl Writers {
             shared.clock.sleep(Duration::from_millis((tick - now_ms) as u64)).await;
             let values: Vec<f64> = (0..SERIES).map(|series| Oracle::value((number, series, tick))).collect();
             shared.oracle.send(number, tick);
-            let appended = shared.outsider.append_within(target.slot(), &target.scrape(tick, &values), PATIENCE).await;
-            self.hear(number, tick, &appended);
+            let record = target.scrape(tick, &values);
+            let first = self.append(number, tick, (target.slot(), &record));
+            if shared.rng.below(2) == 0 {
+                first.await;
+                continue;
+            }
+            // Two scrapers have the target for a moment.
+            let second = async {
+                shared.clock.sleep(shared.rng.duration(Duration::ZERO, TWIN_BEHIND)).await;
+                self.append(number, tick, (target.slot(), &record)).await;
+            };
+            join(first, second).await;
         }
+    }
+
+    async fn append(&self, number: u32, tick: i64, (slot, record): (Slot, &Record)) {
+        let appended = self.shared.outsider.append_within(slot, record, PATIENCE).await;
+        self.hear(number, tick, &appended);
     }
 
     fn hear(&self, number: u32, tick: i64, appended: &Appended) {
         let shared = &self.shared;
+        if let Appended::Answer(answer) | Appended::Later(answer) = appended
+            && answer.outcome() == Outcome::Stored
+            && !shared.oracle.store(number, tick)
+        {
+            shared.violated(format!("target {number} at {tick} was stored twice"));
+            return;
+        }
         let (fate, event) = match appended {
             Appended::Answer(answer) | Appended::Later(answer) if crate::is_stored(answer) => {
                 (Fate::Acknowledged, Event::Acknowledged)

@@ -125,6 +125,7 @@ impl World {
             scrub_every: SCRUB_EVERY,
             max_exemplars: self.max_exemplars.subscribe(),
             replace_after: Some(REPLACE_AFTER),
+            move_slots_after: None,
             timing: Timing::default(),
         };
         let env = IngesterEnv {

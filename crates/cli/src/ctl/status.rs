@@ -29,6 +29,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         }))
     });
     let map = status.shard_map.as_ref();
+    let slots = |shard: u32| map.map_or(0, |map| map.slots.iter().filter(|owner| **owner == shard).count());
     let shards = map.into_iter().flat_map(|map| &map.shards).map(|shard| {
         json!({
             "shard": shard.shard,
@@ -38,10 +39,13 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "rebuilding": shard.rebuilding,
             "byHand": shard.by_hand,
             "forced": shard.forced,
+            "slots": slots(shard.shard),
         })
     });
     let heard: BTreeMap<&str, &ScraperStatus> =
         status.scraper_status.iter().map(|scraper| (scraper.name.as_str(), scraper)).collect();
+    let moves = map.into_iter().flat_map(|map| &map.moves);
+    let moves = moves.map(|it| json!({"slot": it.slot, "from": it.from, "to": it.to}));
     let scrapers = status.scrapers.iter().flat_map(|scrapers| &scrapers.scrapers).map(|scraper| {
         let heard = heard.get(scraper.name.as_str());
         json!({
@@ -62,6 +66,7 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
         "featureLevel": status.feature_level,
         "nodes": nodes.collect::<Vec<_>>(),
         "shards": shards.collect::<Vec<_>>(),
+        "slotMoves": moves.collect::<Vec<_>>(),
         "scrapers": scrapers.collect::<Vec<_>>(),
         "blocks": {"count": status.block_count, "bytes": status.block_bytes},
     })

@@ -114,6 +114,13 @@ pub(crate) enum CtlCommand {
         /// The node whose replica is dropped.
         node: u64,
     },
+    /// Moves a slot to another shard. Returns when it is there; it goes on without this command.
+    MoveSlot {
+        /// The number of the slot.
+        slot: u16,
+        /// The shard that is to have it.
+        shard: u32,
+    },
     /// Looks at everything in a data directory or a bucket, and lists all that is wrong. Changes nothing.
     Verify {
         /// The --storage.path of an ingester that does not run, or the URL of a bucket. With --cluster.peers or --url, a bucket

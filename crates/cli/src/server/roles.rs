@@ -62,6 +62,7 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         scrub_every: SCRUB_EVERY,
         max_exemplars: process.max_exemplars.subscribe(),
         replace_after: Some(flags.placement_replace_after).filter(|after| !after.is_zero()),
+        move_slots_after: Some(flags.placement_move_slots_after).filter(|after| !after.is_zero()),
         timing: Timing::default(),
     };
     let env = IngesterEnv {

@@ -13,6 +13,7 @@ use node::{FakeRoutes, Faults, World, shard_map, start};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use proto::entry::{Outcome, Record, Scrape, record};
+use ring::ShardMap;
 use stdx::{ByteSize, Clock, Rng, Tasks};
 use telemetry::Registry;
 
@@ -138,6 +139,30 @@ async fn the_window_is_kept() {
     assert!(answers.iter().all(|answer| outcome(answer) == Outcome::Stored));
     let most = test.world.lock().most_in_flight;
     assert!((2_000..=3_000).contains(&most), "{most}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_a_slot_that_has_moved_follow_it() {
+    let test = Test::new(2, Config::default(), Faults::default(), 1).await;
+    let (stays, moves) = (0, 2);
+    test.world.lock().fenced = Some(1);
+    let records = (0..20).map(|tick| outgoing(if tick % 2 == 0 { stays } else { moves }, tick)).collect();
+    let mut appended = test.distributor.append(records);
+    // Nobody knows yet where it will be, and the others do not wait for that.
+    assert!(tokio::time::timeout(Duration::from_millis(500), &mut appended).await.is_err());
+    assert_eq!(test.world.lock().order, (0..20).step_by(2).collect::<Vec<i64>>());
+    let map = test.routes.map.lock().clone().unwrap();
+    let mut moved = ShardMap::clone(&map);
+    moved.begin_move(Slot(moves), ShardId(2));
+    moved.end_move(1, 0);
+    *test.routes.map.lock() = Some(Arc::new(moved));
+    let answers = appended.await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|it| it.outcome() == Outcome::Stored)));
+    let stored: Vec<(u32, i64)> = test.world.lock().stored.keys().copied().collect();
+    let expected = (0..20).step_by(2).map(|tick| (1, tick)).chain((1..20).step_by(2).map(|tick| (2, tick)));
+    assert_eq!(stored, expected.collect::<Vec<_>>());
+    assert_eq!((test.metric("buffer_records"), test.metric("buffer_bytes ")), (0, 0));
+    test.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) most_in_flight: u64,
     /// Nobody is answered.
     pub(crate) frozen: bool,
+    /// A shard that has given away what odd ticks are of.
+    pub(crate) fenced: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -154,6 +156,9 @@ fn prost_len(record: &Record) -> u64 {
 impl World {
     fn store(&mut self, shard: u32, record: &Record) -> RecordAnswer {
         let Some(record::Record::Scrape(scrape)) = &record.record else { panic!("tests send scrapes") };
+        if self.fenced == Some(shard) && scrape.tick_ms % 2 == 1 {
+            return RecordAnswer { outcome: Outcome::Moved.into(), ..RecordAnswer::default() };
+        }
         let times = self.stored.entry((shard, scrape.tick_ms)).or_default();
         *times += 1;
         let outcome = if *times == 1 { Outcome::Stored } else { Outcome::Duplicate };
@@ -207,6 +212,17 @@ impl Ingest for FakeNode {
         &self,
         _: Request<ingest::TransferLeaderRequest>,
     ) -> Result<Response<ingest::TransferLeaderReply>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn give_slot(&self, _: Request<ingest::GiveSlotRequest>) -> Result<Response<ingest::GiveSlotReply>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn adopt_slot(
+        &self,
+        _: Request<ingest::AdoptSlotRequest>,
+    ) -> Result<Response<ingest::AdoptSlotReply>, Status> {
         Err(Status::unimplemented("not needed here"))
     }
 }

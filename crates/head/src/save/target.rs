@@ -30,7 +30,7 @@ pub(super) fn to_proto(at: u32, target: &Target, names: &Names, numbers: &Number
         owner_epoch: target.owner_epoch,
         interval_ms: target.interval_ms,
         ended: target.ended,
-        ticks: target.ticks.runs().iter().flat_map(|run| [run.first, run.step, run.count as i64]).collect(),
+        ticks: ticks_to_proto(&target.ticks),
         members: Some(target.members.to_proto(|pair| names.pair(pair))),
         columns: target.columns.clone(),
         generation: target.generation,
@@ -56,7 +56,6 @@ pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Tar
     if saved.columns.iter().any(|member| *member as usize >= count) {
         return Err(damaged("a column of a target belongs to nobody"));
     }
-    let ticks = saved.ticks.chunks_exact(3).map(|run| Run { first: run[0], step: run[1], count: run[2] as u64 });
     let starts = SavedStarts(saved.starts.into_iter().map(starts_from_proto).collect());
     let rows = saved.rows.into_iter().map(|row| row_from_proto(row, &starts)).collect::<Result<Vec<_>, _>>()?;
     let frames: Vec<Frame> = saved.frames.into_iter().map(frame_from_proto).collect();
@@ -68,7 +67,7 @@ pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Tar
         owner_epoch: saved.owner_epoch,
         interval_ms: saved.interval_ms,
         ended: saved.ended,
-        ticks: Ticks::from_runs(ticks.collect()),
+        ticks: ticks_from_proto(&saved.ticks).ok_or_else(|| damaged("ticks of a target"))?,
         members: Arc::new(members),
         columns: saved.columns,
         generation: saved.generation,
@@ -86,6 +85,18 @@ pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Tar
         sample_bytes: raw + encoded,
         ..Target::new(TargetId(id_from(&saved.id)?), saved.part, saved.parts)
     })
+}
+
+pub(crate) fn ticks_to_proto(ticks: &Ticks) -> Vec<i64> {
+    ticks.runs().iter().flat_map(|run| [run.first, run.step, run.count as i64]).collect()
+}
+
+/// `None` if the numbers are no runs.
+pub(crate) fn ticks_from_proto(saved: &[i64]) -> Option<Ticks> {
+    let (runs, rest) = saved.as_chunks::<3>();
+    let run =
+        |[first, step, count]: &[i64; 3]| Some(Run { first: *first, step: *step, count: u64::try_from(*count).ok()? });
+    Some(Ticks::from_runs(runs.iter().map(run).collect::<Option<_>>()?)).filter(|_| rest.is_empty())
 }
 
 pub(super) fn loose_to_proto(at: u32, loose: &Loose, names: &Names, numbers: &Numbers) -> head::Loose {
@@ -222,7 +233,7 @@ fn frame_from_proto(saved: head::Frame) -> Frame {
     Frame { bytes: saved.piece, rows: saved.rows, first: saved.first_ms, last: saved.last_ms }
 }
 
-fn timed_to_proto(samples: &[Timed]) -> head::Timed {
+pub(crate) fn timed_to_proto(samples: &[Timed]) -> head::Timed {
     let mut saved = head::Timed::default();
     for sample in samples {
         saved.times_ms.push(sample.time);
@@ -238,7 +249,7 @@ fn timed_to_proto(samples: &[Timed]) -> head::Timed {
     saved
 }
 
-fn timed_from_proto(saved: Option<head::Timed>) -> Result<Vec<Timed>, SegmentError> {
+pub(crate) fn timed_from_proto(saved: Option<head::Timed>) -> Result<Vec<Timed>, SegmentError> {
     let saved = saved.unwrap_or_default();
     let (mut floats, mut histograms) = (saved.floats.into_iter(), saved.histograms.into_iter());
     let mut starts = saved.start_ms.into_iter();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use index::PairId;
 use model::{Histogram, Labels};
 
-use super::{Owned, Owner, Place, TenantHead};
+use super::{Owned, Owner, TenantHead};
 use crate::bits::Bits;
 use crate::head::Rules;
-use crate::loose::{Loose, Timed};
+use crate::loose::Timed;
 use crate::members::NONE;
 use crate::record::{Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, ScrapeRow, TimedValue};
 use crate::starts::Starts;
@@ -204,7 +204,7 @@ impl Scrape<'_, '_> {
                 (Some(member), _) => member,
                 (None, None) => {
                     answer.new_series += 1;
-                    self.new_member(&definition.common, labels)
+                    self.tenant.new_member(self.target, self.at, &definition.common, labels)
                 }
                 (None, Some(why)) => {
                     answer.refused_series += 1;
@@ -214,20 +214,6 @@ impl Scrape<'_, '_> {
             });
         }
         Ok(slots)
-    }
-
-    fn new_member(&mut self, common: &Labels, own: &Labels) -> u32 {
-        let index = &mut self.tenant.index;
-        let mut intern =
-            |labels: &Labels| -> Vec<PairId> { labels.iter().map(|(name, value)| index.intern(name, value)).collect() };
-        let (common, own) = (intern(common), intern(own));
-        let member = self.target.members.len() as u32;
-        let series = self.tenant.new_series(Place::Member { target: self.at, member });
-        self.tenant.index.add(series, common.iter().chain(&own).copied());
-        let members = Arc::make_mut(&mut self.target.members);
-        members.push(series, &common, &own);
-        members.dormant.insert(member, i64::MIN);
-        member
     }
 
     fn store(
@@ -377,25 +363,10 @@ impl Scrape<'_, '_> {
         let mut members = BTreeSet::new();
         for (member, sample) in samples {
             members.insert(member);
-            let at = self.timed_place(member);
+            let at = self.tenant.timed_place(self.target, member);
             self.tenant.append_timed(at, sample, self.rules, self.closed, answer);
         }
         members
-    }
-
-    /// Where the samples of a member with its own times are.
-    fn timed_place(&mut self, member: u32) -> u32 {
-        if let Some(at) = self.target.members.timed.get(&member) {
-            return *at;
-        }
-        let at = self.tenant.loose_place();
-        let series = self.target.members.series[member as usize];
-        let loose = Loose::new(series, Arc::default());
-        *self.tenant.loose.get_mut(at as usize).expect("the place exists") = Some(Arc::new(loose));
-        let members = Arc::make_mut(&mut self.target.members);
-        members.timed.insert(member, at);
-        members.dormant.remove(&member);
-        at
     }
 
     /// Ends members with their own times that are gone, where those are ended at all.

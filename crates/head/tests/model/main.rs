@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+mod plain;
 mod world;
 
 use head::{HeadLimits, Outcome};

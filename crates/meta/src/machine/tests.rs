@@ -1,3 +1,5 @@
+use model::Slot;
+
 use super::*;
 
 fn ask(machine: &mut MetaMachine, command: Command) -> meta::CommandAnswer {
@@ -129,6 +131,31 @@ fn scrapers_that_are_about_to_leave_are_known_and_own_nothing() {
     // It changes its mind.
     ask(&mut machine, join("a", false));
     assert_eq!(machine.state.scraper_ring().members().count(), 2);
+}
+
+#[test]
+fn a_slot_is_sent_once_and_is_there_when_that_is_said() {
+    let mut machine = born(3);
+    let send = |slot, to| Command::MoveSlot(meta::MoveSlotRequest { slot, to });
+    let arrive = |id, at_ms| Command::SlotMoved(meta::SlotMoved { r#move: id, at_ms });
+    let map = |machine: &MetaMachine| machine.state.shard_map.clone().unwrap();
+    for (slot, to, why) in [(4096, 1, "no slot 4096"), (5, 0, "no shard 0"), (5, 9, "no shard 9")] {
+        assert!(ask(&mut machine, send(slot, to)).refused.contains(why));
+    }
+    let (slot, from) = (Slot(4), map(&machine).shard_of(Slot(4)));
+    assert_eq!(ask(&mut machine, send(4, from.0)).version, 1, "it is there");
+    assert_eq!(ask(&mut machine, send(4, 3)).version, 2);
+    assert_eq!(ask(&mut machine, send(4, 3)).version, 2, "it is on its way");
+    assert!(ask(&mut machine, send(4, 2)).refused.contains("on its way to shard 3"));
+    assert_eq!(map(&machine).shard_of(slot), from);
+    assert_eq!(ask(&mut machine, arrive(1, 77)).version, 3);
+    assert_eq!(ask(&mut machine, arrive(1, 78)).version, 3);
+    assert_eq!((map(&machine).shard_of(slot), map(&machine).moved[&slot].1), (ShardId(3), 77));
+    ask(&mut machine, send(4, 2));
+    let saved = MetaMachine::from_proto(machine.to_proto()).unwrap();
+    assert_eq!(saved.state, machine.state);
+    let change = wire::change_to_proto(&Change::ShardMap(map(&machine)));
+    assert_eq!(wire::change_from_proto(change), Ok(Change::ShardMap(map(&machine))));
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use consensus::{Group, GroupEnv, Groups, Standing, Step, Timing};
 use futures::FutureExt;
 use futures::future::join_all;
-use meta::{Birth, Bootstrap, Client, ClientConfig, Identity, IdentityFile, Leader, MetaMachine, MetaService};
+use meta::{
+    Birth, Bootstrap, Client, ClientConfig, Identity, IdentityFile, Leader, MetaMachine, MetaService, Patience,
+    ShardSteps,
+};
 use model::ShardId;
 use raftlog::MemoryDevice;
 use stdx::{Clock, CpuPool, RealDisk, Rng, Tasks};
@@ -82,8 +85,12 @@ impl World {
         };
         let group = Group::open(ShardId::META, MetaMachine::new(), folder.path().join("meta"), env).await.unwrap();
         groups.insert(&group);
-        let change = Arc::new(|_, _, _| async { Ok(Step::Waiting("no data shards here".to_owned())) }.boxed());
-        let leader = Arc::new(Leader::new(group.clone(), clock.clone(), change, None));
+        // There are no data shards here.
+        let steps = ShardSteps {
+            change_replicas: Arc::new(|_, _, _| async { Ok(Step::Waiting("nothing to wait for".to_owned())) }.boxed()),
+            give_slot: Arc::new(|_, _, _| async { Ok(()) }.boxed()),
+        };
+        let leader = Arc::new(Leader::new(group.clone(), clock.clone(), steps, Patience::default()));
         service.serve(group.clone(), leader.clone());
         if let Some(first) = &founding {
             first.give_birth(identity, &group, &leader, &clock).await.unwrap();
