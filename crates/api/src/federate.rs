@@ -1,6 +1,5 @@
 //! `/federate`: the newest samples, for another server to scrape.
 
-mod format;
 mod page;
 mod protobuf;
 mod text;
@@ -18,9 +17,9 @@ use series::{Budget, Charge, Hints, QueryError, Queryable, Samples, Select};
 use crate::answer::body_in_pieces;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::format::{Encoding, Format};
 use crate::lifecycle::failure;
 use crate::params::Params;
-use format::Format;
 use page::Page;
 
 /// `/federate`
@@ -43,7 +42,7 @@ pub(crate) async fn federate(
     let budget = Budget::new(app.config.query_memory.bytes());
     match app.in_time(newest_samples(&*storage, selectors, range, &budget)).await {
         Ok(newest) => {
-            let format = Format::of_accept(&headers);
+            let format = Format::of_accept(&headers, &[Encoding::Protobuf, Encoding::Text]);
             let page = page(newest, &app.config.external_labels, format);
             ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
         }

@@ -154,6 +154,16 @@ impl Json {
         self.bytes.push(b'"');
     }
 
+    /// A sample: its time, which is JSON already, and its value.
+    pub(crate) fn sample(&mut self, time: &str, value: f64) {
+        self.start_value();
+        self.bytes.push(b'[');
+        self.bytes.extend_from_slice(time.as_bytes());
+        self.bytes.extend_from_slice(b",\"");
+        float::push(&mut self.bytes, value);
+        self.bytes.extend_from_slice(b"\"]");
+    }
+
     /// A time in seconds: whole, or with three decimals.
     pub(crate) fn time(&mut self, time: Timestamp) {
         self.start_value();

@@ -44,6 +44,7 @@ mod exemplars;
 mod expression;
 mod features;
 mod federate;
+mod format;
 mod json;
 mod labels;
 mod lifecycle;

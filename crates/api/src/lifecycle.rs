@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
+use telemetry::to_text_format;
 
 use crate::app::App;
-
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::format::{Encoding, Format};
 
 /// `/-/healthy`
 pub(crate) async fn healthy() -> &'static str {
@@ -42,9 +42,12 @@ pub(crate) async fn wrong_method() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, "Only POST or PUT requests allowed").into_response()
 }
 
-/// `/metrics`
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, OPENMETRICS)], app.backend.metrics_text()).into_response()
+/// `/metrics`, in the format that the client wants.
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let format = Format::of_accept(&headers, &[Encoding::OpenMetrics, Encoding::Text]);
+    let page = app.backend.metrics_text();
+    let page = if format.encoding == Encoding::OpenMetrics { page } else { to_text_format(&page) };
+    ([(header::CONTENT_TYPE, format.content_type())], page).into_response()
 }
 
 /// A failure of an endpoint that does not speak JSON, as Go's servers report it.

@@ -105,6 +105,7 @@ impl Running {
     /// Why the process can't serve, in words.
     pub(crate) async fn start(flags: ServerFlags, clock: Clock, http: Box<dyn Listener>) -> Result<Self, String> {
         let (rng, registry, tasks) = (Rng::from_entropy(), Registry::new(), Tasks::new());
+        registry.register_process();
         let started = Timestamp(clock.wall_ms());
         let net: Arc<dyn Net> = if flags.is_alone() { Arc::new(MemoryNet::default()) } else { Arc::new(TcpNet) };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -4,7 +4,10 @@
 //! that many nodes can live in one process.
 
 mod logging;
+#[cfg(target_os = "linux")]
+mod process;
 mod registry;
+mod text;
 
 pub use logging::{LogFormat, LogLevelError, init_logging};
 pub use prometheus_client::metrics::counter::Counter;
@@ -13,3 +16,4 @@ pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::metrics::histogram::Histogram;
 pub use prometheus_client::{collector, encoding, metrics};
 pub use registry::{FloatGauge, Registry, latency_histogram};
+pub use text::to_text_format;

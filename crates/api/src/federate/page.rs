@@ -2,9 +2,9 @@
 
 use model::{Labels, METRIC_NAME, Sample, Value};
 
-use super::format::{Encoding, Format};
 use super::protobuf::Messages;
 use super::text::Text;
+use crate::format::{Encoding, Format};
 
 const INSTANCE_LABEL: &str = "instance";
 
@@ -44,8 +44,9 @@ impl Page {
             added.sort_unstable();
         }
         let written = match format.encoding {
-            Encoding::Text => Written::Text(Text::new(format.escaping)),
             Encoding::Protobuf => Written::Messages(Messages::new(format.escaping)),
+            // Nobody is offered OpenMetrics here: Prometheus does not either.
+            Encoding::Text | Encoding::OpenMetrics => Written::Text(Text::new(format.escaping)),
         };
         Self { added, family: None, written }
     }

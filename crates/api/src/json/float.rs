@@ -7,8 +7,9 @@ use model::format_float_json;
 pub(super) fn push(bytes: &mut Vec<u8>, value: f64) {
     // Most values of counters and gauges are whole.
     const EXACT: f64 = (1u64 << 53) as f64;
-    if value.trunc() == value && value.abs() < EXACT && (value != 0.0 || value.is_sign_positive()) {
-        return bytes.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    let whole = value as i64;
+    if whole as f64 == value && value.abs() < EXACT && (whole != 0 || value.is_sign_positive()) {
+        return bytes.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
     }
     // Of these, which are not whole, the shortest decimal is written without an exponent.
     if (1e-4..EXACT).contains(&value.abs()) {

@@ -12,6 +12,12 @@ pub(super) fn push_for_html(bytes: &mut Vec<u8>, text: &str) {
 
 fn push_escaping(bytes: &mut Vec<u8>, text: &str, must_escape: impl Fn(char) -> bool) {
     bytes.push(b'"');
+    // Nearly all texts are plain, which a look at their bytes, without finding characters, tells.
+    if text.bytes().all(|byte| byte.is_ascii() && !must_escape(char::from(byte))) {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(b'"');
+        return;
+    }
     let mut written = 0;
     for (at, c) in text.char_indices().filter(|(_, c)| must_escape(*c)) {
         bytes.extend_from_slice(&text.as_bytes()[written..at]);

@@ -20,11 +20,21 @@ pub(crate) struct QueryData {
     series: usize,
     /// How many values of the next one are.
     values: usize,
+    steps: StepTexts,
+}
+
+/// The times of the steps of a range query as JSON: they are the same for all series, and written once.
+struct StepTexts {
+    start_ms: i64,
+    /// 0: there is one step.
+    step_ms: i64,
+    texts: Vec<Option<Box<str>>>,
 }
 
 impl QueryData {
     pub(crate) fn new(result: QueryResult, times: QueryTimes, shown: Shown) -> Self {
-        Self { result, times, shown, is_open: false, series: 0, values: 0 }
+        let steps = StepTexts::new(times);
+        Self { result, times, shown, is_open: false, series: 0, values: 0, steps }
     }
 
     /// Writes values; answers whether there are more.
@@ -35,13 +45,13 @@ impl QueryData {
             Value::Scalar(value) => write_text_at(json, at, &format_float(*value)),
             Value::String(text) => write_text_at(json, at, text),
             Value::Vector(samples) => {
-                let part = samples.iter().skip(self.series).take(PIECE_VALUES);
-                self.series += part.map(|sample| write_sample(json, at, sample)).count();
+                let (part, text) = (samples.iter().skip(self.series).take(PIECE_VALUES), text_of(at.as_ms()));
+                self.series += part.map(|sample| write_sample(json, &text, sample)).count();
                 return self.series < samples.len();
             }
             Value::Matrix(all) => {
                 let Some(series) = all.get(self.series) else { return false };
-                self.values = write_series_part(json, series, self.values);
+                self.values = write_series_part(json, series, self.values, &mut self.steps);
                 if self.values == value_count(series) {
                     json.close_object();
                     (self.series, self.values) = (self.series + 1, 0);
@@ -76,6 +86,34 @@ impl QueryData {
     }
 }
 
+impl StepTexts {
+    fn new(times: QueryTimes) -> Self {
+        Self { start_ms: times.bounds().0, step_ms: times.step_ms(), texts: Vec::new() }
+    }
+
+    fn write_sample(&mut self, json: &mut Json, time_ms: i64, value: f64) {
+        let Some(step) = self.step_at(time_ms) else { return json.sample(&text_of(time_ms), value) };
+        if step >= self.texts.len() {
+            self.texts.resize(step + 1, None);
+        }
+        json.sample(self.texts[step].get_or_insert_with(|| text_of(time_ms)), value);
+    }
+
+    /// The step of a time, if it is that of one. Samples as they are stored have other times.
+    fn step_at(&self, time_ms: i64) -> Option<usize> {
+        let since = time_ms.checked_sub(self.start_ms)?;
+        let is_step = self.step_ms > 0 && since >= 0 && since % self.step_ms == 0;
+        if is_step { usize::try_from(since / self.step_ms).ok() } else { None }
+    }
+}
+
+/// A time in seconds as JSON: whole, or with three decimals.
+fn text_of(time_ms: i64) -> Box<str> {
+    let mut json = Json::new();
+    json.time(Timestamp(time_ms));
+    String::from_utf8(json.into_bytes()).expect("digits are UTF-8").into()
+}
+
 impl Pieces for QueryData {
     fn write_next(&mut self, json: &mut Json) -> bool {
         if !std::mem::replace(&mut self.is_open, true) {
@@ -96,18 +134,13 @@ fn write_text_at(json: &mut Json, at: Timestamp, text: &str) {
     json.close_array();
 }
 
-fn write_sample(json: &mut Json, at: Timestamp, sample: &VectorSample) {
+/// Writes a sample of a vector; its time is JSON already.
+fn write_sample(json: &mut Json, time: &str, sample: &VectorSample) {
     json.open_object();
     json.member("metric", &sample.labels);
     match &sample.value {
-        model::Value::Float(value) => {
-            json.key("value");
-            write_float(json, at.as_ms(), *value);
-        }
-        model::Value::Histogram(histogram) => {
-            json.key("histogram");
-            write_histogram(json, at.as_ms(), histogram.as_ref());
-        }
+        model::Value::Float(value) => json.key("value").sample(time, *value),
+        model::Value::Histogram(histogram) => write_histogram(json.key("histogram"), time, histogram.as_ref()),
     }
     json.close_object();
 }
@@ -118,7 +151,7 @@ fn value_count(series: &MatrixSeries) -> usize {
 
 /// Writes the next values of a series, of which `written` are written, and answers how many are then. The object is left
 /// open.
-fn write_series_part(json: &mut Json, series: &MatrixSeries, written: usize) -> usize {
+fn write_series_part(json: &mut Json, series: &MatrixSeries, written: usize, steps: &mut StepTexts) -> usize {
     if written == 0 {
         json.open_object();
         json.member("metric", &series.labels);
@@ -134,8 +167,11 @@ fn write_series_part(json: &mut Json, series: &MatrixSeries, written: usize) -> 
             json.key("histograms").open_array();
         }
         match at.checked_sub(floats) {
-            None => write_float(json, series.floats[at].0, series.floats[at].1),
-            Some(at) => write_histogram(json, series.histograms[at].0, series.histograms[at].1.as_ref()),
+            None => steps.write_sample(json, series.floats[at].0, series.floats[at].1),
+            Some(at) => {
+                let (time_ms, histogram) = &series.histograms[at];
+                write_histogram(json, &text_of(*time_ms), histogram.as_ref());
+            }
         }
         if at + 1 == floats || at + 1 == count {
             json.close_array();
@@ -144,16 +180,9 @@ fn write_series_part(json: &mut Json, series: &MatrixSeries, written: usize) -> 
     end
 }
 
-fn write_float(json: &mut Json, time_ms: i64, value: f64) {
+fn write_histogram(json: &mut Json, time: &str, histogram: &impl ToJson) {
     json.open_array();
-    json.time(Timestamp(time_ms));
-    json.sample_value(value);
-    json.close_array();
-}
-
-fn write_histogram(json: &mut Json, time_ms: i64, histogram: &impl ToJson) {
-    json.open_array();
-    json.time(Timestamp(time_ms));
+    json.raw(time);
     histogram.write(json);
     json.close_array();
 }

@@ -1,6 +1,8 @@
 //! What a server says about itself.
 
 use api::{ApiConfig, NotReady};
+use axum::body::Body;
+use http::{Request, header};
 
 use crate::server::{Process, Server, block_on};
 
@@ -97,6 +99,28 @@ fn own_metrics_are_chosen_by_their_whole_names() {
     server.check_data("/api/v1/status/self_metrics?metric_name_pattern=x", "[]");
     let message = "invalid metric_name_pattern: error parsing regexp: missing closing ): `^(?:()$`";
     server.check_error("/api/v1/status/self_metrics?metric_name_pattern=(", 400, "bad_data", message);
+}
+
+#[test]
+fn own_metrics_come_in_the_format_and_encoding_that_are_asked_for() {
+    let server = Server::with_series(0);
+    let text = "# HELP asked_total Questions that were asked.\n# TYPE asked_total counter\nasked_total 1\n";
+    let open_metrics = "# HELP asked Questions that were asked.\n# TYPE asked counter\nasked_total 1\n# EOF\n";
+    for (accept, content_type, body) in [
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", text),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8,text/plain;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+            open_metrics,
+        ),
+    ] {
+        let request = || Request::get("/metrics").header(header::ACCEPT, accept);
+        let answer = block_on(server.ask(request().body(Body::empty()).unwrap()));
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, body));
+        assert_eq!(answer.headers["content-type"], content_type);
+        let packed = request().header(header::ACCEPT_ENCODING, "gzip").body(Body::empty()).unwrap();
+        assert_eq!(block_on(server.response(packed)).headers()["content-encoding"], "gzip");
+    }
 }
 
 #[test]

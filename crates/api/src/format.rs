@@ -1,43 +1,46 @@
-//! Which format a client gets.
+//! Which format a page of samples has for a client.
 
 use exposition::EscapingScheme;
 use http::{HeaderMap, header};
 
 /// How a page is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Format {
-    pub(super) encoding: Encoding,
+pub(crate) struct Format {
+    pub(crate) encoding: Encoding,
     /// What becomes of names that old versions of the encoding can't hold.
-    pub(super) escaping: EscapingScheme,
+    pub(crate) escaping: EscapingScheme,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
+    /// Version 0.0.4.
     Text,
+    /// Version 1.0.0.
+    OpenMetrics,
     /// Messages, each behind its length. The only one that holds native histograms.
     Protobuf,
 }
 
 impl Format {
-    /// What a client wants, by its `Accept`. Text for those that want nothing that is known.
-    pub(super) fn of_accept(headers: &HeaderMap) -> Self {
+    /// What a client wants, by its `Accept`, of the encodings that there are. Text for those that want none of them.
+    pub(crate) fn of_accept(headers: &HeaderMap, encodings: &[Encoding]) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut escaping = EscapingScheme::Underscores;
         for clause in clauses(accept) {
             // What a better clause says about names holds even if its encoding is not to be had.
             escaping = clause.parameter("escaping").and_then(EscapingScheme::find).unwrap_or(escaping);
-            let encodings = [Encoding::Protobuf, Encoding::Text];
-            if let Some(encoding) = encodings.into_iter().find(|encoding| clause.accepts(*encoding)) {
-                return Self { encoding, escaping };
+            if let Some(encoding) = encodings.iter().find(|encoding| clause.accepts(**encoding)) {
+                return Self { encoding: *encoding, escaping };
             }
         }
         Self { encoding: Encoding::Text, escaping }
     }
 
-    pub(super) fn content_type(self) -> String {
+    pub(crate) fn content_type(self) -> String {
         let Self { encoding, escaping } = self;
         let encoding = match encoding {
             Encoding::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Encoding::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Encoding::Protobuf => {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
             }
@@ -86,6 +89,10 @@ impl<'a> Clause<'a> {
                 let default = ((main, sub) == ("text", "plain")).then_some("0.0.4");
                 is_type(("text", "plain")) && self.parameter("version").or(default) == Some("0.0.4")
             }
+            Encoding::OpenMetrics => {
+                (main, sub) == ("application", "openmetrics-text")
+                    && self.parameter("version").is_none_or(|version| version == "1.0.0")
+            }
             Encoding::Protobuf => {
                 is_type(("application", "vnd.google.protobuf"))
                     && self.parameter("proto") == Some("io.prometheus.client.MetricFamily")
@@ -122,7 +129,33 @@ mod tests {
             ),
         ] {
             let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
-            assert_eq!(Format::of_accept(&headers), Format { encoding, escaping }, "{accept}");
+            let found = Format::of_accept(&headers, &[Encoding::Protobuf, Encoding::Text]);
+            assert_eq!(found, Format { encoding, escaping }, "{accept}");
+        }
+    }
+
+    #[test]
+    fn scrapers_choose_between_the_text_formats() {
+        const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
+        for (accept, encoding) in [
+            ("", Encoding::Text),
+            ("*/*", Encoding::Text),
+            ("application/json", Encoding::Text),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Encoding::Text),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+                Encoding::Text,
+            ),
+            ("application/openmetrics-text", Encoding::OpenMetrics),
+            ("application/openmetrics-text;version=2.0.0", Encoding::Text),
+            ("application/openmetrics-text;q=0.2,text/plain;q=0.1", Encoding::OpenMetrics),
+            ("application/openmetrics-text;q=0.1,text/plain;q=0.2", Encoding::Text),
+            (PROMETHEUS, Encoding::OpenMetrics),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            let found = Format::of_accept(&headers, &[Encoding::OpenMetrics, Encoding::Text]);
+            assert_eq!(found.encoding, encoding, "{accept}");
         }
     }
 }
