@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use futures::future::{BoxFuture, FutureExt, Shared};
-use futures::stream::{self, StreamExt};
-use model::{TimeRange, Timestamp};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use model::{Labels, TimeRange, Timestamp};
 use series::{Budget, Charge, Chunk, QueryError, Select, Series, SeriesStream, Times};
 
 use crate::error::Damage;
@@ -22,6 +22,8 @@ use crate::times::Directory;
 /// matter, few enough to hold some at once.
 const BATCH_SERIES: usize = 1024;
 const BATCH_BYTES: u64 = 4 << 20;
+/// So many series of a batch are made at a time.
+const PART_SERIES: usize = 128;
 /// How many batches are read at once.
 const BATCHES_AT_ONCE: usize = 4;
 /// About what a column of timestamps takes once it is decoded: 120 rows and what holds them.
@@ -51,15 +53,9 @@ pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) ->
     let times = Columns::read(index.clone(), plan.columns(), budget.clone(), what.clone()).boxed().shared();
     let batches = plan.batches();
     let reading = Arc::new(Reading { index, plan, times, budget, what, _charge: charge });
-    let batches = stream::iter(batches).map(move |batch| reading.clone().batch(batch)).buffered(BATCHES_AT_ONCE);
+    let batches = stream::iter(batches).map(move |batch| reading.clone().read(batch)).buffered(BATCHES_AT_ONCE);
     // A batch is paid for until the next one is asked for: from then on it is whoever asked that holds it.
-    let mut held = None;
-    let batches = batches.map(move |batch| {
-        let (series, charge) = batch?;
-        drop(held.replace(charge));
-        Ok(series)
-    });
-    Ok(batches.boxed())
+    Ok(batches.map_ok(|batch| stream::iter(batch.into_parts())).try_flatten().boxed())
 }
 
 /// What to say was too big.
@@ -76,20 +72,32 @@ struct Plan {
     pages: Vec<Page>,
 }
 
+// A query over many blocks has millions of the following: their numbers are as short as they may be.
+
 /// A series.
 struct Pick {
-    group: usize,
-    series: usize,
+    group: u32,
+    series: u32,
     // Which of the chunks of the plan are its own.
-    chunks: Range<usize>,
+    chunks: Range<u32>,
 }
 
 struct PlannedChunk {
     /// Its column of timestamps. Checked: there is such a column.
-    column: usize,
-    /// Which of the pages of the plan it is in, and where.
-    page: usize,
-    bytes: Range<u64>,
+    column: u32,
+    /// Which of the pages of the plan it is in, and where: pages are smaller than 2^32 bytes.
+    page: u32,
+    bytes: Range<u32>,
+}
+
+impl Pick {
+    fn labels(&self, index: &Index) -> Labels {
+        index.group(self.group as usize).labels(self.series as usize)
+    }
+
+    fn chunks<'a>(&self, plan: &'a Plan) -> &'a [PlannedChunk] {
+        &plan.chunks[self.chunks.start as usize..self.chunks.end as usize]
+    }
 }
 
 impl Plan {
@@ -101,25 +109,26 @@ impl Plan {
             return Ok(());
         }
         let data_start = index.footer.groups[at].data_start;
-        let first_page = self.pages.len();
+        let first_page = self.pages.len() as u32;
         for (page, DataPage { range, checksum }) in group.data_pages().iter().cloned().enumerate() {
             let name = PageName::Data { group: at, page };
             self.pages.push(Page { name, range: data_start + range.start..data_start + range.end, checksum });
         }
         for series in found {
-            let start = self.chunks.len();
+            let start = self.chunks.len() as u32;
             for chunk in group.chunks(series) {
                 let (column, held) =
                     located(index.directory(), &chunk).map_err(|damage| index.corrupt_index(at, &damage))?;
                 if held.overlaps(select.range) {
                     let page = group.page_of(&chunk);
                     let page_start = group.data_pages()[page].range.start;
-                    let bytes = chunk.range.start - page_start..chunk.range.end - page_start;
-                    self.chunks.push(PlannedChunk { column, page: first_page + page, bytes });
+                    let bytes = (chunk.range.start - page_start) as u32..(chunk.range.end - page_start) as u32;
+                    self.chunks.push(PlannedChunk { column, page: first_page + page as u32, bytes });
                 }
             }
-            if self.chunks.len() > start {
-                self.picks.push(Pick { group: at, series, chunks: start..self.chunks.len() });
+            let chunks = start..self.chunks.len() as u32;
+            if !chunks.is_empty() {
+                self.picks.push(Pick { group: at as u32, series: series as u32, chunks });
             }
         }
         Ok(())
@@ -128,13 +137,13 @@ impl Plan {
     /// Sorts the series by labels. They lie in this order but for labels whose names sort before that of the metric.
     fn put_in_order(&mut self, index: &Index) {
         if !index.footer.in_label_order {
-            self.picks.sort_by_cached_key(|pick| index.group(pick.group).labels(pick.series));
+            self.picks.sort_by_cached_key(|pick| pick.labels(index));
         }
     }
 
     fn columns(&self) -> BTreeSet<usize> {
-        let chunks = self.picks.iter().flat_map(|pick| &self.chunks[pick.chunks.clone()]);
-        chunks.map(|chunk| chunk.column).collect()
+        let chunks = self.picks.iter().flat_map(|pick| pick.chunks(self));
+        chunks.map(|chunk| chunk.column as usize).collect()
     }
 
     /// Ranges of series to read together.
@@ -143,16 +152,16 @@ impl Plan {
         let (mut start, mut bytes) = (0, 0);
         let mut last_page = None;
         for (at, pick) in self.picks.iter().enumerate() {
-            let first_page = self.chunks[pick.chunks.start].page;
+            let first_page = self.chunks[pick.chunks.start as usize].page;
             // Series that share a page stay together, or the page would be read twice.
             let full = at - start >= BATCH_SERIES || bytes >= BATCH_BYTES;
             if full && last_page != Some(first_page) || at - start >= 4 * BATCH_SERIES {
                 batches.push(start..at);
                 (start, bytes, last_page) = (at, 0, None);
             }
-            for chunk in &self.chunks[pick.chunks.clone()] {
+            for chunk in pick.chunks(self) {
                 if last_page != Some(chunk.page) {
-                    let range = &self.pages[chunk.page].range;
+                    let range = &self.pages[chunk.page as usize].range;
                     bytes += range.end - range.start;
                     last_page = Some(chunk.page);
                 }
@@ -172,10 +181,10 @@ impl Plan {
 }
 
 /// The column of timestamps of a chunk, and when its samples are.
-fn located(directory: &Directory, chunk: &ChunkEntry) -> Result<(usize, TimeRange), Damage> {
-    let column = usize::try_from(chunk.times).ok().filter(|column| *column < directory.len());
+fn located(directory: &Directory, chunk: &ChunkEntry) -> Result<(u32, TimeRange), Damage> {
+    let column = u32::try_from(chunk.times).ok().filter(|column| (*column as usize) < directory.len());
     let column = column.ok_or(Damage::Structure("it refers to timestamps that the block does not have"))?;
-    let (first, last) = directory.bounds(column);
+    let (first, last) = directory.bounds(column as usize);
     let [first, last] = [first.wrapping_add_unsigned(chunk.late), last.wrapping_sub_unsigned(chunk.early)];
     Ok((column, TimeRange::inclusive(Timestamp(first), Timestamp(last))))
 }
@@ -185,7 +194,7 @@ fn labels_only(index: Arc<Index>, plan: Plan, charge: Charge) -> SeriesStream {
     let batches = (0..count).step_by(BATCH_SERIES).map(move |start| {
         let _held = &charge;
         let picks = &plan.picks[start..count.min(start + BATCH_SERIES)];
-        let series = |pick: &Pick| Series { labels: index.group(pick.group).labels(pick.series), chunks: Vec::new() };
+        let series = |pick: &Pick| Series { labels: pick.labels(&index), chunks: Vec::new() };
         Ok(picks.iter().map(series).collect())
     });
     stream::iter(batches).boxed()
@@ -203,29 +212,53 @@ struct Reading {
 }
 
 impl Reading {
-    async fn batch(self: Arc<Self>, batch: Range<usize>) -> Result<(Vec<Series>, Charge), QueryError> {
-        let picks = &self.plan.picks[batch];
-        let chunks = picks.iter().flat_map(|pick| &self.plan.chunks[pick.chunks.clone()]);
-        let wanted: BTreeSet<usize> = chunks.map(|chunk| chunk.page).collect();
-        let pages: Vec<Page> = wanted.iter().map(|page| self.plan.pages[*page].clone()).collect();
+    async fn read(self: Arc<Self>, picks: Range<usize>) -> Result<Batch, QueryError> {
+        let chunks = self.plan.picks[picks.clone()].iter().flat_map(|pick| pick.chunks(&self.plan));
+        let mut wanted: Vec<u32> = chunks.map(|chunk| chunk.page).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let pages: Vec<Page> = wanted.iter().map(|page| self.plan.pages[*page as usize].clone()).collect();
         let bytes = pages.iter().map(|page| page.range.end - page.range.start).sum();
-        let mut charge = self.budget.charge(bytes, || self.what.to_string())?;
+        let charge = self.budget.charge(bytes, || self.what.to_string())?;
         let (read, times) = futures::try_join!(self.index.pages.read(&pages), self.times.clone())?;
-        let read: HashMap<usize, Bytes, FixedState> = wanted.into_iter().zip(read).collect();
-        let series: Vec<_> = picks.iter().map(|pick| self.series(pick, &read, &times)).collect();
-        // The chunks are in the pages.
-        let size = |series: &Series| series.labels.size_bytes() + series.chunks.len() * size_of::<Chunk>();
-        charge.grow(series.iter().map(size).sum::<usize>() as u64, || self.what.to_string())?;
-        Ok((series, charge))
+        let pages = wanted.into_iter().zip(read).collect();
+        Ok(Batch { reading: self, picks, pages, times, charge })
     }
 
-    fn series(&self, pick: &Pick, pages: &HashMap<usize, Bytes, FixedState>, times: &Columns) -> Series {
+    fn series(&self, pick: &Pick, pages: &HashMap<u32, Bytes, FixedState>, times: &Columns) -> Series {
         let chunk = |chunk: &PlannedChunk| Chunk::Encoded {
-            times: times.0[&chunk.column].clone(),
+            times: times.0[&(chunk.column as usize)].clone(),
             bytes: pages[&chunk.page].slice(chunk.bytes.start as usize..chunk.bytes.end as usize),
         };
-        let chunks = self.plan.chunks[pick.chunks.clone()].iter().map(chunk).collect();
-        Series { labels: self.index.group(pick.group).labels(pick.series), chunks }
+        Series { labels: pick.labels(&self.index), chunks: pick.chunks(&self.plan).iter().map(chunk).collect() }
+    }
+}
+
+/// A batch whose bytes are at hand.
+struct Batch {
+    reading: Arc<Reading>,
+    /// Which of the picks of the plan it has.
+    picks: Range<usize>,
+    pages: HashMap<u32, Bytes, FixedState>,
+    times: Arc<Columns>,
+    charge: Charge,
+}
+
+impl Batch {
+    /// Its series, some at a time. They are made when it is their turn: a query over many blocks merges as many of these, and
+    /// what it holds of each should be little.
+    fn into_parts(self) -> impl Iterator<Item = Result<Vec<Series>, QueryError>> {
+        let Self { reading, picks, pages, times, mut charge } = self;
+        let (page_bytes, end) = (charge.bytes(), picks.end);
+        picks.step_by(PART_SERIES).map(move |start| {
+            let picks = &reading.plan.picks[start..end.min(start + PART_SERIES)];
+            let series: Vec<_> = picks.iter().map(|pick| reading.series(pick, &pages, &times)).collect();
+            // The chunks are in the pages.
+            let size = |series: &Series| series.labels.size_bytes() + series.chunks.len() * size_of::<Chunk>();
+            let bytes = page_bytes + series.iter().map(size).sum::<usize>() as u64;
+            charge.resize(bytes, || reading.what.to_string())?;
+            Ok(series)
+        })
     }
 }
 

@@ -107,32 +107,81 @@ impl<'a> Section<'a> {
             Some((u32::try_from(next - 1).ok()?, chunk))
         })
     }
+}
 
-    /// Prepares looking up many series. Costs a step for each series that the section has.
-    pub(crate) fn lookup(&self, piece: &Bytes) -> Lookup {
-        let mut end = 0;
-        let places = self.iter().map(|(series, chunk)| {
-            end += chunk.len();
-            (series, end)
-        });
-        Lookup { places: places.collect(), chunks: piece.slice_ref(self.chunks) }
+/// A piece whose series can be looked up, one by one and in any order. To find the parts of a section, its list of lengths must be
+/// gone through: that is done once, and what it says is kept.
+#[derive(Debug)]
+pub(crate) struct OpenPiece {
+    /// The encoded column of times.
+    pub(crate) times: Bytes,
+    pub(crate) floats: Lookup,
+    pub(crate) histograms: Lookup,
+}
+
+impl OpenPiece {
+    /// Finds the parts of a piece and where each series is. Costs a step for each series.
+    ///
+    /// # Errors
+    /// If the bytes are no piece.
+    pub(crate) fn open(bytes: &Bytes) -> Result<Self, DecodeError> {
+        let (_, rest) = Times::parse(bytes)?;
+        let times = bytes.slice(..bytes.len() - rest.len());
+        let mut reader = Reader::new(WHAT, rest);
+        let floats = Lookup::take(bytes, &mut reader)?;
+        let histograms = Lookup::take(bytes, &mut reader)?;
+        reader.end()?;
+        Ok(Self { times, floats, histograms })
     }
 }
 
 /// The chunks of a section by series.
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
-    /// The series, ascending, and where the chunk of each ends: the next one begins there.
-    places: Vec<(u32, usize)>,
+    /// Consecutive series: the first one, and its place among all. Both ascend.
+    runs: Vec<(u32, u32)>,
+    /// Where the chunk of each series ends: the next one begins there.
+    ends: Vec<u32>,
     chunks: Bytes,
 }
 
 impl Lookup {
+    fn take(piece: &Bytes, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let too_large = |what, value| DecodeError::TooLarge { what, value, limit: u64::from(u32::MAX) };
+        let run_count = reader.varint()?;
+        let (mut runs, mut next, mut count) = (Vec::new(), 0u64, 0u64);
+        for _ in 0..run_count {
+            let first = next.saturating_add(reader.varint()?);
+            let length = reader.varint()?.saturating_add(1);
+            next = first.saturating_add(length);
+            if next > u64::from(u32::MAX) {
+                return Err(too_large("a number of series", next));
+            }
+            runs.push((first as u32, count as u32));
+            count += length;
+        }
+        // Each has a length, which takes a byte or more: hostile counts end here, before there is room made for them.
+        if count > reader.rest().len() as u64 {
+            return Err(DecodeError::Truncated(WHAT));
+        }
+        let (mut ends, mut end) = (Vec::with_capacity(count as usize), 0u64);
+        for _ in 0..count {
+            end = end.saturating_add(reader.varint()?);
+            ends.push(end as u32);
+        }
+        let end = u32::try_from(end).map_err(|_| too_large("the length of a section", end))?;
+        let chunks = piece.slice_ref(reader.take(end as usize)?);
+        Ok(Self { runs, ends, chunks })
+    }
+
     /// The chunk of a series.
     pub(crate) fn find(&self, series: u32) -> Option<Bytes> {
-        let at = self.places.binary_search_by_key(&series, |(series, _)| *series).ok()?;
-        let start = at.checked_sub(1).map_or(0, |before| self.places[before].1);
-        Some(self.chunks.slice(start..self.places[at].1))
+        let run = self.runs.partition_point(|(first, _)| *first <= series).checked_sub(1)?;
+        let (first, place) = self.runs[run];
+        let end = self.runs.get(run + 1).map_or(self.ends.len(), |(_, place)| *place as usize);
+        let at = (place as usize).checked_add((series - first) as usize).filter(|at| *at < end)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(self.chunks.slice(start as usize..self.ends[at] as usize))
     }
 }
 
@@ -227,4 +276,42 @@ fn merge_sections<'a, V: Value>(
         writer.add(series, |out| encode(&samples, out));
     }
     Ok(writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_looked_up_is_what_is_listed(
+            series in prop::collection::btree_map(0u32..60, prop::collection::vec(any::<u8>(), 0..200), 0..30),
+        ) {
+            let (mut floats, histograms) = (SectionWriter::default(), SectionWriter::default());
+            series.iter().for_each(|(series, chunk)| floats.add(*series, |out| out.extend_from_slice(chunk)));
+            let bytes = write(&[1, 2], &floats, &histograms);
+            let opened = OpenPiece::open(&bytes).unwrap();
+            let piece = Piece::parse(&bytes).unwrap();
+            prop_assert_eq!(&*opened.times, piece.times);
+            let listed: Vec<_> = piece.floats.iter().map(|(series, chunk)| (series, chunk.to_vec())).collect();
+            prop_assert_eq!(listed, series.clone().into_iter().collect::<Vec<_>>());
+            for at in 0..61 {
+                let found = opened.floats.find(at).map(|chunk| chunk.to_vec());
+                prop_assert_eq!(found.as_ref(), series.get(&at));
+                prop_assert_eq!(opened.histograms.find(at), None);
+            }
+            for length in 0..bytes.len() {
+                prop_assert!(OpenPiece::open(&bytes.slice(..length)).is_err());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_borne(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(piece) = OpenPiece::open(&bytes.into()) {
+                (0..300).for_each(|series| drop(piece.floats.find(series)));
+            }
+        }
+    }
 }

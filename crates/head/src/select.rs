@@ -1,16 +1,19 @@
 //! Reading a view.
 
+mod ranked;
 mod reading;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::iter::Peekable;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use index::RoaringBitmap;
+use index::{PairId, RoaringBitmap};
 use model::{Labels, Matcher, TenantId, TimeRange};
+use series::Series;
 
-use self::reading::Reading;
+use self::ranked::Ranked;
+use self::reading::{Form, Reading};
 use crate::loose::Loose;
 use crate::piece::Piece;
 use crate::segment::SegmentError;
@@ -44,7 +47,7 @@ pub struct SelectedChunk {
 /// enough, or leaves, costs no more than that.
 #[derive(Debug)]
 pub struct Selection {
-    series: Peekable<std::vec::IntoIter<(Labels, u32)>>,
+    series: Ranked,
     /// `None`: the tenant has nothing here.
     reading: Option<Reading>,
 }
@@ -55,6 +58,34 @@ impl Selection {
         self.reading = self.reading.map(Reading::newest_only);
         self
     }
+
+    /// The next series, for whoever reads it in this process: what was not encoded yet comes as samples. Else as
+    /// [`Self::next`].
+    pub fn next_series(&mut self) -> Option<Result<Series, SegmentError>> {
+        let next = self.next_as()?;
+        Some(next.map(|(labels, chunks)| Series { labels, chunks }))
+    }
+
+    /// The next series that has samples in the range, with these.
+    fn next_as<C: Form>(&mut self) -> Option<Result<(Labels, Vec<C>), SegmentError>> {
+        let reading = self.reading.as_mut()?;
+        let mut chunks = Vec::new();
+        while let Some((series, labels)) = self.series.next() {
+            if let Err(error) = reading.read(series, &mut chunks) {
+                return Some(Err(error));
+            }
+            // Two targets may have series of the same labels: they are one, with the chunks of both.
+            while let Some(other) = self.series.next_if_same(&labels) {
+                if let Err(error) = reading.read(other, &mut chunks) {
+                    return Some(Err(error));
+                }
+            }
+            if !chunks.is_empty() {
+                return Some(Ok((self.series.labels(&labels), chunks)));
+            }
+        }
+        None
+    }
 }
 
 impl Iterator for Selection {
@@ -62,24 +93,8 @@ impl Iterator for Selection {
 
     /// The next series that has samples in the range; no labels come twice. Fails if data is damaged.
     fn next(&mut self) -> Option<Self::Item> {
-        let reading = self.reading.as_mut()?;
-        while let Some((labels, series)) = self.series.next() {
-            let mut chunks = match reading.chunks(series) {
-                Ok(chunks) => chunks,
-                Err(error) => return Some(Err(error)),
-            };
-            // Two targets may have series of the same labels: they are one, with the chunks of both.
-            while let Some((_, other)) = self.series.next_if(|(next, _)| *next == labels) {
-                match reading.chunks(other) {
-                    Ok(more) => chunks.extend(more),
-                    Err(error) => return Some(Err(error)),
-                }
-            }
-            if !chunks.is_empty() {
-                return Some(Ok(Selected { labels, chunks }));
-            }
-        }
-        None
+        let next = self.next_as()?;
+        Some(next.map(|(labels, chunks)| Selected { labels, chunks }))
     }
 }
 
@@ -101,12 +116,10 @@ impl HeadView {
         is_wanted: IsWanted<'_>,
     ) -> Option<Selection> {
         let Some(head) = self.0.tenants.get(tenant) else {
-            return Some(Selection { series: Vec::new().into_iter().peekable(), reading: None });
+            return Some(Selection { series: Ranked::none(), reading: None });
         };
-        let found = head.matching(matchers);
-        let series = collect_while(found.iter().map(|series| (head.labels(series), series)), is_wanted)?;
-        let series = sort_while(series, is_wanted)?;
-        Some(Selection { series: series.into_iter().peekable(), reading: Some(Reading::new(head.clone(), range)) })
+        let series = head.ranked(&head.matching(matchers), is_wanted)?;
+        Some(Selection { series, reading: Some(Reading::new(head.clone(), range)) })
     }
 
     /// The label sets of a tenant that pass all matchers and have samples in the range, sorted. `None` once it is not wanted
@@ -119,11 +132,13 @@ impl HeadView {
         is_wanted: IsWanted<'_>,
     ) -> Option<Vec<Labels>> {
         let Some(head) = self.0.tenants.get(tenant) else { return Some(Vec::new()) };
-        let present = head.present(matchers, range, is_wanted)?;
-        let labels = collect_while(present.iter().map(|series| head.labels(series)), is_wanted)?;
-        let mut labels = sort_while(labels, is_wanted)?;
-        labels.dedup();
-        Some(labels)
+        let mut series = head.ranked(&head.present(matchers, range, is_wanted)?, is_wanted)?;
+        let labels = std::iter::from_fn(|| {
+            let (_, place) = series.next()?;
+            while series.next_if_same(&place).is_some() {}
+            Some(series.labels(&place))
+        });
+        collect_while(labels, is_wanted)
     }
 
     /// The names of the labels of series that pass all matchers and have samples in the range, ascending. `None` as in
@@ -175,16 +190,16 @@ fn collect_while<T>(mut items: impl Iterator<Item = T>, is_wanted: IsWanted<'_>)
     }
 }
 
-/// Sorts items for as long as they are wanted.
-fn sort_while<T: Ord>(mut items: Vec<T>, is_wanted: IsWanted<'_>) -> Option<Vec<T>> {
+/// Sorts items for as long as they are wanted. Equal ones must be the same.
+fn sort_while<T>(mut items: Vec<T>, order: impl Fn(&T, &T) -> Ordering, is_wanted: IsWanted<'_>) -> Option<Vec<T>> {
     for run in items.chunks_mut(BETWEEN_QUESTIONS) {
         if !is_wanted() {
             return None;
         }
-        run.sort_unstable();
+        run.sort_unstable_by(&order);
     }
     // It takes up the runs that it finds.
-    items.sort();
+    items.sort_by(&order);
     is_wanted().then_some(items)
 }
 
@@ -199,10 +214,11 @@ impl TenantHead {
         let mut present = RoaringBitmap::new();
         let matching = self.matching(matchers);
         let mut matching = matching.iter();
+        let mut presence = Presence::new(self, range);
         while is_wanted() {
             let some = matching.by_ref().take(BETWEEN_QUESTIONS);
             let mut count = 0;
-            let some = some.inspect(|_| count += 1).filter(|series| self.may_have_samples(*series, range));
+            let some = some.inspect(|_| count += 1).filter(|series| presence.may_have_samples(*series));
             present.append(some).expect("series ascend");
             if count < BETWEEN_QUESTIONS {
                 return Some(present);
@@ -217,25 +233,20 @@ impl TenantHead {
         Some((present.len() < self.index.len()).then_some(present))
     }
 
-    /// Whether a series' target, or it by itself, has rows in the range. Rows in which it is absent count: an answer of
-    /// labels alone may have a few too many at the edges.
-    fn may_have_samples(&self, series: u32, range: TimeRange) -> bool {
-        match self.series.get(series as usize) {
+    /// Some series in the order of their labels. `None` once they are not wanted any more.
+    fn ranked(&self, series: &RoaringBitmap, is_wanted: IsWanted<'_>) -> Option<Ranked> {
+        let pairs_of = |series, pairs: &mut Vec<PairId>| match self.series.get(series as usize) {
             Some(Place::Member { target, member }) => {
-                let Some(target) = self.targets[*target as usize].as_ref() else { return false };
-                let timed = target.members.timed.get(member).and_then(|at| self.loose[*at as usize].as_ref());
-                let rested = target.members.dormant.get(member);
-                let in_rows = match rested {
-                    Some(last) => *last >= range.start().as_ms() && target.has_rows_in(range),
-                    None => target.has_rows_in(range),
-                };
-                in_rows || timed.is_some_and(|loose| loose.has_samples_in(range))
+                let target = self.targets[*target as usize].as_ref();
+                pairs.extend(target.into_iter().flat_map(|target| target.members.pairs(*member)));
             }
             Some(Place::Loose(at)) => {
-                self.loose[*at as usize].as_ref().is_some_and(|loose| loose.has_samples_in(range))
+                let loose = self.loose[*at as usize].as_ref();
+                pairs.extend(loose.into_iter().flat_map(|loose| loose.pairs.iter().copied()));
             }
-            Some(Place::Free) | None => false,
-        }
+            Some(Place::Free) | None => {}
+        };
+        Ranked::new(series.iter(), pairs_of, &self.index, is_wanted)
     }
 
     /// The labels of a series.
@@ -263,6 +274,37 @@ impl TenantHead {
             }
             Place::Loose(at) => find(&mut self.loose[*at as usize].as_ref()?.pairs.iter().copied()),
             Place::Free => None,
+        }
+    }
+}
+
+/// Tells which series have samples in a range. What is known of a target is known of all its series.
+struct Presence<'a> {
+    head: &'a TenantHead,
+    range: TimeRange,
+    /// Whether each target has rows in the range, as far as that was asked.
+    has_rows: Vec<Option<bool>>,
+}
+
+impl<'a> Presence<'a> {
+    fn new(head: &'a TenantHead, range: TimeRange) -> Self {
+        Self { head, range, has_rows: vec![None; head.targets.len()] }
+    }
+
+    /// Whether a series' target, or it by itself, has rows in the range. Rows in which it is absent count: an answer of
+    /// labels alone may have a few too many at the edges.
+    fn may_have_samples(&mut self, series: u32) -> bool {
+        let Self { head, range, has_rows } = self;
+        let is_loose = |at: u32| head.loose[at as usize].as_ref().is_some_and(|loose| loose.has_samples_in(*range));
+        match head.series.get(series as usize) {
+            Some(Place::Member { target: at, member }) => {
+                let Some(target) = head.targets[*at as usize].as_ref() else { return false };
+                let has_rows = *has_rows[*at as usize].get_or_insert_with(|| target.has_rows_in(*range));
+                let is_past = || target.members.dormant.get(member).is_some_and(|last| *last < range.start().as_ms());
+                has_rows && !is_past() || target.members.timed.get(member).is_some_and(|at| is_loose(*at))
+            }
+            Some(Place::Loose(at)) => is_loose(*at),
+            Some(Place::Free) | None => false,
         }
     }
 }
@@ -333,14 +375,14 @@ mod tests {
         assert_eq!(collect_while(items, &is_wanted), None);
         assert_eq!(looked_at.get(), 3 * BETWEEN_QUESTIONS);
         asked.set(0);
-        assert_eq!(sort_while(vec![0; 4 * BETWEEN_QUESTIONS], &is_wanted), None);
+        assert_eq!(sort_while(vec![0; 4 * BETWEEN_QUESTIONS], Ord::cmp, &is_wanted), None);
     }
 
     #[test]
     fn what_is_wanted_is_whole_and_sorted() {
         for count in [0, 1, BETWEEN_QUESTIONS, BETWEEN_QUESTIONS + 1, 3 * BETWEEN_QUESTIONS] {
             let collected = collect_while((0..count).rev(), &|| true).unwrap();
-            assert_eq!(sort_while(collected, &|| true), Some((0..count).collect()));
+            assert_eq!(sort_while(collected, Ord::cmp, &|| true), Some((0..count).collect()));
         }
     }
 }

@@ -58,6 +58,14 @@ impl Labels {
         Self(text.into())
     }
 
+    /// A set of these pairs, as [`Self::from_sorted`]. What `scratch` holds is lost; used again, it saves an allocation.
+    pub fn from_pair_texts<'a>(pairs: impl IntoIterator<Item = &'a PairText>, scratch: &mut String) -> Self {
+        scratch.clear();
+        pairs.into_iter().for_each(|pair| scratch.push_str(&pair.0));
+        debug_assert!(Self::from_canonical_bytes(scratch.as_bytes()).is_some(), "{scratch:?} is no set");
+        Self(scratch.as_str().into())
+    }
+
     /// The pairs, in order of their names.
     pub fn iter(&self) -> Iter<'_> {
         Iter { rest: &self.0 }
@@ -134,6 +142,20 @@ impl Labels {
             last = Some(name);
         }
         Some(Self(text.into()))
+    }
+}
+
+/// A label pair as it stands in the text of a set. Where many sets share pairs, they are put together of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairText(Box<str>);
+
+impl PairText {
+    /// The pair of a name and a value, which must not be empty.
+    pub fn new(name: &str, value: &str) -> Self {
+        debug_assert!(!value.is_empty(), "{name:?} has no value");
+        let mut text = String::with_capacity(name.len() + value.len() + 2);
+        push_pair(&mut text, name, value);
+        Self(text.into())
     }
 }
 
@@ -428,7 +450,23 @@ fn take_length(rest: &mut &str) -> Option<usize> {
     }
 }
 
+#[inline]
 fn take_pair<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
+    // Nearly all names and values are short: both lengths are a byte.
+    if let [name_length, value_length, ..] = *rest.as_bytes()
+        && name_length.is_ascii()
+        && value_length.is_ascii()
+    {
+        let name_end = 2 + usize::from(name_length);
+        let end = name_end + usize::from(value_length);
+        let pair = (rest.get(2..name_end)?, rest.get(name_end..end)?);
+        *rest = &rest[end..];
+        return Some(pair);
+    }
+    take_long_pair(rest)
+}
+
+fn take_long_pair<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
     let name_length = take_length(rest)?;
     let value_length = take_length(rest)?;
     let name = rest.get(..name_length)?;
@@ -494,6 +532,8 @@ mod tests {
             prop_assert_eq!(&pairs, &map.clone().into_iter().collect::<Vec<_>>());
             prop_assert_eq!(LabelsBuilder::from(&labels).build(), labels.clone());
             prop_assert_eq!(Labels::from_canonical_bytes(labels.canonical_bytes()), Some(labels.clone()));
+            let texts: Vec<_> = map.iter().map(|(name, value)| PairText::new(name, value)).collect();
+            prop_assert_eq!(Labels::from_pair_texts(&texts, &mut "used".to_owned()), labels.clone());
             for (name, value) in &map {
                 prop_assert_eq!(labels.get(name), Some(value.as_str()));
             }

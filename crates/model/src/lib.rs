@@ -25,7 +25,7 @@ pub use histogram::{
     Histogram, HistogramError, HistogramSum, IncompatibleSchemas, Merged, NanObservations, Quantile, Span,
 };
 pub use id::{BlockId, LayoutHash, NodeId, SLOT_COUNT, SeriesHash, ShardId, Slot, TargetId, TenantId};
-pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, QUANTILE_LABEL, prometheus_hash};
+pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, METRIC_NAME, PairText, QUANTILE_LABEL, prometheus_hash};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{Metadata, MetricType};
 pub use names::{NameScheme, is_legacy_label_name, is_legacy_metric_name};

@@ -98,7 +98,7 @@ impl Shards {
         let mut failures = Failures::default();
         loop {
             for node in self.candidates(shard, consistency) {
-                let Some(connection) = self.nodes.client(node) else { continue };
+                let Some(connection) = self.nodes.short_client(node) else { continue };
                 let left = deadline.saturating_duration_since(self.clock.now());
                 let refused = match self.clock.timeout(left, ask(node, connection)).await {
                     Some(Ok(answer)) => return Ok(answer),

@@ -69,6 +69,11 @@ impl Merge {
             }
             let mut same = first.remove();
             same.sort_unstable_by_key(|next| next.source);
+            // Many blocks have a chunk of a series each: room for all of them is made once.
+            let more: usize = same.iter().skip(1).map(|next| next.series.chunks.len()).sum();
+            if let Some(first) = same.first_mut() {
+                first.series.chunks.reserve_exact(more);
+            }
             for Next { source, series } in same {
                 match batch.last_mut() {
                     Some(last) if last.labels == series.labels => last.chunks.extend(series.chunks),

@@ -2,48 +2,116 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chunk::State;
-use model::{TimeRange, Timestamp};
+use foldhash::fast::FixedState;
+use model::{STALE_NAN, Sample, TimeRange, Timestamp, Value};
+use series::{Chunk, Samples, Times};
 
-use super::{SelectedChunk, parse};
+use super::SelectedChunk;
 use crate::loose::encode;
-use crate::piece::Lookup;
+use crate::members::NONE;
+use crate::piece::OpenPiece;
 use crate::row::{Row, encode_column, encode_histograms};
 use crate::segment::SegmentError;
+use crate::starts::StartsOf;
 use crate::target::Target;
 use crate::tenant::{Place, TenantHead};
-
-/// Lookups only: their order decides nothing.
-type Fixed = BuildHasherDefault<DefaultHasher>;
 
 /// Reads series of a view one after another, opening each piece once.
 pub(super) struct Reading {
     head: Arc<TenantHead>,
     range: TimeRange,
-    /// The pieces of each target that have rows in the range.
-    targets: HashMap<u32, Arc<[OpenPiece]>, Fixed>,
+    /// The parts of each target that have rows in the range.
+    targets: HashMap<u32, Arc<[Part]>, FixedState>,
     next_times_id: u64,
     /// Whether the newest sample of each series is enough.
     newest_only: bool,
     /// The column of times that is a single raw row, by target and row.
-    row_times: HashMap<(u32, usize), (u64, Bytes), Fixed>,
+    row_times: HashMap<(u32, usize), Column, FixedState>,
 }
 
-/// A piece whose bytes are at hand.
-///
-/// Its series are found once for all that are asked for: a target has hundreds of them in each piece, and finding them takes
-/// a step for each.
-struct OpenPiece {
-    times_id: u64,
-    times: Bytes,
-    floats: Lookup,
-    histograms: Lookup,
-    /// Raw rows are encoded for each series that is asked for.
-    rows: Vec<Arc<Row>>,
+/// A column of times, and the number by which an answer names it.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    id: u64,
+    times: Arc<Times>,
+}
+
+/// Some rows of a target.
+enum Part {
+    /// Encoded: its bytes are at hand, and its series are found once for all that are asked for.
+    Piece(Column, OpenPiece),
+    /// Raw.
+    Rows(Column, Vec<Arc<Row>>),
+}
+
+impl Part {
+    /// Adds what it has of a series, which has this column in rows, and is this member of its target.
+    fn push<C: Form>(&self, (series, column, member): (u32, u32, u32), chunks: &mut Vec<C>) {
+        let (times, rows) = match self {
+            Self::Piece(times, OpenPiece { floats, histograms, .. }) => {
+                let found = [floats, histograms].into_iter().filter_map(|section| section.find(series));
+                chunks.extend(found.map(|chunk| C::encoded(times, chunk)));
+                return;
+            }
+            Self::Rows(times, rows) => (times, rows),
+        };
+        if column != NONE {
+            chunks.extend(C::of_rows(times, rows, (series, column)));
+        }
+        if rows.iter().any(|row| !row.histograms.is_empty()) {
+            let mut chunk = Vec::new();
+            let encoded = encode_histograms(rows, (series, member), &mut chunk);
+            if encoded.expect("an accepted histogram is valid") {
+                chunks.push(C::encoded(times, chunk.into()));
+            }
+        }
+    }
+}
+
+/// What a series' samples are handed over as.
+pub(super) trait Form: Sized {
+    /// A chunk that is encoded already.
+    fn encoded(column: &Column, chunk: Bytes) -> Self;
+
+    /// One float column of raw rows, that of a series; `None` if no row has anything to say about it.
+    fn of_rows(times: &Column, rows: &[Arc<Row>], column: (u32, u32)) -> Option<Self>;
+}
+
+/// As it is sent: raw rows are encoded.
+impl Form for SelectedChunk {
+    fn encoded(column: &Column, chunk: Bytes) -> Self {
+        Self { times_id: column.id, times: column.times.encoded().clone(), chunk }
+    }
+
+    fn of_rows(times: &Column, rows: &[Arc<Row>], column: (u32, u32)) -> Option<Self> {
+        let mut chunk = Vec::new();
+        encode_column(rows, column, &mut Vec::new(), &mut chunk).then(|| Self::encoded(times, chunk.into()))
+    }
+}
+
+/// For whoever reads it in this process: raw rows need not be encoded.
+impl Form for Chunk {
+    fn encoded(column: &Column, chunk: Bytes) -> Self {
+        Self::Encoded { times: column.times.clone(), bytes: chunk }
+    }
+
+    fn of_rows(_: &Column, rows: &[Arc<Row>], (series, column): (u32, u32)) -> Option<Self> {
+        let mut samples = Samples::new();
+        let mut starts_of = StartsOf::new(series);
+        for row in rows {
+            let (value, start_ms) = match row.state(column as usize) {
+                State::Absent => continue,
+                State::Stale => (STALE_NAN, 0),
+                State::Present => (row.values[column as usize], starts_of.in_row(row)),
+            };
+            samples.push(&Sample { timestamp: Timestamp(row.time), value: Value::Float(value) }, start_ms);
+        }
+        (!samples.is_empty()).then(|| Self::Samples(Arc::new(samples)))
+    }
 }
 
 impl fmt::Debug for Reading {
@@ -69,168 +137,137 @@ impl Reading {
         Self { newest_only: true, ..self }
     }
 
-    /// The chunks that a series has in the range.
+    /// Adds the chunks that a series has in the range.
     ///
     /// # Errors
     /// If data is damaged.
-    pub(super) fn chunks(&mut self, series: u32) -> Result<Vec<SelectedChunk>, SegmentError> {
-        let mut chunks = Vec::new();
+    pub(super) fn read<C: Form>(&mut self, series: u32, chunks: &mut Vec<C>) -> Result<(), SegmentError> {
         let head = self.head.clone();
         match head.series.get(series as usize) {
             Some(Place::Member { target: at, member }) => {
-                let Some(target) = head.targets[*at as usize].as_ref() else { return Ok(chunks) };
+                let Some(target) = head.targets[*at as usize].as_ref() else { return Ok(()) };
                 if self.newest_only
                     && let Some(newest) = self.newest(*at, target, series, *member)
                 {
-                    return Ok(vec![newest]);
+                    chunks.push(newest);
+                    return Ok(());
                 }
-                self.target_chunks(*at, target, series, *member, &mut chunks)?;
+                self.read_target(*at, target, series, *member, chunks)?;
                 if let Some(at) = target.members.timed.get(member) {
-                    self.loose_chunks(*at, series, &mut chunks)?;
+                    self.read_loose(*at, series, chunks)?;
                 }
             }
-            Some(Place::Loose(at)) => self.loose_chunks(*at, series, &mut chunks)?,
+            Some(Place::Loose(at)) => self.read_loose(*at, series, chunks)?,
             Some(Place::Free) | None => {}
         }
-        Ok(chunks)
+        Ok(())
     }
 
-    /// The chunk with nothing but the newest sample in the range, if the raw rows have it and nothing else may be newer.
-    fn newest(&mut self, at: u32, target: &Target, series: u32, member: u32) -> Option<SelectedChunk> {
+    /// Nothing but the newest sample in the range, if the raw rows have it and nothing else may be newer.
+    fn newest<C: Form>(&mut self, at: u32, target: &Target, series: u32, member: u32) -> Option<C> {
         let column = target.members.columns[member as usize];
-        let may_be_elsewhere =
-            column == crate::members::NONE || !target.late.is_empty() || target.members.timed.contains_key(&member);
-        if may_be_elsewhere {
+        if column == NONE || !target.late.is_empty() || target.members.timed.contains_key(&member) {
             return None;
         }
         let rows = target.rows.iter().enumerate().rev();
         let mut in_range = rows.filter(|(_, row)| self.range.contains(Timestamp(row.time)));
         let says = |row: &Row| !row.histograms.is_empty() || row.state(column as usize) != State::Absent;
         let (position, row) = in_range.find(|(_, row)| says(row)).filter(|(_, row)| row.histograms.is_empty())?;
-        let mut chunk = Vec::new();
-        let row_alone = &target.rows[position..=position];
-        encode_column(row_alone, (series, column), &mut Vec::new(), &mut chunk).then(|| {
-            let (times_id, times) = self.times_of_row(at, position, row.time);
-            SelectedChunk { times_id, times, chunk: chunk.into() }
-        })
+        let times = self.times_of_row(at, position, row.time);
+        C::of_rows(&times, &target.rows[position..=position], (series, column))
     }
 
-    fn times_of_row(&mut self, target: u32, position: usize, time: i64) -> (u64, Bytes) {
-        if let Some(times) = self.row_times.get(&(target, position)) {
-            return times.clone();
+    fn times_of_row(&mut self, target: u32, position: usize, time: i64) -> Column {
+        if let Some(column) = self.row_times.get(&(target, position)) {
+            return column.clone();
         }
-        let mut encoded = Vec::new();
-        chunk::times::encode(&[time], &mut encoded);
-        let times = (self.new_times_id(), Bytes::from(encoded));
-        self.row_times.insert((target, position), times.clone());
-        times
+        let column = self.encode_times(&[time]);
+        self.row_times.insert((target, position), column.clone());
+        column
     }
 
-    fn target_chunks(
+    fn read_target<C: Form>(
         &mut self,
         at: u32,
         target: &Target,
         series: u32,
         member: u32,
-        chunks: &mut Vec<SelectedChunk>,
+        chunks: &mut Vec<C>,
     ) -> Result<(), SegmentError> {
-        let pieces = match self.targets.get(&at) {
-            Some(pieces) => pieces.clone(),
+        let parts = match self.targets.get(&at) {
+            Some(parts) => parts.clone(),
             None => {
-                let pieces = self.open_target(target)?;
-                self.targets.insert(at, pieces.clone());
-                pieces
+                let parts = self.open_target(target)?;
+                self.targets.insert(at, parts.clone());
+                parts
             }
         };
         let column = target.members.columns[member as usize];
-        for piece in pieces.iter() {
-            if piece.rows.is_empty() {
-                push_chunks(piece, series, chunks);
-            } else {
-                push_row_chunks(piece, series, column, member, chunks);
-            }
+        chunks.reserve(parts.len());
+        for part in parts.iter() {
+            part.push((series, column, member), chunks);
         }
         Ok(())
     }
 
-    fn open_target(&mut self, target: &Target) -> Result<Arc<[OpenPiece]>, SegmentError> {
+    fn open_target(&mut self, target: &Target) -> Result<Arc<[Part]>, SegmentError> {
         let range = self.range;
-        let mut pieces = Vec::new();
+        let mut parts = Vec::new();
         for group in target.groups.iter().filter(|group| group.range().overlaps(range)) {
-            pieces.push(self.open(group.bytes()?)?);
+            parts.push(self.open(&group.bytes()?)?);
         }
         for frame in target.frames.iter().filter(|frame| frame.range().overlaps(range)) {
-            pieces.push(self.open(frame.bytes.clone())?);
+            parts.push(self.open(&frame.bytes)?);
         }
-        // They are encoded for each series: no more of them than were asked for.
+        // No more of them than were asked for: something is done with them for each series.
         let rows: Vec<_> = target.rows.iter().filter(|row| range.contains(Timestamp(row.time))).cloned().collect();
         if !rows.is_empty() {
             let times: Vec<i64> = rows.iter().map(|row| row.time).collect();
-            let mut encoded = Vec::new();
-            chunk::times::encode(&times, &mut encoded);
-            let times_id = self.new_times_id();
-            let [floats, histograms] = [Lookup::default(), Lookup::default()];
-            pieces.push(OpenPiece { times_id, times: encoded.into(), floats, histograms, rows });
+            parts.push(Part::Rows(self.encode_times(&times), rows));
         }
         for frame in target.late.iter().filter(|frame| frame.range().overlaps(range)) {
-            pieces.push(self.open(frame.bytes.clone())?);
+            parts.push(self.open(&frame.bytes)?);
         }
-        Ok(pieces.into())
+        Ok(parts.into())
     }
 
-    fn open(&mut self, bytes: Bytes) -> Result<OpenPiece, SegmentError> {
-        let piece = parse(&bytes)?;
-        let times = bytes.slice_ref(piece.times);
-        let (floats, histograms) = (piece.floats.lookup(&bytes), piece.histograms.lookup(&bytes));
-        Ok(OpenPiece { times_id: self.new_times_id(), times, floats, histograms, rows: Vec::new() })
+    fn open(&mut self, bytes: &Bytes) -> Result<Part, SegmentError> {
+        let piece = OpenPiece::open(bytes).map_err(|error| SegmentError::Damaged(error.to_string()))?;
+        Ok(Part::Piece(self.column(piece.times.clone()), piece))
     }
 
-    fn loose_chunks(&mut self, at: u32, series: u32, chunks: &mut Vec<SelectedChunk>) -> Result<(), SegmentError> {
+    fn read_loose<C: Form>(&mut self, at: u32, series: u32, chunks: &mut Vec<C>) -> Result<(), SegmentError> {
         let (range, head) = (self.range, self.head.clone());
         let Some(loose) = head.loose[at as usize].as_ref() else { return Ok(()) };
+        let mut push = |bytes: &Bytes| {
+            self.open(bytes)?.push((series, NONE, NONE), chunks);
+            Ok::<_, SegmentError>(())
+        };
         for group in loose.groups.iter().filter(|group| group.range().overlaps(range)) {
-            push_chunks(&self.open(group.bytes()?)?, series, chunks);
+            push(&group.bytes()?)?;
         }
         for frame in loose.frames.iter().filter(|frame| frame.range().overlaps(range)) {
-            push_chunks(&self.open(frame.bytes.clone())?, series, chunks);
+            push(&frame.bytes)?;
         }
         let mut late = loose.late.clone();
         late.sort_by_key(|sample| sample.time);
         for samples in [&loose.open, &late] {
             let here = samples.iter().any(|sample| range.contains(Timestamp(sample.time)));
             if let Some(frame) = here.then(|| encode(series, samples)).flatten() {
-                push_chunks(&self.open(frame.bytes)?, series, chunks);
+                push(&frame.bytes)?;
             }
         }
         Ok(())
     }
 
-    fn new_times_id(&mut self) -> u64 {
+    fn encode_times(&mut self, times: &[i64]) -> Column {
+        let mut encoded = Vec::new();
+        chunk::times::encode(times, &mut encoded);
+        self.column(encoded.into())
+    }
+
+    fn column(&mut self, encoded: Bytes) -> Column {
         self.next_times_id += 1;
-        self.next_times_id
-    }
-}
-
-/// Adds the chunks that an encoded piece has of a series.
-fn push_chunks(piece: &OpenPiece, series: u32, chunks: &mut Vec<SelectedChunk>) {
-    let found = [&piece.floats, &piece.histograms].into_iter().filter_map(|section| section.find(series));
-    chunks.extend(found.map(|chunk| SelectedChunk { times_id: piece.times_id, times: piece.times.clone(), chunk }));
-}
-
-/// Adds what raw rows have of a series.
-fn push_row_chunks(piece: &OpenPiece, series: u32, column: u32, member: u32, chunks: &mut Vec<SelectedChunk>) {
-    let mut push = |chunk: Vec<u8>| {
-        let times = piece.times.clone();
-        chunks.push(SelectedChunk { times_id: piece.times_id, times, chunk: chunk.into() });
-    };
-    let mut chunk = Vec::new();
-    if column != crate::members::NONE && encode_column(&piece.rows, (series, column), &mut Vec::new(), &mut chunk) {
-        push(chunk);
-    }
-    let mut chunk = Vec::new();
-    let has_histograms = piece.rows.iter().any(|row| !row.histograms.is_empty());
-    let mut encoded = || encode_histograms(&piece.rows, (series, member), &mut chunk);
-    if has_histograms && encoded().expect("an accepted histogram is valid") {
-        push(chunk);
+        Column { id: self.next_times_id, times: Arc::new(Times::new(encoded)) }
     }
 }

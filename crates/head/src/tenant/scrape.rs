@@ -93,7 +93,10 @@ impl Scrape<'_, '_> {
 
     fn check_tick(&self) -> Result<(), Answer> {
         let ticks = &self.target.ticks;
-        if ticks.contains(self.row.tick_ms) && !stdx::makes_mistake("take a tick twice") {
+        let is_before = |tick: i64| stdx::makes_mistake("mistake a tick for the one before") && ticks.contains(tick);
+        if ticks.contains(self.row.tick_ms) && !stdx::makes_mistake("take a tick twice")
+            || is_before(self.row.tick_ms - self.row.interval_ms)
+        {
             return Err(Answer::of(Outcome::Duplicate));
         }
         let oldest = ticks.newest().map(|newest| newest - self.rules.tick_window_ms);

@@ -4,10 +4,18 @@ use std::collections::BTreeMap;
 
 use chunk::{Chunk, Kind, Markers};
 use head::Selected;
-use model::{Histogram, TimeRange, is_stale};
+use model::{Histogram, TimeRange, Value, is_stale};
+use series::{Samples, Series};
 
 /// Whether it is a histogram, bits of the value or of the histogram's sum, when the counter began.
 pub(crate) type PlainSample = (bool, u64, i64);
+
+/// Whether of two samples at one time the later one is read: a value rather than a marker, else a float rather than a histogram,
+/// else the earlier one.
+pub(crate) fn wins(later: &PlainSample, earlier: &PlainSample) -> bool {
+    let order = |(is_histogram, bits, _): &PlainSample| (is_stale(f64::from_bits(*bits)), *is_histogram);
+    order(later) < order(earlier)
+}
 
 /// The samples of a series by time.
 pub(crate) type Plain = BTreeMap<i64, PlainSample>;
@@ -17,7 +25,18 @@ pub(crate) fn newest_before(samples: &Plain, end: i64) -> Option<(i64, PlainSamp
     samples.iter().filter(|(time, _)| **time < end).map(|(time, sample)| (*time, *sample)).max_by_key(|(time, _)| *time)
 }
 
-/// The samples of a series: of two at one time, a value rather than a marker, else that of the earlier chunk.
+/// The samples of a series that was not encoded for anybody.
+pub(crate) fn read_here(series: &Series) -> Plain {
+    let mut samples = Samples::new();
+    series.read(TimeRange::ALL, &mut samples).unwrap();
+    let plain = samples.iter_with_starts().map(|(sample, start)| match sample.value {
+        Value::Float(value) => (sample.timestamp.as_ms(), (false, value.to_bits(), start)),
+        Value::Histogram(histogram) => (sample.timestamp.as_ms(), (true, histogram.sum.to_bits(), start)),
+    });
+    plain.collect()
+}
+
+/// The samples of a series.
 pub(crate) fn read_chunks(series: &Selected) -> Plain {
     let mut samples = Plain::new();
     for selected in &series.chunks {
@@ -42,11 +61,8 @@ pub(crate) fn read_chunks(series: &Selected) -> Plain {
         starts.resize(times.len(), 0);
         for ((time, bits), start) in times.into_iter().zip(bits).zip(starts) {
             let sample = (parsed.kind() == Kind::Histograms, bits, start);
-            match samples.get(&time) {
-                Some((_, old, _)) if !is_stale(f64::from_bits(*old)) || is_stale(f64::from_bits(bits)) => {}
-                _ => {
-                    samples.insert(time, sample);
-                }
+            if samples.get(&time).is_none_or(|earlier| wins(&sample, earlier)) {
+                samples.insert(time, sample);
             }
         }
     }

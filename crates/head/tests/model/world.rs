@@ -11,7 +11,7 @@ use model::{
     CounterReset, Histogram, Labels, LayoutHash, STALE_NAN, Span, TargetId, TenantId, TimeRange, Timestamp, is_stale,
 };
 
-use crate::plain::{Plain, PlainSample, newest_before, read_chunks};
+use crate::plain::{Plain, PlainSample, newest_before, read_chunks, read_here, wins};
 
 /// What a target shows: series by number, with their values.
 #[derive(Clone, Debug, Default)]
@@ -486,6 +486,13 @@ impl World {
         let selected =
             self.head.view().select(&self.tenant, &[], TimeRange::ALL).collect::<Result<Vec<_>, _>>().unwrap();
         assert!(selected.is_sorted_by(|a, b| a.labels < b.labels), "sorted, and no series twice");
+        let mut selection = self.head.view().select(&self.tenant, &[], TimeRange::ALL);
+        for series in &selected {
+            let here = selection.next_series().expect("the same series").unwrap();
+            assert_eq!(here.labels, series.labels);
+            assert_eq!(read_here(&here), read_chunks(series), "what was not encoded is the same");
+        }
+        assert!(selection.next_series().is_none());
         selected.iter().map(|series| (series.labels.clone(), read_chunks(series))).collect()
     }
 
@@ -508,13 +515,9 @@ impl World {
         for (labels, samples) in &self.samples {
             let into = expected.entry(without_mark(labels)).or_default();
             for (time, sample) in samples {
-                // A value beats a marker; the row of the target beats the sample with its own time.
-                match into.get(time) {
-                    Some((_, bits, _)) if !is_stale(f64::from_bits(*bits)) => {}
-                    Some(_) if is_stale(f64::from_bits(sample.1)) => {}
-                    _ => {
-                        into.insert(*time, *sample);
-                    }
+                // The row of the target comes before the sample with its own time.
+                if into.get(time).is_none_or(|earlier| wins(sample, earlier)) {
+                    into.insert(*time, *sample);
                 }
             }
         }
