@@ -25,7 +25,6 @@ use crate::sink::{Output, Sink};
 use crate::table::Table;
 
 pub(crate) use groups::Groups;
-pub(crate) use limit::limit_ratio;
 
 /// An aggregation, as it is written.
 #[derive(Clone, Debug)]
@@ -154,7 +153,7 @@ impl Aggregate {
             }
             AggregateOp::LimitRatio => {
                 self.remark_ratio(&parameter, record)?;
-                Box::new(limit::Kept::new(groups))
+                Box::new(limit::LimitRatio::new(groups, parameter.values))
             }
         })
     }

@@ -11,6 +11,7 @@ use crate::identity::{Identity, in_braces};
 use crate::plan::Selection;
 use crate::read::{Reader, Reading, Reference};
 use crate::table::{Row, Table, is_present};
+use crate::unique::same_labels;
 
 /// The labels in which series and info series agree.
 const IDENTIFYING_LABELS: [&str; 2] = ["instance", "job"];
@@ -73,9 +74,11 @@ impl Info {
     /// The series with the labels that info series have at each step.
     ///
     /// # Errors
-    /// If info series contradict each other.
+    /// If info series contradict each other, or two series come to have the same labels before that: what is wrong at the
+    /// first step at which something is.
     pub(crate) fn combine(&self, base: &Table, info: &Table, grid: Grid) -> Result<Table, QueryError> {
-        let newest = newest_info(info, &base.steps(grid), grid)?;
+        let mut failure = None;
+        let newest = newest_info(info, &base.steps(grid), grid, &mut failure);
         let mut result = Table::new();
         for row in base.rows() {
             if self.is_info(row.id) {
@@ -85,23 +88,21 @@ impl Info {
             let own = IDENTIFYING_LABELS.map(|name| row.id.value(name).to_owned());
             let metrics: Vec<&Vec<Option<usize>>> =
                 newest.iter().filter(|((_, labels), _)| *labels == own).map(|(_, steps)| steps).collect();
-            // Mostly the same info series are there at all steps: each combination of them makes one series.
-            let mut steps: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
-            let mut all: Vec<usize> = row.present_steps().collect();
-            all.sort_unstable();
-            for step in all {
-                let found = metrics.iter().filter_map(|steps| steps[step]).collect();
-                steps.entry(found).or_default().push(step);
-            }
-            for (found, steps) in steps {
+            for (found, steps) in combinations(row, &metrics) {
                 if found.is_empty() && !self.label_matchers.iter().all(|matcher| matcher.matches("")) {
                     continue;
                 }
-                let id = self.identity(row.id, found.iter().map(|at| info.row(*at).id))?;
-                push_steps(&mut result, id, row, &steps, grid);
+                match self.identity(row.id, found.iter().map(|at| info.row(*at).id)) {
+                    Ok(id) => push_steps(&mut result, id, row, &steps, grid),
+                    Err(error) => Failure::note(&mut failure, steps[0], error),
+                }
             }
         }
-        Ok(result)
+        match failure {
+            None => Ok(result),
+            Some(failure) if has_same_labels_before(&result, failure.step) => Err(same_labels()),
+            Some(failure) => Err(failure.error),
+        }
     }
 
     /// A series with the labels of info series.
@@ -126,12 +127,48 @@ impl Info {
     }
 }
 
+/// What is wrong with info series, and at which step first. Prometheus looks at one step after the other.
+struct Failure {
+    step: usize,
+    error: QueryError,
+}
+
+impl Failure {
+    /// Keeps what is wrong at the earlier step, and of the same step what was noted first.
+    fn note(first: &mut Option<Self>, step: usize, error: QueryError) {
+        if first.as_ref().is_none_or(|first| step < first.step) {
+            *first = Some(Self { step, error });
+        }
+    }
+}
+
+/// The info series that there are at each step of a series, which mostly are the same: each combination of them, with its steps.
+fn combinations(row: Row<'_>, metrics: &[&Vec<Option<usize>>]) -> BTreeMap<Vec<usize>, Vec<usize>> {
+    let mut combinations: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+    let mut all: Vec<usize> = row.present_steps().collect();
+    all.sort_unstable();
+    for step in all {
+        let found = metrics.iter().filter_map(|steps| steps[step]).collect();
+        combinations.entry(found).or_default().push(step);
+    }
+    combinations
+}
+
+/// Whether two series have the same labels at one of the steps before `end`.
+fn has_same_labels_before(table: &Table, end: usize) -> bool {
+    let mut seen = BTreeSet::new();
+    table.rows().any(|row| {
+        let labels = row.id.labels();
+        row.present_steps().filter(|step| *step < end).any(|step| !seen.insert((labels.clone(), step)))
+    })
+}
+
 /// The rows of the newest info series at each step, by metric and identifying labels.
 type NewestInfo = BTreeMap<(String, [String; 2]), Vec<Option<usize>>>;
 
-/// # Errors
-/// If two of them are equally new, at the first step at which that matters: at which there is a series to add labels to.
-fn newest_info(info: &Table, base_steps: &[bool], grid: Grid) -> Result<NewestInfo, QueryError> {
+/// Notes a failure if two of them are equally new, at the first step at which that matters: at which there is a series to add
+/// labels to.
+fn newest_info(info: &Table, base_steps: &[bool], grid: Grid, failure: &mut Option<Failure>) -> NewestInfo {
     let mut newest: NewestInfo = BTreeMap::new();
     let mut duplicate: Option<(usize, usize, usize)> = None;
     for (at, row) in info.rows().enumerate() {
@@ -149,10 +186,12 @@ fn newest_info(info: &Table, base_steps: &[bool], grid: Grid) -> Result<NewestIn
             }
         }
     }
-    let Some((step, existing, new)) = duplicate else { return Ok(newest) };
-    let show = |at: usize| format!("{} @ {}", in_braces(&info.row(at).id.labels()), info.row(at).float(step));
-    let (existing, new) = (show(existing), show(new));
-    Err(QueryError::Execution(format!("found duplicate series for info metric: existing {existing}, new {new}")))
+    if let Some((step, existing, new)) = duplicate {
+        let show = |at: usize| format!("{} @ {}", in_braces(&info.row(at).id.labels()), info.row(at).float(step));
+        let message = format!("found duplicate series for info metric: existing {}, new {}", show(existing), show(new));
+        Failure::note(failure, step, QueryError::Execution(message));
+    }
+    newest
 }
 
 /// Adds some steps of a series.

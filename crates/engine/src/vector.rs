@@ -52,8 +52,6 @@ pub(crate) enum RowOp {
     },
     /// The one step there is, at every step.
     Repeat,
-    /// What `limit_ratio` leaves.
-    LimitRatio(ScalarExpr),
 }
 
 /// A number that tells of a histogram.
@@ -123,7 +121,7 @@ impl RowOp {
     /// The scalars that it depends on.
     pub(crate) fn scalars(&self) -> Vec<&ScalarExpr> {
         match self {
-            Self::Round(scalar) | Self::LimitRatio(scalar) => vec![scalar],
+            Self::Round(scalar) => vec![scalar],
             Self::Clamp(least, largest) => vec![least, largest],
             Self::WithScalar(operation) => vec![&operation.scalar],
             _ => Vec::new(),
@@ -148,7 +146,7 @@ impl RowOp {
     pub(crate) fn sharing(&self, naming: Naming) -> Option<Sharing> {
         match self {
             Self::LabelReplace(_) | Self::LabelJoin(_) => Some(Sharing::OtherStepsOrKind),
-            Self::Nothing | Self::Pass { .. } | Self::Repeat | Self::LimitRatio(_) => None,
+            Self::Nothing | Self::Pass { .. } | Self::Repeat => None,
             Self::WithScalar(operation) if !operation.drops_name() => None,
             Self::Negate => (naming == Naming::Eager).then_some(Sharing::OtherStepsOrKind),
             _ => (naming == Naming::Eager).then_some(Sharing::OtherSteps),
@@ -186,7 +184,6 @@ impl RowOp {
                 }
             }
             Self::Repeat => *table = repeat(table, grid),
-            Self::LimitRatio(_) => crate::aggregate::limit_ratio(table, scalar(0)),
         }
         match (self, self.sharing(naming)) {
             (_, None) => {}

@@ -59,20 +59,29 @@ impl Sink for Limit {
     }
 }
 
-/// What [`limit_ratio`] kept.
-pub(super) struct Kept {
+/// About so large a part of the series: always the same ones, and with a negative ratio those that the ratio's complement
+/// leaves out.
+pub(super) struct LimitRatio {
     groups: Groups,
+    ratio: Scalar,
     result: Table,
 }
 
-impl Kept {
-    pub(super) fn new(groups: Groups) -> Self {
-        Self { groups, result: Table::new() }
+impl LimitRatio {
+    pub(super) fn new(groups: Groups, ratio: Scalar) -> Self {
+        Self { groups, ratio, result: Table::new() }
     }
 }
 
-impl Sink for Kept {
-    fn fold(&mut self, table: Table, _record: &mut Record) -> Result<(), QueryError> {
+impl Sink for LimitRatio {
+    fn fold(&mut self, mut table: Table, _record: &mut Record) -> Result<(), QueryError> {
+        if self.groups.steps() == 1 {
+            // Groups have the order of their first series, whether or not it is among those that stay.
+            for row in table.rows() {
+                self.groups.number_of(row);
+            }
+        }
+        keep_part(&mut table, &self.ratio);
         self.result.append(table);
         Ok(())
     }
@@ -114,9 +123,7 @@ fn is_below(table: &Table, a: usize, b: usize) -> bool {
     value(a).is_nan() || value(a) < value(b)
 }
 
-/// Keeps about so large a part of the series: always the same ones, and with a negative ratio those that the ratio's
-/// complement leaves out.
-pub(crate) fn limit_ratio(table: &mut Table, ratio: &Scalar) {
+fn keep_part(table: &mut Table, ratio: &Scalar) {
     table.change(|row| {
         let offset = model::prometheus_hash(row.id.iter()) as f64 / u64::MAX as f64;
         let keeps = |step: usize| {
@@ -130,4 +137,33 @@ pub(crate) fn limit_ratio(table: &mut Table, ratio: &Scalar) {
         }
         row.histograms.retain(|(step, _)| keeps(*step as usize));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Labels;
+    use promql::ast::Grouping;
+
+    use super::*;
+    use crate::identity::Identity;
+
+    #[test]
+    fn groups_have_the_order_of_series_that_go() {
+        let labels = |group: &str, id: usize| Labels::from_pairs([("group", group), ("id", id.to_string().as_str())]);
+        let stays = |labels: &Labels| model::prometheus_hash(labels) as f64 / (u64::MAX as f64) < 0.5;
+        let first =
+            |group: &str, wanted| (0..).map(|id| labels(group, id)).find(|labels| stays(labels) == wanted).unwrap();
+        let mut table = Table::new();
+        for labels in [first("a", false), first("b", true), first("a", true)] {
+            let mut row = table.start_row(1);
+            row.set(0, 1.0);
+            row.finish(Identity::new(labels));
+        }
+        let grouping = Grouping { labels: vec!["group".to_owned()], ..Grouping::default() };
+        let mut sink = Box::new(LimitRatio::new(Groups::new(&grouping, 1), Scalar::Constant(0.5)));
+        sink.fold(table, &mut Record::default()).unwrap();
+        let Output::Table(left) = sink.finish(&mut Record::default()).unwrap() else { panic!("no table") };
+        let groups: Vec<&str> = left.rows().map(|row| row.id.value("group")).collect();
+        assert_eq!(groups, ["a", "b"]);
+    }
 }

@@ -4,11 +4,10 @@ use promql::ast::Aggregation;
 use promql::{AggregateOp, Expr};
 use series::QueryError;
 
+use super::SinkPlan;
 use super::builder::{Builder, Pipe};
-use super::{Operation, SinkPlan};
 use crate::aggregate::Aggregate;
 use crate::ledger::{NodeKind, ScopeId};
-use crate::vector::RowOp;
 
 impl Builder {
     pub(super) fn aggregation(&mut self, aggregation: &Aggregation, scope: ScopeId) -> Result<Pipe, QueryError> {
@@ -36,12 +35,8 @@ impl Builder {
         self.around.function = aggregation.op.as_str();
         let planned = self.vector(operand, scope);
         self.around = around;
-        let mut pipe = planned?;
+        let pipe = planned?;
         operands.push(pipe.node);
-        if let (AggregateOp::LimitRatio, Some(ratio)) = (aggregation.op, &parameter) {
-            let op = RowOp::LimitRatio(ratio.clone());
-            pipe.operations.push(Operation { op, grid: self.grid(scope), node: None });
-        }
         let aggregate = Aggregate {
             op: aggregation.op,
             grouping: aggregation.grouping.clone(),
