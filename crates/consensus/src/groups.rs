@@ -86,6 +86,11 @@ impl Groups {
         }
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Serve>> {
+        self.0.read().values().cloned().collect()
+    }
+
     fn find(&self, group: u32) -> Option<Arc<dyn Serve>> {
         self.0.read().get(&group).cloned()
     }

@@ -16,6 +16,7 @@ mod groups;
 mod handover;
 mod machine;
 mod network;
+mod pace;
 mod receive;
 mod serve;
 mod snapshot;

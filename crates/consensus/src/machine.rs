@@ -45,7 +45,12 @@ impl<S: StateMachine> Applied<S> {
             EntryPayload::Normal(_) if responder.is_none() && stdx::makes_mistake("skip entries on followers") => {
                 Answer::default()
             }
-            EntryPayload::Normal(command) => Answer(self.machine.apply(entry.log_id.index(), command.0)?),
+            EntryPayload::Normal(command) => {
+                if stdx::makes_mistake("apply twice") {
+                    self.machine.apply(entry.log_id.index(), command.0.clone())?;
+                }
+                Answer(self.machine.apply(entry.log_id.index(), command.0)?)
+            }
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
                 Answer::default()
@@ -156,9 +161,15 @@ impl<S: StateMachine> RaftSnapshotBuilder<TypeConfig> for Builder<S> {
         let saved = self.0.saving.run(move || {
             let mut writer = SnapshotWriter::new(&folder);
             S::save(&view, &mut writer)?;
-            let manifest = manifest_of(&meta, writer.finish());
+            let mut files = writer.finish();
+            if stdx::makes_mistake("save all files but the last") {
+                files.pop();
+            }
+            let manifest = manifest_of(&meta, files);
             let pin = folder.pin(&manifest);
-            folder.set_manifest(&manifest)?;
+            if !stdx::makes_mistake("purge before the snapshot is there") {
+                folder.set_manifest(&manifest)?;
+            }
             Ok::<_, io::Error>(SnapshotData::new(manifest, pin))
         });
         saved.await?.into_snapshot().map_err(invalid)

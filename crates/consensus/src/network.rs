@@ -14,7 +14,7 @@ use stdx::{Clock, Tasks};
 use tokio::sync::mpsc;
 
 use crate::SnapshotFolder;
-use peer::Peer;
+use peer::{Appends, Peer};
 
 mod peer;
 mod send_snapshot;
@@ -64,8 +64,19 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
     type Network = Peer;
 
     async fn new_client(&mut self, target: u64, _: &EmptyNode) -> Peer {
+        self.peer(target, Appends::Streamed)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, _: &EmptyNode) -> Peer {
+        self.peer(target, Appends::Called)
+    }
+}
+
+impl Peers {
+    fn peer(&self, target: u64, appends: Appends) -> Peer {
         Peer {
             group: self.group,
+            appends,
             to: NodeId(target),
             network: self.network.clone(),
             folder: self.folder.clone(),

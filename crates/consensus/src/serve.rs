@@ -20,6 +20,8 @@ pub(crate) trait Serve: Send + Sync {
         offer: raft::SnapshotOffer,
         frames: BoxStream<'static, raft::SnapshotFrame>,
     ) -> BoxStream<'static, raft::SnapshotReply>;
+    /// Takes a step of the node's timer.
+    fn step_timer(&self) -> BoxFuture<'_, ()>;
 }
 
 impl<S: StateMachine> Serve for Group<S> {
@@ -37,7 +39,9 @@ impl<S: StateMachine> Serve for Group<S> {
                 Ask::Heartbeat(request) => {
                     let prev = request.prev;
                     let reply = self.raft().append_entries(wire::append_from_proto(request)?).await?;
-                    Told::Append(wire::append_reply_to_proto(reply, prev))
+                    let reply = wire::append_reply_to_proto(reply, prev);
+                    self.pace().answer(&reply);
+                    Told::Append(reply)
                 }
                 Ask::Transfer(request) => {
                     let request = wire::transfer_from_proto(&request)?;
@@ -63,7 +67,8 @@ impl<S: StateMachine> Serve for Group<S> {
             Ok(reply) => wire::stream_reply_to_proto(reply),
             Err(fatal) => raft::AppendReply { result: Some(append_reply::Result::Refused(fatal.to_string())) },
         });
-        replies.boxed()
+        let pace = self.pace().clone();
+        replies.inspect(move |reply| pace.answer(reply)).boxed()
     }
 
     fn install(
@@ -76,6 +81,10 @@ impl<S: StateMachine> Serve for Group<S> {
             Some((raft::SnapshotReply { reply: Some(reply) }, next))
         });
         steps.boxed()
+    }
+
+    fn step_timer(&self) -> BoxFuture<'_, ()> {
+        Group::step_timer(self).boxed()
     }
 }
 

@@ -340,6 +340,7 @@ impl MetaMachine {
     fn add_blocks(&mut self, request: meta::AddBlocksRequest) -> Decision {
         let shard = ShardId(request.shard);
         match self.shipped.get(&shard) {
+            Some(_) if stdx::makes_mistake("list blocks without a condition") => {}
             Some((last, _)) if request.cut <= *last => return Ok((Vec::new(), None)),
             Some((last, _)) if request.cut != last + 1 => {
                 return Err(format!("cut {} of shard {shard} comes before cut {}", request.cut, last + 1));

@@ -2,19 +2,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use hyper_util::rt::TokioIo;
 use model::NodeId;
 use parking_lot::Mutex;
+use tonic::body::Body;
+use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use tower::{BoxError, Layer, Service};
 
 use crate::hello::{Address, Hello};
 use crate::net::Net;
+use crate::server::{CheckHello, HelloService};
 
 /// A connection that says hello on every request. Cheap to clone; connects when it is used, and again after a failure.
-pub type Client = InterceptedService<Channel, Address>;
+pub type Client = InterceptedService<Way, Address>;
 
 /// HTTP/2 flow control: what one stream may have under way.
 pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
@@ -37,6 +43,8 @@ pub struct Nodes {
 struct State {
     addresses: BTreeMap<NodeId, String>,
     channels: HashMap<String, Channel>,
+    /// The services of this process.
+    own: Option<OwnServices>,
 }
 
 impl Nodes {
@@ -80,18 +88,71 @@ impl Nodes {
     /// A connection to a node; `None` if nobody has said where it lives.
     pub fn client(&self, node: NodeId) -> Option<Client> {
         let address = self.address(node)?;
-        Some(InterceptedService::new(self.channel(&address), self.hello.addressed_to(Some(node))))
+        Some(InterceptedService::new(Way::There(self.channel(&address)), self.hello.addressed_to(Some(node))))
+    }
+
+    /// As [`Self::client`]; requests to this node itself go to its services without a socket between.
+    ///
+    /// For requests whose answers are read as they are made: nothing is buffered on the way, and no other task makes them.
+    pub fn short_client(&self, node: NodeId) -> Option<Client> {
+        let own = self.state.lock().own.clone().filter(|_| self.hello.node() == Some(node));
+        match own {
+            Some(own) => Some(InterceptedService::new(Way::Here(own), self.hello.addressed_to(Some(node)))),
+            None => self.client(node),
+        }
+    }
+
+    /// From now on these are the services of this process.
+    pub fn set_own(&self, routes: Routes) {
+        self.state.lock().own = Some(CheckHello(self.hello.clone()).layer(routes.prepare()));
+    }
+
+    /// From now on this process has no services. They keep what they serve, and that keeps these connections.
+    pub fn forget_own(&self) {
+        self.state.lock().own = None;
     }
 
     /// A connection to whoever lives at an address.
     pub fn client_at(&self, address: &str) -> Client {
-        InterceptedService::new(self.channel(address), self.hello.addressed_to(None))
+        InterceptedService::new(Way::There(self.channel(address)), self.hello.addressed_to(None))
     }
 
     fn channel(&self, address: &str) -> Channel {
         let mut state = self.state.lock();
         let channels = &mut state.channels;
         channels.entry(address.to_owned()).or_insert_with(|| connect(self.net.clone(), address.to_owned())).clone()
+    }
+}
+
+/// The services of this process, which look as closely at who is meant as those of any other.
+type OwnServices = HelloService<Routes>;
+
+/// How requests get to a node.
+#[derive(Clone)]
+pub enum Way {
+    /// Over the net.
+    There(Channel),
+    /// Not at all: it is this process.
+    Here(OwnServices),
+}
+
+impl Service<http::Request<Body>> for Way {
+    type Response = http::Response<Body>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self {
+            Self::There(channel) => channel.poll_ready(cx).map_err(Into::into),
+            Self::Here(services) => Service::<http::Request<Body>>::poll_ready(services, cx).map_err(Into::into),
+        }
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        match self {
+            Self::There(channel) => channel.call(request).map_err(Into::into).boxed(),
+            Self::Here(services) => services.call(request).map_err(Into::into).boxed(),
+        }
     }
 }
 

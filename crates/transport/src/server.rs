@@ -130,7 +130,7 @@ impl Connected for Connection {
 
 /// Refuses requests that mean another node or another cluster.
 #[derive(Clone)]
-struct CheckHello(Hello);
+pub(crate) struct CheckHello(pub(crate) Hello);
 
 impl<S> Layer<S> for CheckHello {
     type Service = HelloService<S>;
@@ -140,8 +140,9 @@ impl<S> Layer<S> for CheckHello {
     }
 }
 
+/// Services behind that check.
 #[derive(Clone)]
-struct HelloService<S> {
+pub struct HelloService<S> {
     inner: S,
     hello: Hello,
 }

@@ -11,7 +11,7 @@ use openraft::OptionalSend;
 use openraft::alias::SnapshotOf;
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError};
-use openraft::network::{RPCOption, RaftNetworkV2};
+use openraft::network::{RPCOption, RaftNetworkV2, stream_append_sequential};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
@@ -27,8 +27,19 @@ use crate::wire;
 
 type RpcError = RPCError<TypeConfig>;
 
+/// How appends travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Appends {
+    /// On a stream of the group's own, many at a time: entries.
+    Streamed,
+    /// As calls, which all groups of a node make over one stream, several in a message: heartbeats. openraft asks for a stream
+    /// for each of them, and to open one would cost far more than what is said on it.
+    Called,
+}
+
 pub(crate) struct Peer {
     pub(super) group: ShardId,
+    pub(super) appends: Appends,
     pub(super) to: NodeId,
     pub(super) network: Arc<dyn Network>,
     pub(super) folder: SnapshotFolder,
@@ -77,6 +88,9 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
+        if self.appends == Appends::Called {
+            return stream_append_sequential(self, requests, option);
+        }
         // Nothing is opened before there is something to send: openraft's pause after a failure is in its stream of
         // requests, and a failure that came before the first of them would be retried at once, for ever.
         let opening = open_append_stream(

@@ -178,6 +178,7 @@ impl Cluster {
     }
 
     async fn open(&self, node: NodeId, log: Arc<MemoryDevice>, folder: PathBuf) -> Group<Words> {
+        let tasks = Tasks::new();
         let env = GroupEnv {
             node,
             timing: Timing::default(),
@@ -185,13 +186,17 @@ impl Cluster {
             disk: Arc::new(RealDisk),
             network: Arc::new(Ends(node, self.wires.clone())),
             clock: Clock::system(),
-            tasks: Tasks::new(),
+            tasks: tasks.clone(),
             applying: CpuPool::inline(),
             saving: CpuPool::inline(),
         };
         let group = Group::open(SHARD, Words::default(), folder, env).await.unwrap();
         let groups = Groups::new();
         groups.insert(&group);
+        let paced = groups.clone();
+        tasks.spawn_until_stopped("raft-pace", async move {
+            paced.pace(Timing::default().heartbeat, &Clock::system()).await;
+        });
         self.wires.nodes.lock().insert(node, groups);
         group
     }

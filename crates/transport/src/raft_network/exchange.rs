@@ -15,8 +15,8 @@ use tonic::{Status, Streaming};
 
 use crate::book::Nodes;
 
-/// How long a heartbeat waits for others to share its message: with many groups, most do.
-const HEARTBEAT_LINGER: Duration = Duration::from_millis(5);
+/// How long a heartbeat waits for others to share its message: all groups of a node send theirs at once. Reads wait for one, too.
+const HEARTBEAT_LINGER: Duration = Duration::from_millis(1);
 /// The most calls of one message.
 const BATCH: usize = 256;
 
