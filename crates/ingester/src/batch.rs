@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use consensus::{Group, ProposeError, Standing};
 use model::{NodeId, Slot};
-use parking_lot::RwLock;
 use prost::Message;
 use proto::entry;
 use proto::entry::entry::Entry as Command;
@@ -17,6 +16,7 @@ use stdx::{Clock, Tasks};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::budget::MemoryBudget;
 use crate::loads::{Loads, slot_of};
 use crate::metrics::Metrics;
 use crate::time::ClusterTime;
@@ -43,9 +43,6 @@ pub(crate) enum Outcome {
     Busy,
 }
 
-/// Why this node takes in no new series at the moment, if it doesn't.
-pub(crate) type Refusal = Arc<RwLock<Option<Arc<str>>>>;
-
 struct Request {
     records: Vec<entry::Record>,
     map_epoch: u64,
@@ -65,7 +62,7 @@ pub(crate) struct Batcher {
 impl Batcher {
     pub(crate) fn start(
         group: Group<ShardMachine>,
-        refusal: Refusal,
+        budget: MemoryBudget,
         metrics: Metrics,
         time: ClusterTime,
         tasks: &Tasks,
@@ -74,7 +71,7 @@ impl Batcher {
         let queued = Arc::new(AtomicUsize::new(0));
         let loads: Arc<Loads> = Arc::default();
         let (clock, tasks) = (time.clock(), tasks.clone());
-        let batching = Batching { group, refusal, metrics, clock, time, tasks: tasks.clone(), loads: loads.clone() };
+        let batching = Batching { group, budget, metrics, clock, time, tasks: tasks.clone(), loads: loads.clone() };
         tasks.spawn_until_stopped("shard-batches", batching.run(requests));
         Self { requests: sender, queued, loads }
     }
@@ -106,7 +103,7 @@ impl Drop for Room<'_> {
 
 struct Batching {
     group: Group<ShardMachine>,
-    refusal: Refusal,
+    budget: MemoryBudget,
     metrics: Metrics,
     clock: Clock,
     time: ClusterTime,
@@ -168,7 +165,6 @@ impl Batching {
     /// One entry of all the records, with the verdicts on them.
     fn entry(&self, batch: Vec<Request>) -> (Vec<(usize, oneshot::Sender<Outcome>)>, Bytes) {
         let known_ms = self.time.known_ms();
-        let refusal = self.refusal.read().clone();
         let map_epoch = batch.iter().map(|request| request.map_epoch).max().unwrap_or(0);
         let mut counted = Vec::with_capacity(batch.len());
         let mut records = Vec::new();
@@ -176,7 +172,7 @@ impl Batching {
             counted.push((request.records.len(), request.reply));
             records.extend(request.records.into_iter().map(|mut record| {
                 // Verdicts are the leader's: what a client says about them is nothing.
-                record.verdict = verdict(&record, known_ms, refusal.as_deref());
+                record.verdict = verdict(&record, known_ms, &self.budget);
                 record
             }));
         }
@@ -185,7 +181,7 @@ impl Batching {
     }
 }
 
-fn verdict(record: &entry::Record, known_ms: Option<i64>, refusal: Option<&str>) -> Option<entry::Verdict> {
+fn verdict(record: &entry::Record, known_ms: Option<i64>, budget: &MemoryBudget) -> Option<entry::Verdict> {
     let too_new = match (&record.record, known_ms) {
         (Some(Body::Scrape(scrape)), Some(now_ms)) => {
             scrape.tick_ms.max(scrape.timestamp_ms) > now_ms.saturating_add(AHEAD_MS)
@@ -193,8 +189,21 @@ fn verdict(record: &entry::Record, known_ms: Option<i64>, refusal: Option<&str>)
         // As long as the time is not known, no clock of this node's may refuse what a scraper's says.
         _ => false,
     };
-    let refuse_new_series = refusal.unwrap_or_default().to_owned();
+    let refuse_new_series = budget.admit(new_series(record)).err().unwrap_or_default();
     (too_new || !refuse_new_series.is_empty()).then_some(entry::Verdict { refuse_new_series, too_new })
+}
+
+/// How many series a record may bring that the shard does not know: those that it says in full.
+fn new_series(record: &entry::Record) -> u32 {
+    let count = |definition: &Option<entry::LayoutDefinition>| definition.as_ref().map_or(0, |it| it.series_count);
+    match &record.record {
+        Some(Body::Scrape(scrape)) => {
+            let appended = scrape.delta.as_ref().map_or(0, |delta| count(&delta.appended));
+            count(&scrape.definition).saturating_add(appended)
+        }
+        Some(Body::Samples(samples)) => count(&samples.series),
+        _ => 0,
+    }
 }
 
 fn answer_all(batch: Vec<Request>, outcome: impl Fn() -> Outcome) {

@@ -13,7 +13,7 @@ use proto::ingest::ingest_client::IngestClient;
 use proto::{ingest, meta as wire};
 use transport::{ErrorKind, Nodes, deadline};
 
-use crate::batch::Refusal;
+use crate::budget::MemoryBudget;
 use crate::replica::report;
 use crate::replicas::Replicas;
 use crate::time::ClusterTime;
@@ -67,10 +67,8 @@ pub(crate) struct Beats {
     /// The node's part of meta. Nodes that have no replica of it open the group all the same.
     pub(crate) meta_group: Group<MetaMachine>,
     pub(crate) meta_service: MetaService,
-    pub(crate) refusal: Refusal,
+    pub(crate) budget: MemoryBudget,
     pub(crate) time: ClusterTime,
-    /// What the heads may take in memory, in bytes, before new series are refused.
-    pub(crate) memory_limit_bytes: u64,
 }
 
 impl Beats {
@@ -111,21 +109,16 @@ impl Beats {
         String::new()
     }
 
-    /// Sums up what the heads take, and refuses new series while it is too much.
+    /// Sums up what the heads take, in bytes.
     async fn measure(&self, replicas: &Arc<Replicas>) -> u64 {
+        let promised = self.budget.begin();
         let views =
             join_all(replicas.all().into_iter().map(|replica| async move { replica.group.view().await.1 })).await;
+        let series = views.iter().map(|view| view.series_count()).sum();
         let measured =
             replicas.reading().run(move || views.iter().map(|view| view.memory().total() as u64).sum::<u64>());
         let used = measured.await;
-        let limit = self.memory_limit_bytes;
-        let is_over = used > limit;
-        let mut refusal = self.refusal.write();
-        if is_over != refusal.is_some() {
-            *refusal =
-                is_over.then(|| format!("the node's heads take {used} bytes, more than the {limit} they may").into());
-            tracing::warn!(used, limit, refused = is_over, "new series");
-        }
+        self.budget.measured(used, series, promised);
         used
     }
 
@@ -138,7 +131,7 @@ impl Beats {
         metrics.series.set(reports.iter().map(|report| report.series_count as i64).sum());
         metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
         metrics.memory_bytes.set(memory_bytes as i64);
-        metrics.memory_limit_bytes.set(i64::try_from(self.memory_limit_bytes).unwrap_or(i64::MAX));
+        metrics.memory_limit_bytes.set(i64::try_from(self.budget.limit_bytes()).unwrap_or(i64::MAX));
         metrics.damaged_shards.set(replicas.damage().all().len() as i64);
         metrics.clock_ahead_seconds.set(self.time.own_ahead_seconds());
     }

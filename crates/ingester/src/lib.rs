@@ -5,6 +5,7 @@
 
 mod batch;
 mod beats;
+mod budget;
 mod damage;
 mod digests;
 mod end;

@@ -24,8 +24,8 @@ use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
 use transport::{Listener, Nodes, RaftNetwork, RaftService, RpcError, deadline, serve};
 
-use crate::batch::Refusal;
 use crate::beats::{Beats, pulse};
+use crate::budget::MemoryBudget;
 use crate::damage::Damage;
 use crate::end::{End, Ends};
 use crate::ingest_service::IngestService;
@@ -130,6 +130,7 @@ pub struct Ingester {
     meta_group: Group<MetaMachine>,
     replicas: Arc<Replicas>,
     client: Client,
+    nodes: Nodes,
     clock: Clock,
     tasks: Tasks,
     ends: Ends,
@@ -157,6 +158,8 @@ impl Ingester {
             .add_service(service.clone().into_server())
             .add_service(IngestServer::new(late.ingest()).max_decoding_message_size(MESSAGE_BYTES))
             .add_service(SelectServer::new(late.select()).max_encoding_message_size(MESSAGE_BYTES));
+        let nodes = env.nodes.clone();
+        nodes.set_own(routes.clone());
         serve(listener, routes, env.nodes.hello().clone(), &env.clock, &env.tasks);
 
         let (identity, founding) = service.belong(&bootstrap).await?;
@@ -167,6 +170,7 @@ impl Ingester {
         let folder = config.folder.join(ShardId::META.to_string());
         let meta_group = Group::open(ShardId::META, MetaMachine::new(), folder, group_env.clone()).await?;
         groups.insert(&meta_group);
+        pace(&groups, config.timing, &env);
         let ends = Ends::new();
         ends.watch(&meta_group, &env.tasks);
         let steps = shard_steps(&env.nodes, &env.clock);
@@ -181,7 +185,7 @@ impl Ingester {
         let client = start_client(&config, &env);
         register(&config, &env, &client, &time, (identity, bootstrap.incarnation)).await?;
         let metrics = Metrics::new(&env.registry);
-        let (refusal, damage) = (Refusal::default(), Damage::default());
+        let (budget, damage) = (MemoryBudget::new(config.memory_limit_bytes), Damage::default());
         let replicas = Replicas::new(ReplicasEnv {
             group: group_env,
             groups,
@@ -189,7 +193,7 @@ impl Ingester {
             nodes: env.nodes.clone(),
             client: client.clone(),
             metrics: metrics.clone(),
-            refusal: refusal.clone(),
+            budget: budget.clone(),
             reading: env.reading.clone(),
             shipper: shipper(&config, &env, &client, identity, (&time, &damage), metrics),
             damage,
@@ -210,15 +214,14 @@ impl Ingester {
             client: client.clone(),
             meta_group: meta_group.clone(),
             meta_service: service,
-            refusal,
+            budget,
             time,
-            memory_limit_bytes: config.memory_limit_bytes,
         };
         let (noted, beating) = (ends.clone(), replicas.clone());
         env.tasks.spawn_until_stopped("beats", async move {
             noted.note(End::NotWanted(beats.run(beating).await));
         });
-        Ok(Self { identity, meta_group, replicas, client, clock: env.clock, tasks: env.tasks, ends })
+        Ok(Self { identity, meta_group, replicas, client, nodes, clock: env.clock, tasks: env.tasks, ends })
     }
 
     /// Who it is.
@@ -290,6 +293,7 @@ impl Ingester {
             }
         }
         self.replicas.hand_over_all(limit / 2).await;
+        self.nodes.forget_own();
         self.replicas.shutdown().await;
         self.meta_group.shutdown().await;
         self.tasks.stop();
@@ -310,6 +314,12 @@ fn bootstrap_of(config: &IngesterConfig, env: &IngesterEnv) -> Bootstrap {
         clock: env.clock.clone(),
         rng: env.rng.fork(),
     }
+}
+
+/// Lets the groups of a node live by one timer.
+fn pace(groups: &Groups, timing: Timing, env: &IngesterEnv) {
+    let (groups, clock) = (groups.clone(), env.clock.clone());
+    env.tasks.spawn_until_stopped("raft-pace", async move { groups.pace(timing.heartbeat, &clock).await });
 }
 
 fn group_env(config: &IngesterConfig, env: &IngesterEnv, node: NodeId) -> GroupEnv {

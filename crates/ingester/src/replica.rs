@@ -74,7 +74,7 @@ impl Replica {
     }
 
     pub(crate) fn leads(&self) -> bool {
-        self.group.status().standing == Standing::Leader
+        self.group.standing() == Standing::Leader
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -142,10 +142,10 @@ impl Replica {
 
     /// What the leader says to others about the shard; `None` if this node does not lead, or can't be sure that it does.
     pub(crate) fn pulse(&self) -> Option<(Vec<NodeId>, ingest::ShardPulse)> {
-        let status = self.group.status();
-        if status.standing != Standing::Leader {
+        if !self.leads() {
             return None;
         }
+        let status = self.group.status();
         let pulse = ingest::ShardPulse {
             shard: self.shard.0,
             term: status.term,

@@ -22,7 +22,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError};
 
-use crate::batch::{Batcher, Refusal};
+use crate::batch::Batcher;
+use crate::budget::MemoryBudget;
 use crate::damage::Damage;
 use crate::digests;
 use crate::end::Ends;
@@ -56,7 +57,7 @@ pub(crate) struct ReplicasEnv {
     pub(crate) nodes: Nodes,
     pub(crate) client: Client,
     pub(crate) metrics: Metrics,
-    pub(crate) refusal: Refusal,
+    pub(crate) budget: MemoryBudget,
     /// Runs reads.
     pub(crate) reading: CpuPool,
     pub(crate) shipper: Shipper,
@@ -237,7 +238,7 @@ impl Replicas {
             group.initialize(founders).await?;
         }
         let clock = env.group.clock.clone();
-        let batcher = Batcher::start(group.clone(), env.refusal.clone(), env.metrics.clone(), env.time.clone(), &tasks);
+        let batcher = Batcher::start(group.clone(), env.budget.clone(), env.metrics.clone(), env.time.clone(), &tasks);
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",

@@ -1,6 +1,5 @@
 //! Aggregations over the series of a shard.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +13,8 @@ use proto::select as wire;
 use proto::select::select_frame::Frame;
 use proto::select::shard_error::Kind;
 use series::{
-    Budget, Chunk, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, LabelQuery, NoCounter, QueryError,
-    Queryable, Select, Series, SeriesStream, Texts, Times,
+    Budget, Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, LabelQuery, NoCounter, QueryError,
+    Queryable, Select, Series, SeriesStream, Texts,
 };
 use shard::ShardView;
 use stdx::{Clock, CpuPool};
@@ -148,13 +147,6 @@ struct LocalShard {
     reading: CpuPool,
 }
 
-/// Series being read.
-struct Reading {
-    selection: Selection,
-    /// The columns of times that came along.
-    times: HashMap<u64, Arc<Times>>,
-}
-
 impl Queryable for LocalShard {
     fn select(&self, asked: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
         let (view, tenant, reading, budget) =
@@ -169,18 +161,17 @@ impl Queryable for LocalShard {
             if asked.hints.newest_only {
                 selection = selection.newest_only();
             }
-            let all = Reading { selection, times: HashMap::new() };
-            let batches = stream::try_unfold((all, None), move |(mut all, charge)| {
+            let batches = stream::try_unfold((selection, None), move |(mut selection, charge)| {
                 let (reading, budget, text) = (reading.clone(), budget.clone(), text.clone());
                 async move {
                     // What is held for a batch is given back when the next one is asked for.
                     drop(charge);
                     let batch;
-                    (batch, all) = reading.run(move || (all.next_batch(), all)).await;
+                    (batch, selection) = reading.run(move || (next_batch(&mut selection), selection)).await;
                     let batch = batch?;
                     let bytes = batch.iter().map(Series::size_bytes).sum::<usize>();
                     let charge = budget.charge(bytes as u64, || text)?;
-                    Ok((!batch.is_empty()).then_some((batch, (all, Some(charge)))))
+                    Ok((!batch.is_empty()).then_some((batch, (selection, Some(charge)))))
                 }
             });
             Ok(batches.boxed())
@@ -198,19 +189,9 @@ impl Queryable for LocalShard {
     }
 }
 
-impl Reading {
-    fn next_batch(&mut self) -> Result<Vec<Series>, QueryError> {
-        let mut batch = Vec::with_capacity(BATCH_SERIES);
-        for series in self.selection.by_ref().take(BATCH_SERIES) {
-            let series = series.map_err(|error| QueryError::Corrupt(error.to_string()))?;
-            let chunks = series.chunks.into_iter().map(|chunk| {
-                let times = self.times.entry(chunk.times_id).or_insert_with(|| Arc::new(Times::new(chunk.times)));
-                Chunk::Encoded { times: times.clone(), bytes: chunk.chunk }
-            });
-            batch.push(Series { labels: series.labels, chunks: chunks.collect() });
-        }
-        Ok(batch)
-    }
+fn next_batch(selection: &mut Selection) -> Result<Vec<Series>, QueryError> {
+    let series = std::iter::from_fn(|| selection.next_series()).take(BATCH_SERIES);
+    series.map(|series| series.map_err(|error| QueryError::Corrupt(error.to_string()))).collect()
 }
 
 fn texts(all: &[Arc<str>], query: &LabelQuery) -> Result<Texts, QueryError> {
