@@ -49,6 +49,10 @@ impl Cluster {
         &self.names[machine]
     }
 
+    pub(crate) fn machines(&self) -> usize {
+        self.names.len()
+    }
+
     /// All other names, those of clients too.
     pub(crate) fn others(&self, machines: &[usize]) -> Vec<String> {
         let inside: Vec<&str> = machines.iter().map(|machine| self.name(*machine)).collect();

@@ -26,6 +26,8 @@ pub enum Event {
     Partition,
     /// A link was cut in one direction.
     OneWayPartition,
+    /// The link of two machines was cut, and both could speak with all others.
+    Split,
     /// A link was slow.
     SlowLink,
     /// Connections were reset.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod blocks;
+mod disks;
 mod leaders;
 mod replicas;
 mod slots;
@@ -32,6 +33,7 @@ impl Watcher {
         let mut leaders = leaders::Leaders::default();
         loop {
             leaders.look(&self.shared, &self.cluster);
+            disks::look(&self.shared, &self.cluster);
             self.shared.clock.sleep(Duration::from_millis(100)).await;
         }
     }

@@ -1,6 +1,6 @@
 //! A log device that takes its time to sync, and forgets what was not synced when the power goes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,12 +33,30 @@ struct State {
     /// What survives.
     durable: MemoryDevice,
     /// What was written and is not durable yet, in order.
-    pending: VecDeque<(Write, Completion)>,
+    pending: VecDeque<Pending>,
     is_syncing: bool,
     /// How long a sync takes, at least and at most.
     latency: [Duration; 2],
     failure: Option<io::ErrorKind>,
     mistake: Mistake,
+    /// Groups whose durable log has a hole, or entries that were dropped, and where.
+    holes: BTreeMap<u32, String>,
+    /// The term that each group was seen in while nothing was pending.
+    terms: BTreeMap<u32, u64>,
+}
+
+struct Pending {
+    write: Write,
+    /// Whom to tell; nobody if it was reported already, by mistake.
+    done: Option<Completion>,
+}
+
+impl Pending {
+    fn end(self, outcome: io::Result<()>) {
+        if let Some(done) = self.done {
+            done(outcome);
+        }
+    }
 }
 
 /// When writes reach the disk that nobody syncs, at the earliest and at the latest.
@@ -56,6 +74,8 @@ impl SimLog {
             latency: [Duration::ZERO; 2],
             failure: None,
             mistake,
+            holes: BTreeMap::new(),
+            terms: BTreeMap::new(),
         };
         Self(Arc::new(Hardware { state: Mutex::new(state), clock, rng, tasks: Tasks::new(), coverage }))
     }
@@ -72,53 +92,41 @@ impl SimLog {
 
     /// The power goes: of what was not synced a part from the beginning survives, and the last of it may be torn.
     pub fn power_off(&self) {
-        let lost: Vec<Completion> = {
-            let mut state = self.0.state.lock();
-            state.boot += 1;
-            (state.is_syncing, state.failure) = (false, None);
-            let pending = std::mem::take(&mut state.pending);
-            let kept = self.0.rng.below(pending.len() as u64 + 1) as usize;
-            if kept < pending.len() {
-                self.0.coverage.note(Event::UnsyncedLost);
-            }
-            let mut completions = Vec::new();
-            for (at, (write, done)) in pending.into_iter().enumerate() {
-                if at < kept {
-                    state.settle(write);
-                } else if at == kept
-                    && let Write::Append { group, first, mut entries } = write
-                {
-                    entries.truncate(self.0.rng.below(entries.len() as u64 + 1) as usize);
-                    self.0.coverage.note(Event::TornWrite);
-                    state.settle(Write::Append { group, first, entries });
-                }
-                completions.push(done);
-            }
-            state.seen = state.durable.clone();
-            completions
-        };
-        lost.into_iter().for_each(|done| done(Err(no_power())));
+        let mut state = self.0.state.lock();
+        state.boot += 1;
+        state.is_syncing = false;
+        let lost = std::mem::take(&mut state.pending);
+        // What comes after a write that failed fails, too.
+        let most = if state.failure.take().is_some() { 0 } else { lost.len() };
+        let kept = self.0.rng.below(most as u64 + 1) as usize;
+        if kept < lost.len() {
+            self.0.coverage.note(Event::UnsyncedLost);
+        }
+        lost.iter().take(kept).for_each(|pending| state.settle(pending.write.clone()));
+        if kept < most
+            && let Some(Pending { write: Write::Append { group, first, entries }, .. }) = lost.get(kept)
+        {
+            let whole = self.0.rng.below(entries.len() as u64 + 1) as usize;
+            self.0.coverage.note(Event::TornWrite);
+            state.settle(Write::Append { group: *group, first: *first, entries: entries[..whole].to_vec() });
+        }
+        state.seen = state.durable.clone();
+        drop(state);
+        lost.into_iter().for_each(|pending| pending.end(Err(no_power())));
     }
 
     /// The process that has it ends: what it wrote is on its way and arrives, but nobody hears of it.
     pub fn process_ends(&self) {
-        let lost: Vec<Completion> = {
-            let mut state = self.0.state.lock();
-            state.boot += 1;
-            let failed = state.failure.take().is_some();
-            state.is_syncing = false;
-            let pending = std::mem::take(&mut state.pending);
-            let mut completions = Vec::new();
-            for (write, done) in pending {
-                if !failed {
-                    state.settle(write);
-                }
-                completions.push(done);
-            }
-            state.seen = state.durable.clone();
-            completions
-        };
-        lost.into_iter().for_each(|done| done(Err(no_power())));
+        let mut state = self.0.state.lock();
+        state.boot += 1;
+        state.is_syncing = false;
+        let lost = std::mem::take(&mut state.pending);
+        if state.failure.take().is_none() {
+            lost.iter().for_each(|pending| state.settle(pending.write.clone()));
+        }
+        state.seen = state.durable.clone();
+        drop(state);
+        lost.into_iter().for_each(|pending| pending.end(Err(no_power())));
     }
 
     /// The device as a process sees it that starts now.
@@ -143,30 +151,41 @@ impl SimLog {
             return done(Ok(()));
         }
         if state.mistake.reports_before_sync(&write) {
-            state.pending.push_back((write, Box::new(drop)));
-            self.sync_some_day(&state);
+            self.write_some_day(&mut state, write);
             drop(state);
             return done(Ok(()));
         }
-        state.pending.push_back((write, done));
+        state.pending.push_back(Pending { write, done: Some(done) });
         self.start_sync(&mut state);
     }
 
-    /// What nobody waits for is synced when the system comes round to it.
-    fn sync_some_day(&self, state: &State) {
+    /// What nobody waits for is synced when the system comes round to it: a vote alone, as if it lay in a file of its own,
+    /// anything else in its turn.
+    fn write_some_day(&self, state: &mut State, write: Write) {
+        let vote = matches!(write, Write::Vote { .. }).then(|| write.clone());
+        if vote.is_none() {
+            state.pending.push_back(Pending { write, done: None });
+        }
         let (device, boot) = (self.clone(), state.boot);
         let some_day = self.0.rng.duration(SOME_DAY[0], SOME_DAY[1]);
         self.0.tasks.spawn("lazy-sync", async move {
             device.0.clock.sleep(some_day).await;
             let mut state = device.0.state.lock();
             if state.boot == boot {
-                device.start_sync(&mut state);
+                vote.into_iter().for_each(|vote| state.settle(vote));
+                device.sync_all(&mut state);
             }
         });
     }
 
     fn start_sync(&self, state: &mut State) {
-        if state.is_syncing || !state.pending.iter().any(|(write, _)| write.must_be_durable()) {
+        if state.pending.iter().any(|pending| pending.done.is_some() && pending.write.must_be_durable()) {
+            self.sync_all(state);
+        }
+    }
+
+    fn sync_all(&self, state: &mut State) {
+        if state.is_syncing {
             return;
         }
         state.is_syncing = true;
@@ -186,25 +205,57 @@ impl SimLog {
         state.is_syncing = false;
         let synced: Vec<_> = state.pending.drain(..count).collect();
         let outcome = state.failure;
-        let mut completions = Vec::new();
-        for (write, done) in synced {
-            if outcome.is_none() {
-                state.settle(write);
-            }
-            completions.push(done);
+        if outcome.is_none() {
+            synced.iter().for_each(|pending| state.settle(pending.write.clone()));
         }
         self.start_sync(&mut state);
         drop(state);
-        for done in completions {
-            done(outcome.map_or(Ok(()), |kind| Err(io::Error::new(kind, "the disk fails"))));
+        for pending in synced {
+            pending.end(outcome.map_or(Ok(()), |kind| Err(io::Error::new(kind, "the disk fails"))));
         }
+    }
+
+    /// Notes that a replica is in `term`.
+    ///
+    /// # Errors
+    /// If it was seen in a later term, which therefore was not on the disk when the process ended.
+    pub(crate) fn witness(&self, group: u32, term: u64) -> Result<(), u64> {
+        let mut state = self.0.state.lock();
+        if let Some(seen) = state.terms.get(&group).filter(|seen| **seen > term) {
+            return Err(*seen);
+        }
+        // What is on its way to the disk may be lost yet.
+        if state.failure.is_none() && state.pending.iter().all(|pending| pending.done.is_none()) {
+            state.terms.insert(group, term);
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the durable logs of groups.
+    pub(crate) fn holes(&self) -> Vec<String> {
+        self.0.state.lock().holes.values().cloned().collect()
     }
 }
 
 impl State {
-    fn settle(&self, write: Write) {
+    fn settle(&mut self, write: Write) {
+        match &write {
+            Write::Append { group, first, .. } => self.check_append(*group, *first),
+            Write::Remove { group } => drop(self.terms.remove(group)),
+            _ => {}
+        }
         if !self.mistake.forgets(&write) {
             self.durable.submit(write, Box::new(drop));
+        }
+    }
+
+    /// Entries follow each other: whoever writes others in their place truncates the log before.
+    fn check_append(&mut self, group: u32, first: u64) {
+        let Ok(known) = self.durable.state(group) else { return };
+        let last = known.entries.map(|(_, last)| last).max(known.purged.map(|purged| purged.log_index));
+        if last.is_some_and(|last| first != last + 1) {
+            let what = format!("the log of group {group} ends at {last:?}, and goes on at {first}");
+            self.holes.insert(group, what);
         }
     }
 }

@@ -50,6 +50,11 @@ impl Nemesis {
                 cluster.blackout(lasts).await;
             }
             Fault::Partition { machines, one_way } => self.part(machines, *one_way, lasts).await,
+            Fault::Split { machines: [a, b] } => {
+                cluster.note(Event::Split);
+                let (a, b) = (cluster.name(*a), cluster.name(*b));
+                self.cut(&[(a, b), (b, a)], lasts).await;
+            }
             Fault::Slow { machine, delay } => self.slow(*machine, *delay, lasts).await,
             Fault::Reset { machine } => {
                 cluster.note(Event::Reset);
@@ -104,23 +109,22 @@ impl Nemesis {
     }
 
     async fn part(&self, machines: &[usize], one_way: bool, lasts: Duration) {
-        let (wires, cluster) = (&self.shared.world.wires, &self.cluster);
+        let cluster = &self.cluster;
         cluster.note(if one_way { Event::OneWayPartition } else { Event::Partition });
         let others = cluster.others(machines);
-        let links = || machines.iter().flat_map(|inside| others.iter().map(|other| (cluster.name(*inside), other)));
-        for (inside, other) in links() {
-            wires.cut(inside, other);
-            if !one_way {
-                wires.cut(other, inside);
-            }
+        let out = machines.iter().flat_map(|inside| others.iter().map(|other| (cluster.name(*inside), &**other)));
+        let mut links: Vec<(&str, &str)> = out.collect();
+        if !one_way {
+            links.extend(links.clone().into_iter().map(|(inside, other)| (other, inside)));
         }
+        self.cut(&links, lasts).await;
+    }
+
+    async fn cut(&self, links: &[(&str, &str)], lasts: Duration) {
+        let wires = &self.shared.world.wires;
+        links.iter().for_each(|(from, to)| wires.cut(from, to));
         self.shared.clock.sleep(lasts).await;
-        for (inside, other) in links() {
-            wires.mend(inside, other);
-            if !one_way {
-                wires.mend(other, inside);
-            }
-        }
+        links.iter().for_each(|(from, to)| wires.mend(from, to));
     }
 
     async fn slow(&self, machine: usize, delay: Duration, lasts: Duration) {

@@ -26,6 +26,8 @@ pub enum Fault {
     Blackout,
     /// These machines are cut off from all others; with `one_way` they hear, and are not heard.
     Partition { machines: Vec<usize>, one_way: bool },
+    /// These two can't speak with each other, and both can with everybody else.
+    Split { machines: [usize; 2] },
     /// All links of a machine are slow.
     Slow { machine: usize, delay: Duration },
     /// All connections of a machine are reset.
@@ -63,6 +65,8 @@ pub struct Plan {
     pub sync_latency: Duration,
     /// The slowest link, as long as nothing is wrong.
     pub net_latency: Duration,
+    /// For how long shards keep what is in the bucket.
+    pub local_retention: Duration,
     /// What goes wrong.
     pub faults: Vec<Planned>,
 }
@@ -104,8 +108,33 @@ impl Plan {
             let (target, shard) = (rng.below(TARGETS.into()) as u32, 1 + rng.below(SHARDS.into()) as u32);
             faults.push(Planned { at: whole_ms(at), lasts: CALM, fault: Fault::MoveSlot { target, shard } });
         }
+        faults.extend(Self::moves_in_a_bad_net(&rng, machines, lasts, &faults));
         faults.sort_by_key(|planned| planned.at);
-        Self { seed, machines, lasts, sync_latency, net_latency, faults }
+        let local_retention = Duration::from_secs(10 * rng.below(3));
+        Self { seed, machines, lasts, sync_latency, net_latency, local_retention, faults }
+    }
+
+    /// In some universes: replicas come and go while some machines have not heard of it.
+    fn moves_in_a_bad_net(rng: &Rng, machines: usize, lasts: Duration, others: &[Planned]) -> Vec<Planned> {
+        let mut faults = Vec::new();
+        if rng.below(3) != 0 {
+            return faults;
+        }
+        let mut plan = |fault: Fault| {
+            let at = rng.duration(Duration::from_secs(2), lasts - CALM);
+            let lasts = rng.duration(Duration::from_secs(1), Duration::from_secs(20));
+            faults.push(Planned { at: whole_ms(at), lasts: whole_ms(lasts), fault });
+        };
+        let machine = || rng.below(machines as u64) as usize;
+        let loses = |planned: &Planned| matches!(planned.fault, Fault::Wipe { .. } | Fault::Rot { .. });
+        if machines > 3 || !others.iter().any(loses) {
+            plan(Fault::Drain { machine: machine() });
+        }
+        for _ in 0..1 + rng.below(3) {
+            let one = machine();
+            plan(Fault::Split { machines: [one, (one + 1 + rng.below(machines as u64 - 1) as usize) % machines] });
+        }
+        faults
     }
 
     /// The same without one of the faults.
@@ -192,6 +221,6 @@ mod tests {
             .map(|planned| std::mem::discriminant(&planned.fault))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 14, "every kind of fault comes");
+        assert_eq!(kinds.len(), 15, "every kind of fault comes");
     }
 }

@@ -59,11 +59,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Something happened that must not.
+    /// Something happened that must not. What is found again and again is told once.
     pub(crate) fn violated(&self, what: String) {
-        self.trace.note(format!("VIOLATION: {what}"));
-        self.violations.lock().push(what);
         self.is_over.store(true, Ordering::Relaxed);
+        let mut violations = self.violations.lock();
+        if !violations.contains(&what) {
+            self.trace.note(format!("VIOLATION: {what}"));
+            violations.push(what);
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -89,7 +92,8 @@ async fn live_through(plan: Plan, mistake: Mistake) -> Ending {
     let names: Vec<String> = (0..plan.machines).map(|number| format!("n{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let birth = Birth { shards: SHARDS, replication: 3, block_window_ms: WINDOW_MS };
-    let world = Arc::new(World::with_mistake(&names, birth, clock.clone(), rng.fork(), mistake));
+    let mut world = World::with_mistake(&names, birth, clock.clone(), rng.fork(), mistake);
+    world.local_retention = plan.local_retention;
     world.wires.set_latency(Duration::from_micros(50), plan.net_latency);
     for name in &names {
         world.machine(name).log.set_latency(Duration::from_micros(100), plan.sync_latency);
@@ -98,7 +102,7 @@ async fn live_through(plan: Plan, mistake: Mistake) -> Ending {
         oracle: Arc::default(),
         trace: Trace::new(clock.clone()),
         outsider: Arc::new(world.outsider()),
-        world,
+        world: Arc::new(world),
         clock,
         rng,
         violations: Arc::default(),
@@ -188,22 +192,28 @@ impl Writers {
             shared.oracle.send(number, tick);
             let record = target.scrape(tick, &values);
             let first = self.append(number, tick, (target.slot(), &record));
-            if shared.rng.below(2) == 0 {
-                first.await;
-                continue;
-            }
-            // Two scrapers have the target for a moment.
-            let second = async {
-                shared.clock.sleep(shared.rng.duration(Duration::ZERO, TWIN_BEHIND)).await;
-                self.append(number, tick, (target.slot(), &record)).await;
+            let heard = if shared.rng.below(2) == 0 {
+                vec![first.await]
+            } else {
+                // Two scrapers have the target for a moment.
+                let second = async {
+                    shared.clock.sleep(shared.rng.duration(Duration::ZERO, TWIN_BEHIND)).await;
+                    self.append(number, tick, (target.slot(), &record)).await
+                };
+                let (first, second) = join(first, second).await;
+                vec![first, second]
             };
-            join(first, second).await;
+            let is_duplicate = |appended: &Appended| matches!(appended, Appended::Answer(answer) if answer.outcome() == Outcome::Duplicate);
+            if heard.iter().all(is_duplicate) {
+                shared.violated(format!("target {number} at {tick} is called a duplicate, and nobody had sent it"));
+            }
         }
     }
 
-    async fn append(&self, number: u32, tick: i64, (slot, record): (Slot, &Record)) {
+    async fn append(&self, number: u32, tick: i64, (slot, record): (Slot, &Record)) -> Appended {
         let appended = self.shared.outsider.append_within(slot, record, PATIENCE).await;
         self.hear(number, tick, &appended);
+        appended
     }
 
     fn hear(&self, number: u32, tick: i64, appended: &Appended) {

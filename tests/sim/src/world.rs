@@ -38,6 +38,7 @@ pub struct World {
     machines: Mutex<BTreeMap<String, Machine>>,
     mistake: Mistake,
     birth: Birth,
+    pub(crate) local_retention: Duration,
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     /// The bucket.
@@ -77,6 +78,7 @@ impl World {
             machines: Mutex::default(),
             mistake,
             birth,
+            local_retention: Duration::ZERO,
             clock,
             rng,
         };
@@ -118,7 +120,7 @@ impl World {
             expect: if self.names.iter().any(|first| first == name) { self.names.len() as u32 } else { 0 },
             birth: self.birth,
             folder: PathBuf::from(name),
-            local_retention: Duration::ZERO,
+            local_retention: self.local_retention,
             memory_limit_bytes: u64::MAX,
             snapshot_bytes: SNAPSHOT_BYTES,
             digest_every: DIGEST_EVERY,
