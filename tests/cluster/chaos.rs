@@ -96,7 +96,7 @@ fn rolling_restarts_fail_no_query_and_miss_no_tick() {
     check(&cluster, &fleet);
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 

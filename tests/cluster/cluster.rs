@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,8 +12,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fleet::Fleet;
-use crate::http::{get, get_json};
+use crate::http::{get, get_at, get_json};
 use crate::journal;
+use crate::net::Net;
 use crate::ports::free_ports;
 
 /// How long anything may take before a test gives up.
@@ -22,13 +25,17 @@ pub(crate) struct Options {
     pub(crate) block_window: &'static str,
     pub(crate) local_retention: &'static str,
     pub(crate) snapshot_bytes: &'static str,
+    pub(crate) memory_limit: &'static str,
     /// What runs, unless a process is upgraded.
     pub(crate) binary: PathBuf,
+    /// Where ingesters run, each on a machine of its own; `None`: everything is on this one.
+    pub(crate) net: Option<Net>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block_window: "2h", local_retention: "6h", snapshot_bytes: "64KiB", binary: binary() }
+        let (snapshot_bytes, memory_limit) = ("64KiB", "8GiB");
+        Self { block_window: "2h", local_retention: "6h", snapshot_bytes, memory_limit, binary: binary(), net: None }
     }
 }
 
@@ -36,6 +43,7 @@ impl Default for Options {
 pub(crate) struct Cluster {
     folder: TempDir,
     options: Options,
+    pub(crate) net: Option<Net>,
     processes: BTreeMap<String, Process>,
     peers: String,
     pub(crate) querier_port: u16,
@@ -49,7 +57,9 @@ struct Process {
     flags: Vec<String>,
     binary: PathBuf,
     /// Where it answers HTTP.
-    port: u16,
+    web: SocketAddr,
+    /// What its command begins with, if anything.
+    prefix: Vec<String>,
     child: Option<Child>,
 }
 
@@ -75,30 +85,36 @@ pub(crate) fn wait_until<T>(what: &str, patience: Duration, mut ask: impl FnMut(
 
 impl Cluster {
     /// Starts three ingesters, two scrapers and a querier, and waits until they are ready.
-    pub(crate) fn start(fleet: &Fleet, options: Options) -> Self {
+    pub(crate) fn start(fleet: &Fleet, mut options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = free_ports(10);
-        let peers: Vec<String> = ports[..3].iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let net = options.net.take();
+        let host = |at: usize| net.as_ref().map_or_else(|| "127.0.0.1".to_owned(), |net| net.host(at));
+        let peers: Vec<String> = (0..3).map(|at| format!("{}:{}", host(at), ports[at])).collect();
+        let webs: Vec<SocketAddr> =
+            (0..3).map(|at| format!("{}:{}", host(at), ports[3 + at]).parse().unwrap()).collect();
+        let prefixes = [0, 1, 2].map(|at| net.as_ref().map_or_else(Vec::new, |net| net.prefix(at)));
         let exporter_port = free_ports(1)[0];
         let exporter = start_exporter(exporter_port);
         write_config(folder.path(), fleet, exporter.as_ref().map(|_| exporter_port));
         let mut cluster = Self {
             folder,
             options,
+            net,
             processes: BTreeMap::new(),
             peers: peers.join(","),
             querier_port: ports[9],
             exporter,
             wiped: 0,
         };
-        for (at, zone) in ["a", "b", "c"].into_iter().enumerate() {
+        for ((at, zone), prefix) in ["a", "b", "c"].into_iter().enumerate().zip(prefixes) {
             let flags = vec![
                 "--role=ingester".to_owned(),
                 "--cluster.bootstrap-expect=3".to_owned(),
                 format!("--cluster.zone={zone}"),
                 format!("--grpc.listen-address={}", peers[at]),
             ];
-            cluster.add(&format!("ingester-{}", at + 1), ports[3 + at], flags);
+            cluster.add_at(&format!("ingester-{}", at + 1), webs[at], prefix, flags);
         }
         cluster.add_scraper("scraper-1");
         cluster.add_scraper("scraper-2");
@@ -162,8 +178,12 @@ impl Cluster {
     }
 
     fn add(&mut self, name: &str, port: u16, flags: Vec<String>) {
+        self.add_at(name, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Vec::new(), flags);
+    }
+
+    fn add_at(&mut self, name: &str, web: SocketAddr, prefix: Vec<String>, flags: Vec<String>) {
         let binary = self.options.binary.clone();
-        self.processes.insert(name.to_owned(), Process { flags, binary, port, child: None });
+        self.processes.insert(name.to_owned(), Process { flags, binary, web, prefix, child: None });
         self.restart(name);
     }
 
@@ -173,6 +193,11 @@ impl Cluster {
 
     /// Starts a process that does not run.
     pub(crate) fn restart(&mut self, name: &str) {
+        self.restart_under(name, Vec::new());
+    }
+
+    /// Starts a process by a command that runs another one, in the same process.
+    pub(crate) fn restart_under(&mut self, name: &str, command: Vec<String>) {
         let (data, log, journal) =
             (self.path(name), self.path(&format!("{name}.log")), self.path(&format!("{name}.journal")));
         let log = File::options().create(true).append(true).open(log).unwrap();
@@ -180,9 +205,12 @@ impl Cluster {
         std::fs::create_dir_all(self.path("bucket")).unwrap();
         let config = self.path("prometheus.yml");
         let process = self.processes.get_mut(name).unwrap();
-        let child = Command::new(&process.binary)
+        let binary = process.binary.to_str().unwrap().to_owned();
+        let words: Vec<String> = process.prefix.iter().cloned().chain(command).chain([binary]).collect();
+        let child = Command::new(&words[0])
+            .args(&words[1..])
             .args(&process.flags)
-            .arg(format!("--web.listen-address=127.0.0.1:{}", process.port))
+            .arg(format!("--web.listen-address={}", process.web))
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", data.display()))
             .arg(format!("--scrape.journal={}", journal.display()))
@@ -190,12 +218,33 @@ impl Cluster {
             .arg(format!("--block.window={}", self.options.block_window))
             .arg(format!("--storage.local-retention={}", self.options.local_retention))
             .arg(format!("--storage.snapshot-bytes={}", self.options.snapshot_bytes))
+            .arg(format!("--storage.memory-limit={}", self.options.memory_limit))
             .args([bucket.as_str(), "--shards=4"])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         process.child = Some(child);
+    }
+
+    /// Has one more target scraped, at `/` of a port of this machine.
+    pub(crate) fn scrape_also(&self, job: &str, port: u16) {
+        let job = format!("- job_name: {job}\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
+        let mut config = File::options().append(true).open(self.path("prometheus.yml")).unwrap();
+        config.write_all(job.as_bytes()).unwrap();
+        for name in self.processes.keys().filter(|name| name.starts_with("scraper")) {
+            self.signal(name, "HUP");
+        }
+    }
+
+    /// The largest value that a metric has in any of the processes of a kind that answer.
+    pub(crate) fn most(&self, kind: &str, metric: &str) -> f64 {
+        let of_kind = self.processes.iter().filter(|(name, _)| name.starts_with(kind));
+        let values = of_kind.filter_map(|(_, process)| {
+            let (_, page) = get_at(process.web, "/metrics")?;
+            page.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok())
+        });
+        values.fold(f64::NAN, f64::max)
     }
 
     /// From now on this cluster's new processes are of the binary that cargo built for this test.
@@ -243,11 +292,18 @@ impl Cluster {
         assert!(status.success(), "{name} ended with {status}");
     }
 
+    /// Waits until a process has ended by itself, because something failed.
+    pub(crate) fn wait_until_failed(&mut self, name: &str) {
+        let mut child = self.processes.get_mut(name).unwrap().child.take().unwrap();
+        let status = wait_until(&format!("{name} fails"), PATIENCE, || child.try_wait().unwrap());
+        assert!(!status.success(), "{name} ended as if nothing were wrong");
+    }
+
     /// Waits until a process answers.
     pub(crate) fn wait_until_running(&self, name: &str) {
-        let port = self.processes[name].port;
+        let web = self.processes[name].web;
         wait_until(&format!("{name} answers"), PATIENCE, || {
-            get(port, "/-/healthy").filter(|(status, _)| *status == 200)
+            get_at(web, "/-/healthy").filter(|(status, _)| *status == 200)
         });
     }
 
@@ -257,9 +313,15 @@ impl Cluster {
         self.wiped += 1;
     }
 
+    /// The value of a metric without labels, as a process tells it.
+    pub(crate) fn metric(&self, name: &str, metric: &str) -> Option<f64> {
+        let (_, page) = get_at(self.processes[name].web, "/metrics")?;
+        page.lines().find_map(|line| line.strip_prefix(metric)?.trim().parse().ok())
+    }
+
     /// Where the processes answer HTTP.
     pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
-        self.processes.values().map(|process| process.port)
+        self.processes.values().map(|process| process.web.port())
     }
 
     /// Whether a node_exporter is scraped.
@@ -288,7 +350,7 @@ impl Cluster {
         wait_until("the cluster is whole", PATIENCE, || {
             let running = self.processes.values().filter(|process| process.child.is_some());
             for process in running {
-                if get(process.port, "/-/ready")?.0 != 200 {
+                if get_at(process.web, "/-/ready")?.0 != 200 {
                     return None;
                 }
             }
@@ -323,6 +385,11 @@ impl Cluster {
             }
             Some(())
         });
+    }
+
+    /// What a process has logged.
+    pub(crate) fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default()
     }
 
     /// All lines of all journals.
@@ -362,7 +429,7 @@ impl Drop for Cluster {
         }
         if std::thread::panicking() {
             for name in self.processes.keys() {
-                let log = std::fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default();
+                let log = self.log(name);
                 let lines: Vec<&str> = log.lines().collect();
                 let last = lines[lines.len().saturating_sub(12)..].join("\n");
                 eprintln!("--- {name}\n{last}");

@@ -1,14 +1,19 @@
 //! The least HTTP that a test needs.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// The status and body of a GET request; `None` if nobody answers.
+/// The status and body of a GET request to a port of this machine; `None` if nobody answers.
 pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    get_at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), path)
+}
+
+/// The status and body of a GET request; `None` if nobody answers.
+pub(crate) fn get_at(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
     let mut answer = Vec::new();

@@ -1,9 +1,12 @@
-//! The alerts about Ringwood itself, in `deploy/monitoring`.
+//! The alerts and dashboards about Ringwood itself, in `deploy/monitoring`.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use promql::ParseOptions;
+use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::http::get;
@@ -16,25 +19,63 @@ fn rules() -> String {
     fs::read_to_string(root().join("deploy/monitoring/rules.yml")).unwrap()
 }
 
+/// The queries of the alerts: behind `expr:`, or on the lines after it, up to the next key.
+fn rule_queries() -> Vec<String> {
+    let text = rules();
+    let blocks = text.split("expr: ").skip(1).map(|block| block.split(" for:").next().unwrap());
+    blocks.map(|block| block.trim_start_matches('|').trim().to_owned()).collect()
+}
+
+/// The queries of all dashboards, as Grafana would ask them, each with the dashboard and panel that it is of.
+fn dashboard_queries() -> Vec<(String, String)> {
+    let mut queries = Vec::new();
+    for file in fs::read_dir(root().join("deploy/monitoring/dashboards")).unwrap() {
+        let dashboard: Value = serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            let place = format!("{}, {}", dashboard["title"], panel["title"]);
+            for target in panel["targets"].as_array().unwrap() {
+                let query = target["expr"].as_str().unwrap();
+                let query = query.replace("$__rate_interval", "1m").replace("$job", "ringwood");
+                queries.push((place.clone(), query));
+            }
+        }
+    }
+    queries
+}
+
 /// What stands behind a key, on lines of its own.
 fn values<'a>(text: &'a str, key: &str) -> BTreeSet<&'a str> {
     text.lines().filter_map(|line| line.trim().strip_prefix(key)).map(str::trim).collect()
 }
 
-/// Checks that every metric of ours that the alerts ask for is one that some process has.
+/// Checks that every metric of ours that the alerts and dashboards ask for is one that some process has.
 pub(crate) fn check_metrics(cluster: &Cluster) {
     let pages: Vec<String> =
         cluster.ports().map(|port| get(port, "/metrics").expect("it answers /metrics").1).collect();
-    let rules = rules();
+    let queries = rule_queries().into_iter().chain(dashboard_queries().into_iter().map(|(_, query)| query));
+    let queries: Vec<String> = queries.collect();
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let words = rules.split(|c| !is_name(c)).filter(|word| word.starts_with("ringwood_"));
-    let names: BTreeSet<&str> = words.collect();
-    assert!(names.len() > 10, "{names:?}");
+    let is_ours = |word: &&str| word.starts_with("ringwood_") || word.starts_with("process_");
+    let words = queries.iter().flat_map(|query| query.split(|c| !is_name(c)));
+    let names: BTreeSet<&str> = words.filter(is_ours).collect();
+    assert!(names.len() > 50, "{names:?}");
     for name in names {
         let has = |page: &String| {
             page.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_name)))
         };
-        assert!(pages.iter().any(has), "an alert asks for {name}, which no process has");
+        assert!(pages.iter().any(has), "an alert or a dashboard asks for {name}, which no process has");
+    }
+}
+
+#[test]
+fn every_query_of_alerts_and_dashboards_parses() {
+    let alerts = rule_queries().into_iter().map(|query| ("an alert".to_owned(), query));
+    let queries: Vec<_> = alerts.chain(dashboard_queries()).collect();
+    assert!(queries.len() > 60, "{}", queries.len());
+    for (place, query) in queries {
+        if let Err(error) = promql::parse(&query, &ParseOptions::default()) {
+            panic!("{place}: {query}: {error}");
+        }
     }
 }
 

@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::Findings;
 
 /// Dependencies that only the named crates may use, so that each could be replaced in one place.
-const DOORWAYS: [(&str, &[&str]); 5] = [
+const DOORWAYS: [(&str, &[&str]); 6] = [
     ("rocksdb", &["raftlog"]),
     ("openraft", &["raftlog", "consensus"]),
     ("openraft-rt-tokio", &["raftlog", "consensus"]),
     ("object_store", &["bucket"]),
     ("axum", &["api"]),
+    ("procfs", &["telemetry"]),
 ];
 
 pub(super) fn check(packages: &[Value]) -> Findings {
