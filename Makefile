@@ -8,7 +8,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster cluster-down test build-packages packages lint unit release s3-server real-parts tools bench \
-	bench-query fuzz fuzz-promql sweep corpus promqltest-cluster sim sim-one sim-mistakes chaos upgrade
+	bench-query fuzz fuzz-promql sweep corpus promqltest-cluster sim sim-one sim-mistakes chaos upgrade figures soak
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -103,6 +103,16 @@ sim-one: ## Show what happens in one of them: make sim-one SEED=7 WITH=--shrink.
 
 sim-mistakes: ## Make mistakes on purpose, one after another, and show that each is noticed: make sim-mistakes SEEDS=500.
 	cargo run --release --package ringwood-sim --features mistakes -- --mistakes --seeds=$${SEEDS:-500}
+
+figures: release ## Measure how fast a cluster heals and what it costs idle: make figures SERIES=100000 LOSSES=30.
+	cargo build --release --package ringwood-stands
+	$${CARGO_TARGET_DIR:-target}/release/stands --ringwood=$${CARGO_TARGET_DIR:-target}/release/ringwood \
+		figures --series=$${SERIES:-1000000} --losses=$${LOSSES:-30}
+
+soak: release ## Let series come and go for an hour, ten times too many among them, and watch memory: make soak SECONDS=3600.
+	cargo build --release --package ringwood-stands --package ringwood-fleet
+	$${CARGO_TARGET_DIR:-target}/release/stands --ringwood=$${CARGO_TARGET_DIR:-target}/release/ringwood \
+		soak --fleet=$${CARGO_TARGET_DIR:-target}/release/fleet --seconds=$${SECONDS:-3600} --every-seconds=$${EVERY:-60}
 
 upgrade: ## Let yesterday's binary and today's work in one cluster, and replace one by the other.
 	tests/upgrade/build

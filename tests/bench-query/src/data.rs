@@ -3,11 +3,11 @@
 use model::Labels;
 
 /// A target of some hundred series, as a node with containers and a web server has them.
-pub(crate) struct Target {
+pub struct Target {
     /// The labels of all series.
-    pub(crate) common: Labels,
+    pub common: Labels,
     /// The other labels of each series.
-    pub(crate) series: Vec<Labels>,
+    pub series: Vec<Labels>,
     kinds: Vec<Kind>,
     seed: u64,
 }
@@ -28,16 +28,21 @@ enum Kind {
 
 /// The times at which targets are scraped, in ms: `start`, and every `interval` up to and including `end`.
 #[derive(Clone, Copy)]
-pub(crate) struct Times {
-    pub(crate) start_ms: i64,
-    pub(crate) end_ms: i64,
-    pub(crate) interval_ms: i64,
+pub struct Times {
+    /// The first one.
+    pub start_ms: i64,
+    /// The last one may be this one.
+    pub end_ms: i64,
+    /// The time between two of them.
+    pub interval_ms: i64,
 }
 
 /// Targets that are scraped at the same times.
-pub(crate) struct Fleet {
-    pub(crate) targets: Vec<Target>,
-    pub(crate) times: Times,
+pub struct Fleet {
+    /// All of them.
+    pub targets: Vec<Target>,
+    /// When they are scraped.
+    pub times: Times,
 }
 
 /// The bounds of the histogram's buckets.
@@ -46,7 +51,7 @@ const MODES: [&str; 8] = ["idle", "iowait", "irq", "nice", "softirq", "steal", "
 
 impl Target {
     /// Five hundred series of a node.
-    pub(crate) fn node(number: usize) -> Self {
+    pub fn node(number: usize) -> Self {
         let mut target = Self::empty(&format!("node-{number:04}"), "node", number as u64);
         for (cpu, mode) in (0..16).flat_map(|cpu| MODES.map(|mode| (cpu, mode))) {
             target.add("node_cpu_seconds_total", &[("cpu", &cpu.to_string()), ("mode", mode)], Kind::Seconds);
@@ -79,12 +84,19 @@ impl Target {
     }
 
     /// A hundred series of an application that is kept for long.
-    pub(crate) fn application(number: usize) -> Self {
+    pub fn application(number: usize) -> Self {
         let mut target = Self::empty(&format!("application-{number:04}"), "application", 1_000_000 + number as u64);
         for path in 0..100 {
             let labels = [("code", ["200", "404", "500"][path % 3]), ("path", &*format!("/path/{path:03}"))];
             target.add("week_requests_total", &labels, Kind::Counter(900));
         }
+        target
+    }
+
+    /// One series, to see whether it can be written.
+    pub fn probe(number: usize) -> Self {
+        let mut target = Self::empty(&format!("probe-{number:04}"), "probe", 2_000_000 + number as u64);
+        target.add("probe", &[], Kind::Counter(900));
         target
     }
 
@@ -100,7 +112,7 @@ impl Target {
     }
 
     /// The values of all series at a tick, by their position. They depend on nothing else, so that all systems get the same.
-    pub(crate) fn values(&self, tick: u64, values: &mut Vec<f64>) {
+    pub fn values(&self, tick: u64, values: &mut Vec<f64>) {
         values.clear();
         values.extend(self.kinds.iter().zip(0..).map(|(kind, at)| {
             let own = scramble(self.seed * 1000 + at);
@@ -119,18 +131,19 @@ impl Target {
 
 impl Times {
     /// How many there are.
-    pub(crate) fn count(self) -> u64 {
+    pub fn count(self) -> u64 {
         ((self.end_ms - self.start_ms) / self.interval_ms + 1) as u64
     }
 
     /// The time of a tick.
-    pub(crate) fn of(self, tick: u64) -> i64 {
+    pub fn of(self, tick: u64) -> i64 {
         self.start_ms + tick as i64 * self.interval_ms
     }
 }
 
 impl Fleet {
-    pub(crate) fn series(&self) -> usize {
+    /// How many series there are.
+    pub fn series(&self) -> usize {
         self.targets.iter().map(|target| target.series.len()).sum()
     }
 }

@@ -8,21 +8,24 @@ use bytes::Bytes;
 use distributor::{Distributor, Outgoing};
 use head::LayoutDefinition;
 use http_client::{HttpClient, Request};
-use model::{Labels, TargetId, TenantId};
+use model::{Labels, ShardId, TargetId, TenantId};
 use prost::Message;
 use proto::entry;
 use stdx::{Clock, Rng, Tasks};
 use telemetry::Registry;
 use transport::{Hello, Nodes, TcpNet};
 
-use crate::data::{Fleet, Target};
+use crate::data::{Fleet, Target, Times};
 
 /// So many ticks of all targets are under way at once: no system takes samples that are an hour late.
 const TICKS_AT_ONCE: u64 = 20;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Sends a fleet's samples as remote write 1.0, oldest first.
-pub(crate) async fn remote_write(client: &HttpClient, url: &str, fleet: &Fleet) -> anyhow::Result<()> {
+///
+/// # Errors
+/// What the server says of a request that it does not take.
+pub async fn remote_write(client: &HttpClient, url: &str, fleet: &Fleet) -> anyhow::Result<()> {
     for from in (0..fleet.times.count()).step_by(TICKS_AT_ONCE as usize) {
         let ticks = from..(from + TICKS_AT_ONCE).min(fleet.times.count());
         for target in &fleet.targets {
@@ -93,14 +96,15 @@ fn write_request(target: &Target, fleet: &Fleet, ticks: std::ops::Range<u64>) ->
 }
 
 /// A way into a Ringwood cluster: what a scraper has.
-pub(crate) struct Ringwood {
+pub struct Ringwood {
+    client: Arc<meta::Client>,
     distributor: Distributor,
     tasks: Tasks,
 }
 
 impl Ringwood {
     /// Connects to an ingester.
-    pub(crate) async fn connect(address: &str) -> Self {
+    pub async fn connect(address: &str) -> Self {
         let (tasks, registry, clock, rng) = (Tasks::new(), Registry::new(), Clock::system(), Rng::from_entropy());
         let nodes = Nodes::new(Arc::new(TcpNet), Hello::new());
         let config = meta::ClientConfig {
@@ -110,17 +114,40 @@ impl Ringwood {
             clock: clock.clone(),
             rng: rng.fork(),
         };
-        let client = meta::Client::start(config, &tasks);
+        let client = Arc::new(meta::Client::start(config, &tasks));
         while client.state().shard_map.is_none() {
             clock.sleep(Duration::from_millis(20)).await;
         }
         let config = distributor::Config::default();
-        let distributor = Distributor::new(config, nodes, Arc::new(client), clock, rng, &registry, &tasks);
-        Self { distributor, tasks }
+        let distributor = Distributor::new(config, nodes, client.clone(), clock, rng, &registry, &tasks);
+        Self { client, distributor, tasks }
+    }
+
+    /// The shard that a target belongs to.
+    pub fn shard_of(&self, target: &Target) -> Option<ShardId> {
+        let slot = ring::slot_of_target(TargetId(definition(target).hash().0), 0);
+        self.client.state().shard_map.as_ref().map(|map| map.shard_of(slot))
+    }
+
+    /// Sends one scrape of a target, which says what its series are. Returns when it is stored.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub async fn append_tick(&self, target: &Target, times: Times, tick: u64) -> anyhow::Result<()> {
+        let (layout, mut values) = (definition(target), Vec::new());
+        target.values(tick, &mut values);
+        let mut record = scrape(&layout, times, tick, &values);
+        if let Some(entry::record::Record::Scrape(scrape)) = &mut record.record.record {
+            scrape.definition = Some(shard::encode_definition(&layout));
+        }
+        self.append_all(vec![record]).await
     }
 
     /// Sends a fleet's samples as scrapes of its targets, oldest first.
-    pub(crate) async fn append(&self, fleet: &Fleet) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// If a scrape is not stored.
+    pub async fn append(&self, fleet: &Fleet) -> anyhow::Result<()> {
         let layouts: Vec<LayoutDefinition> = fleet.targets.iter().map(definition).collect();
         let mut values = Vec::new();
         for from in (0..fleet.times.count()).step_by(TICKS_AT_ONCE as usize) {
@@ -128,21 +155,27 @@ impl Ringwood {
             for tick in from..(from + TICKS_AT_ONCE).min(fleet.times.count()) {
                 for (target, layout) in fleet.targets.iter().zip(&layouts) {
                     target.values(tick, &mut values);
-                    records.push(scrape(layout, fleet, tick, &values));
+                    records.push(scrape(layout, fleet.times, tick, &values));
                 }
             }
-            for delivery in self.distributor.append(records).await {
-                let answer = delivery.context("append a scrape")?;
-                if answer.outcome() != entry::Outcome::Stored {
-                    bail!("a scrape was answered with {:?}: {}", answer.outcome(), answer.reason);
-                }
+            self.append_all(records).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_all(&self, records: Vec<Outgoing>) -> anyhow::Result<()> {
+        for delivery in self.distributor.append(records).await {
+            let answer = delivery.context("append a scrape")?;
+            // One whose answer was lost is sent again.
+            if !matches!(answer.outcome(), entry::Outcome::Stored | entry::Outcome::Duplicate) {
+                bail!("a scrape was answered with {:?}: {}", answer.outcome(), answer.reason);
             }
         }
         Ok(())
     }
 
     /// Lets the connections go.
-    pub(crate) async fn end(self) {
+    pub async fn end(self) {
         self.tasks.stop();
         self.tasks.wait().await;
     }
@@ -152,19 +185,19 @@ fn definition(target: &Target) -> LayoutDefinition {
     LayoutDefinition { common: target.common.clone(), series: target.series.clone(), families: Vec::new() }
 }
 
-fn scrape(layout: &LayoutDefinition, fleet: &Fleet, tick: u64, values: &[f64]) -> Outgoing {
+fn scrape(layout: &LayoutDefinition, times: Times, tick: u64, values: &[f64]) -> Outgoing {
     // One target has one layout, so the layout's hash names it as well.
     let hash = layout.hash().0;
     let mut row = Vec::new();
     chunk::row::encode(values, None, None, &mut row);
-    let time_ms = fleet.times.of(tick);
+    let time_ms = times.of(tick);
     let scrape = entry::Scrape {
         target_id: Bytes::copy_from_slice(&hash.to_be_bytes()),
         parts: 1,
         owner_epoch: 1,
         tick_ms: time_ms,
         timestamp_ms: time_ms,
-        interval_ms: fleet.times.interval_ms,
+        interval_ms: times.interval_ms,
         layout: Bytes::copy_from_slice(&hash.to_be_bytes()),
         definition: (tick == 0).then(|| shard::encode_definition(layout)),
         row: row.into(),

@@ -1,6 +1,6 @@
 //! What is asked.
 
-use crate::data::Times;
+use bench_query::data::Times;
 
 /// A request that a dashboard makes.
 pub(crate) struct Question {

@@ -10,15 +10,18 @@ use http_client::{HttpClient, Request};
 use stdx::Clock;
 
 /// A running system. It is killed when this is dropped.
-pub(crate) struct System {
+pub struct System {
     child: Child,
     /// Where it answers queries.
-    pub(crate) url: String,
+    pub url: String,
 }
 
 impl System {
-    /// Starts a program that answers at a port, and waits until it does.
-    pub(crate) async fn start(
+    /// Starts a program that answers at a port, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it can't be started, ends, or is not ready within a minute.
+    pub async fn start(
         client: &HttpClient,
         (program, arguments): (&Path, &[String]),
         port: u16,
@@ -45,15 +48,26 @@ impl System {
         bail!("{} is not ready after a minute", program.display())
     }
 
-    /// Ends it as an operator would.
-    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as an operator would, and waits until it has.
+    ///
+    /// # Errors
+    /// If it can't be told so.
+    pub fn end(mut self) -> anyhow::Result<()> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         self.child.wait()?;
         Ok(())
     }
 
     /// The CPU time of all its threads so far, user and system, in ms.
-    pub(crate) fn cpu_ms(&self) -> anyhow::Result<f64> {
+    ///
+    /// # Errors
+    /// If the system does not tell it.
+    pub fn cpu_ms(&self) -> anyhow::Result<f64> {
         /// `getconf CLK_TCK`: what Linux counts in on all machines that this runs on.
         const TICKS_PER_SECOND: f64 = 100.0;
         let stat = read_to_string(format!("/proc/{}/stat", self.child.id()))?;
@@ -65,13 +79,19 @@ impl System {
     }
 
     /// From now on the peak of its memory is counted anew. Its memory now, in KiB.
-    pub(crate) fn reset_peak(&self) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    /// If the system does not tell it.
+    pub fn reset_peak(&self) -> anyhow::Result<u64> {
         write(format!("/proc/{}/clear_refs", self.child.id()), "5")?;
         self.memory("VmRSS:")
     }
 
     /// The peak of its memory, in KiB.
-    pub(crate) fn peak(&self) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    /// If the system does not tell it.
+    pub fn peak(&self) -> anyhow::Result<u64> {
         self.memory("VmHWM:")
     }
 

@@ -1,8 +1,9 @@
 //! Many targets like node_exporter in one process.
 //!
-//! `fleet PORT TARGETS SERIES` serves `/0`, `/1`, … : pages of so many series, with names and labels as long as those of a
+//! `fleet PORT TARGETS SERIES [CHURN_SECONDS]` serves `/0`, `/1`, … : pages of so many series, with names and labels as long as those of a
 //! node_exporter (about 110 bytes a line). Two fifths of the values change from scrape to scrape: counters by uneven steps,
-//! gauges by steps of 4096 bytes or a hundredth, durations altogether. Pages are not compressed, whatever the client accepts.
+//! gauges by steps of 4096 bytes or a hundredth, durations altogether. With `CHURN_SECONDS` a tenth of
+//! the series bears a label `generation`, whose value is another one each time so many seconds are over. Pages are not compressed, whatever the client accepts.
 
 #![expect(clippy::print_stderr, reason = "a command line tool speaks to whoever called it")]
 
@@ -29,23 +30,28 @@ struct Series {
     value: f64,
 }
 
+/// How long a generation of series lives, in seconds.
+type Churn = Option<usize>;
+
 struct Target {
     series: Vec<Series>,
+    churn: Churn,
     rng: fastrand::Rng,
     page: String,
 }
 
 impl Target {
-    fn new(number: usize, series: usize) -> Self {
+    fn new(number: usize, series: usize, churn: Churn) -> Self {
         let mut rng = fastrand::Rng::with_seed(number as u64);
         let series = (0..series).map(|at| new_series(at, &mut rng)).collect();
-        Self { series, rng, page: String::new() }
+        Self { series, churn, rng, page: String::new() }
     }
 
     /// The page, one step further on.
     fn next_page(&mut self) -> &str {
         self.page.clear();
-        for series in &mut self.series {
+        let generation = self.churn.map(|seconds| seconds_now() / seconds.max(1));
+        for (at, series) in self.series.iter_mut().enumerate() {
             match series.kind {
                 Kind::Constant => {}
                 Kind::Counter => series.value += f64::from(self.rng.u16(0..900)),
@@ -55,12 +61,23 @@ impl Target {
                 }
                 Kind::Duration => series.value = self.rng.f64() / 100.0,
             }
-            self.page.push_str(&series.head);
             // Writing to a text can't fail.
-            let _ = writeln!(self.page, "{}", series.value);
+            let _ = match (generation, series.head.strip_suffix("} ")) {
+                (Some(generation), Some(open)) if at % 10 == 9 => {
+                    writeln!(self.page, "{open},generation=\"{generation}\"}} {}", series.value)
+                }
+                _ => writeln!(self.page, "{}{}", series.head, series.value),
+            };
         }
         &self.page
     }
+}
+
+/// Seconds since 1970.
+fn seconds_now() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "a target lives in real time")]
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as usize)
 }
 
 fn new_series(at: usize, rng: &mut fastrand::Rng) -> Series {
@@ -87,11 +104,15 @@ fn new_series(at: usize, rng: &mut fastrand::Rng) -> Series {
 
 fn main() -> ExitCode {
     let arguments: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let [port, targets, series] = arguments[..] else {
-        eprintln!("usage: fleet PORT TARGETS SERIES");
-        return ExitCode::FAILURE;
+    let (port, targets, series, churn) = match arguments[..] {
+        [port, targets, series] => (port, targets, series, None),
+        [port, targets, series, churn] => (port, targets, series, Some(churn)),
+        _ => {
+            eprintln!("usage: fleet PORT TARGETS SERIES [CHURN_SECONDS]");
+            return ExitCode::FAILURE;
+        }
     };
-    match serve(port, targets, series) {
+    match serve(port, targets, series, churn) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fleet: port {port}: {error}");
@@ -100,8 +121,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(port: usize, targets: usize, series: usize) -> io::Result<()> {
-    let targets: Arc<[Mutex<Target>]> = (0..targets).map(|number| Mutex::new(Target::new(number, series))).collect();
+fn serve(port: usize, targets: usize, series: usize, churn: Churn) -> io::Result<()> {
+    let targets: Arc<[Mutex<Target>]> =
+        (0..targets).map(|number| Mutex::new(Target::new(number, series, churn))).collect();
     for stream in TcpListener::bind(format!("127.0.0.1:{port}"))?.incoming() {
         let (stream, targets) = (stream?, targets.clone());
         // A client that goes away ends its thread.
