@@ -59,6 +59,18 @@ impl Pools {
         let pool = || CpuPool::new(cores);
         Self { applying: pool(), reading: pool(), evaluating: pool(), scraping: pool() }
     }
+
+    /// Has the depths of all of them measured.
+    fn register(&self, registry: &Registry) {
+        let pools = [
+            ("applying", self.applying.clone()),
+            ("reading", self.reading.clone()),
+            ("evaluating", self.evaluating.clone()),
+            ("scraping", self.scraping.clone()),
+        ];
+        let depths = move || pools.iter().map(|(name, pool)| (*name, pool.under_way() as f64)).collect();
+        registry.register_measured(("pool_depth", "Pieces of work that run or wait for a thread.", "pool"), depths);
+    }
 }
 
 /// Serves until told to end.
@@ -109,10 +121,12 @@ impl Running {
         let started = Timestamp(clock.wall_ms());
         let net: Arc<dyn Net> = if flags.is_alone() { Arc::new(MemoryNet::default()) } else { Arc::new(TcpNet) };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let pools = Pools::new(cores);
+        pools.register(&registry);
         let process = Process {
             bucket: open_bucket(&flags, &clock, &rng, &registry)?,
             nodes: Nodes::new(net, Hello::new()),
-            pools: Pools::new(cores),
+            pools,
             flags,
             clock,
             rng,

@@ -1,6 +1,7 @@
 //! Processor time as a handle.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -14,6 +15,7 @@ use crate::Driven;
 pub struct CpuPool {
     /// `None`: run in the caller's task.
     permits: Option<Arc<Semaphore>>,
+    under_way: Arc<AtomicUsize>,
 }
 
 impl CpuPool {
@@ -23,12 +25,17 @@ impl CpuPool {
     /// If `width` is 0.
     pub fn new(width: usize) -> Self {
         assert!(width > 0, "a pool without threads would never run anything");
-        Self { permits: Some(Arc::new(Semaphore::new(width))) }
+        Self { permits: Some(Arc::new(Semaphore::new(width))), under_way: Arc::default() }
     }
 
     /// A pool that runs everything in the task that asks, for tests and the simulator.
     pub fn inline() -> Self {
-        Self { permits: None }
+        Self { permits: None, under_way: Arc::default() }
+    }
+
+    /// How many pieces of work run or wait for a place: no work is done for anybody who has left once this is 0.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// Runs `work` and returns what it returned.
@@ -39,12 +46,13 @@ impl CpuPool {
     /// If `work` panics, with its panic.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let Some(permits) = self.permits.clone() else { return work() };
+        let counted = OneMore::of(&self.under_way);
         // Work that has begun is on a thread of its own, and goes on even if nobody waits for it any more.
         let work = Driven::new(async move {
             let permit = permits.acquire_owned().await.expect("the semaphore is never closed");
             tokio::task::spawn_blocking(move || {
                 let result = work();
-                drop(permit);
+                drop((permit, counted));
                 result
             })
             .await
@@ -53,8 +61,26 @@ impl CpuPool {
     }
 }
 
+/// One more, as long as it lives.
+struct OneMore(Arc<AtomicUsize>);
+
+impl OneMore {
+    fn of(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for OneMore {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use futures::StreamExt;
 
     use super::*;
@@ -69,5 +95,33 @@ mod tests {
             sum += pool.run(move || number).await;
         }
         assert_eq!(sum, 190);
+    }
+
+    #[tokio::test]
+    async fn work_is_under_way_until_it_has_ended_or_is_not_wanted() {
+        let pool = CpuPool::new(1);
+        let (begun, has_begun) = mpsc::channel();
+        let (end, is_to_end) = mpsc::channel();
+        let running = pool.run(move || {
+            begun.send(()).unwrap();
+            is_to_end.recv().unwrap();
+        });
+        let mut running = Box::pin(running);
+        assert!(futures::poll!(&mut running).is_pending());
+        while has_begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        let mut waiting = Box::pin(pool.run(|| ()));
+        assert!(futures::poll!(&mut waiting).is_pending());
+        assert_eq!(pool.under_way(), 2);
+        // What waits goes with whoever asked; what runs does not.
+        drop((waiting, running));
+        while pool.under_way() > 1 {
+            tokio::task::yield_now().await;
+        }
+        end.send(()).unwrap();
+        while pool.under_way() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Metric;
 
@@ -43,6 +44,15 @@ impl Registry {
         self.0.lock().own.register_collector(Box::new(collector));
     }
 
+    /// Adds a gauge for each of some things, `name{label="thing"}`, which is measured when it is read.
+    pub fn register_measured(
+        &self,
+        (name, help, label): (&'static str, &'static str, &'static str),
+        measure: impl Fn() -> Vec<(&'static str, f64)> + Send + Sync + 'static,
+    ) {
+        self.register_collector(Measured { name, help: help.trim_end_matches('.'), label, measure: Box::new(measure) });
+    }
+
     /// Adds the `process_*` metrics: processor time, memory, files, start. Only Linux tells them; elsewhere nothing is added.
     ///
     /// They are of the whole process: when several nodes live in one, only one of them should say this.
@@ -62,6 +72,31 @@ impl Registry {
         encode_registry(&mut page, &sets.own)?;
         encode_eof(&mut page)?;
         Ok(page)
+    }
+}
+
+/// Gauges that are measured when they are read.
+struct Measured {
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    measure: Box<dyn Fn() -> Vec<(&'static str, f64)> + Send + Sync>,
+}
+
+impl Collector for Measured {
+    fn encode(&self, mut page: DescriptorEncoder<'_>) -> fmt::Result {
+        let kind = prometheus_client::metrics::MetricType::Gauge;
+        let mut family = page.encode_descriptor(self.name, &format!("{}.", self.help), None, kind)?;
+        for (thing, value) in (self.measure)() {
+            ConstGauge::new(value).encode(family.encode_family(&[(self.label, thing)])?)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Measured({})", self.name)
     }
 }
 
@@ -85,6 +120,26 @@ pub fn latency_histogram() -> Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_measured_is_measured_anew() {
+        let registry = Registry::new();
+        let depth = Arc::new(AtomicU64::new(3));
+        let measured = depth.clone();
+        let now = move || measured.load(std::sync::atomic::Ordering::Relaxed) as f64;
+        registry.register_measured(("queue_depth", "What waits.", "queue"), move || vec![("a", now()), ("b", 1.0)]);
+        let page = registry.encode().unwrap();
+        assert!(
+            page.contains("# HELP ringwood_queue_depth What waits.\n# TYPE ringwood_queue_depth gauge\n"),
+            "{page}"
+        );
+        assert!(
+            page.contains("ringwood_queue_depth{queue=\"a\"} 3.0\nringwood_queue_depth{queue=\"b\"} 1.0\n"),
+            "{page}"
+        );
+        depth.store(4, std::sync::atomic::Ordering::Relaxed);
+        assert!(registry.encode().unwrap().contains("ringwood_queue_depth{queue=\"a\"} 4.0\n"));
+    }
 
     #[test]
     fn a_process_says_what_it_takes() {

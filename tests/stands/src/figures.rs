@@ -2,6 +2,7 @@
 
 mod heal;
 mod leaders;
+mod leaving;
 mod probes;
 
 use std::path::Path;
@@ -47,6 +48,8 @@ pub(crate) async fn run(binary: &Path, flags: &Flags) -> anyhow::Result<()> {
     figures.push(leaders::moves(&cluster, &probes, flags.losses).await?);
     eprintln!("{} series come in", flags.series);
     heal::load(&cluster, flags.series).await?;
+    eprintln!("clients leave");
+    figures.push(leaving::leaving(&mut cluster).await?);
     eprintln!("an ingester restarts");
     figures.extend(heal::restart(&mut cluster, flags.series).await?);
     eprintln!("an ingester loses its disk");
