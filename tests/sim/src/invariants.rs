@@ -4,6 +4,7 @@ mod answers;
 mod blocks;
 mod disks;
 mod leaders;
+mod maps;
 mod replicas;
 mod slots;
 
@@ -30,9 +31,10 @@ impl Watcher {
     }
 
     pub(crate) async fn run(self) {
-        let mut leaders = leaders::Leaders::default();
+        let (mut leaders, mut maps) = (leaders::Leaders::default(), maps::Maps::default());
         loop {
             leaders.look(&self.shared, &self.cluster);
+            maps.look(&self.shared);
             disks::look(&self.shared, &self.cluster);
             self.shared.clock.sleep(Duration::from_millis(100)).await;
         }

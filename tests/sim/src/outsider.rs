@@ -116,15 +116,25 @@ impl Outsider {
         Appended::Unknown
     }
 
+    /// The newest map says where it belongs by now if it has moved.
     async fn try_append(&self, node: NodeId, shard: ShardId, record: &entry::Record) -> Option<entry::RecordAnswer> {
+        self.append_to(node, shard, record).await.filter(|answer| answer.outcome() != Outcome::Moved)
+    }
+
+    /// What a node says of a record for a shard; `None` if it is not the leader, or says nothing.
+    pub(crate) async fn append_to(
+        &self,
+        node: NodeId,
+        shard: ShardId,
+        record: &entry::Record,
+    ) -> Option<entry::RecordAnswer> {
         let mut client = IngestClient::new(self.nodes.client(node)?);
         let request =
             ingest::AppendRequest { sequence: 1, shard: shard.0, map_epoch: 1, records: vec![record.clone()] };
         let answered = async {
             let mut replies = client.append(tokio_stream::iter([request])).await.ok()?.into_inner();
             match replies.message().await.ok()??.reply? {
-                // The newest map says where it belongs by now.
-                Reply::Answer(mut answer) => answer.records.pop().filter(|answer| answer.outcome() != Outcome::Moved),
+                Reply::Answer(mut answer) => answer.records.pop(),
                 _ => None,
             }
         };

@@ -1,4 +1,4 @@
-//! Replicas that have applied the same have the same.
+//! Replicas that have applied the same have the same, and no change of members is left half done.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::universe::Shared;
 
 /// How long followers may take to catch up when nothing more comes in.
 const LIMIT: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) async fn check(shared: &Shared, cluster: &Cluster) {
     let until = shared.clock.now() + LIMIT;
@@ -23,7 +24,20 @@ pub(super) async fn check(shared: &Shared, cluster: &Cluster) {
             counts.entry(*shard).or_default().push(status.applied_count);
         }
         let uneven = counts.iter().find(|(_, counts)| counts.iter().any(|count| *count != counts[0]));
-        let Some((shard, counts)) = uneven else { break };
+        let joint = replicas.iter().find(|(.., status)| status.is_joint);
+        if uneven.is_none() && joint.is_none() {
+            break;
+        }
+        if let Some((machine, _, shard, status)) = joint
+            && shared.clock.now() > until
+        {
+            return shared
+                .violated(format!("n{machine}: two configurations of shard {shard} are in force: {status:?}"));
+        }
+        let Some((shard, counts)) = uneven else {
+            shared.clock.sleep(PAUSE).await;
+            continue;
+        };
         if shared.clock.now() > until {
             for (machine, _, _, status) in replicas.iter().filter(|(_, _, of, _)| of == shard) {
                 shared.trace.note(format!("n{machine}: {status:?}"));
@@ -31,7 +45,7 @@ pub(super) async fn check(shared: &Shared, cluster: &Cluster) {
             let held = &map.shards[shard];
             return shared.violated(format!("replicas of shard {shard} have applied {counts:?} entries: {held:?}"));
         }
-        shared.clock.sleep(Duration::from_millis(50)).await;
+        shared.clock.sleep(PAUSE).await;
     }
     check_digests(shared).await;
 }
