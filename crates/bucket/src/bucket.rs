@@ -33,6 +33,8 @@ const CONFLICTS: usize = 5;
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     core: Arc<Core>,
+    /// After how long nothing is tried once more.
+    deadline: Duration,
     faults: Option<Arc<dyn Faults>>,
 }
 
@@ -64,13 +66,19 @@ impl Bucket {
         let store = store::open(&config).map_err(|failure| BucketError::new(&url, Operation::Open, "", failure))?;
         let metrics = Metrics::register(registry);
         let permits = Semaphore::new(config.concurrency.max(1));
+        let deadline = config.deadline;
         let core = Arc::new(Core { url, config, clock, rng: rng.fork(), metrics, permits });
-        Ok(Self { store, core, faults: None })
+        Ok(Self { store, core, deadline, faults: None })
     }
 
     /// The same bucket, in which things go wrong.
     pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
         Self { faults: Some(faults), ..self.clone() }
+    }
+
+    /// The same bucket for somebody who tries nothing once more after so long.
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { deadline, ..self.clone() }
     }
 
     /// Where it is.
@@ -270,7 +278,7 @@ impl Bucket {
         if path.as_ref() != key || key.is_empty() && operation != Operation::List {
             return Err(self.error(operation, key, Failure::Key));
         }
-        let too_late = clock.now() + config.deadline.saturating_mul(patience);
+        let too_late = clock.now() + self.deadline.saturating_mul(patience);
         let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE, rng.fork());
         loop {
             let started = clock.now();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use model::NodeId;
 use serde::{Deserialize, Serialize};
 use stdx::Disk;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What makes a node the one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct IdentityFile {
     path: PathBuf,
 }
 
-/// What the file holds. Version 1.
+/// What the file holds. Version 2; version 1 was the same without its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Stored {
@@ -56,6 +57,9 @@ pub(crate) struct Stored {
     /// How the cluster was formed, if this node was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) founding: Option<Founding>,
+    /// What the rest hashes to, in hexadecimal digits: a node whose number has changed would take another one's place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<String>,
 }
 
 /// How a cluster is formed.
@@ -81,12 +85,30 @@ pub(crate) struct FoundingMember {
 impl Stored {
     pub(crate) fn new(identity: Identity, founding: Option<Founding>) -> Self {
         let cluster_id = format!("{:032x}", identity.cluster_id);
-        Self { version: 1, cluster_id, node_id: identity.node.0, founding }
+        let mut stored = Self { version: 2, cluster_id, node_id: identity.node.0, founding, hash: None };
+        stored.hash = Some(stored.hash_of_rest());
+        stored
+    }
+
+    /// The hash of everything else, as it is written without a space.
+    fn hash_of_rest(&self) -> String {
+        let rest = Self { hash: None, ..self.clone() };
+        let text = serde_json::to_vec(&rest).expect("strings and numbers can be written");
+        format!("{:016x}", xxh3_64(&text))
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        match (self.version, &self.hash) {
+            (1, None) => Ok(()),
+            (2, Some(hash)) if *hash == self.hash_of_rest() => Ok(()),
+            (2, _) => Err("it is not what was written: its hash is another one"),
+            _ => Err("it is of another version"),
+        }
     }
 
     pub(crate) fn identity(&self) -> Option<Identity> {
         let cluster_id = u128::from_str_radix(&self.cluster_id, 16).ok()?;
-        (self.version == 1).then_some(Identity { cluster_id, node: NodeId(self.node_id) })
+        Some(Identity { cluster_id, node: NodeId(self.node_id) })
     }
 }
 
@@ -102,15 +124,18 @@ impl IdentityFile {
     /// If the disk fails or the file is damaged: a node that has forgotten who it is must not become somebody else. Blocks.
     pub fn load(&self) -> Result<Option<Identity>, IdentityError> {
         let stored = self.load_stored()?;
-        stored.map(|stored| stored.identity().ok_or_else(|| self.malformed("it is of another version"))).transpose()
+        stored.map(|stored| stored.identity().ok_or_else(|| self.malformed("its cluster has no number"))).transpose()
     }
 
     pub(crate) fn load_stored(&self) -> Result<Option<Stored>, IdentityError> {
-        match self.disk.map(&self.path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| self.malformed(&error.to_string())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(self.io(source)),
-        }
+        let bytes = match self.disk.map(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(self.io(source)),
+        };
+        let stored: Stored = serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error.to_string()))?;
+        stored.check().map_err(|what| self.malformed(what))?;
+        Ok(Some(stored))
     }
 
     pub(crate) fn save(&self, stored: &Stored) -> Result<(), IdentityError> {
@@ -143,6 +168,41 @@ mod tests {
         file.save(&Stored::new(identity, None)).unwrap();
         assert_eq!(file.load().unwrap(), Some(identity));
         std::fs::write(&path, "{").unwrap();
+        assert!(matches!(file.load(), Err(IdentityError::Malformed { .. })));
+    }
+
+    #[test]
+    fn no_flipped_bit_makes_another_node_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.json");
+        let file = IdentityFile::new(Arc::new(RealDisk), path.clone());
+        let member =
+            |node_id| FoundingMember { node_id, address: format!("node-{node_id}:9095"), zone: "a".to_owned() };
+        let members = (1..=3).map(member).collect();
+        let founding = Founding { members, shards: 64, replication: 3, block_window_ms: 7_200_000, tell: false };
+        file.save(&Stored::new(Identity { cluster_id: 0xabcd, node: NodeId(3) }, Some(founding))).unwrap();
+        let (written, stored) = (std::fs::read(&path).unwrap(), file.load_stored().unwrap());
+        for bit in 0..written.len() * 8 {
+            let mut bytes = written.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, bytes).unwrap();
+            match file.load_stored() {
+                Ok(read) => assert_eq!(read, stored, "bit {bit}"),
+                Err(error) => assert!(matches!(error, IdentityError::Malformed { .. }), "bit {bit}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_hash_is_of_version_1() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.json");
+        let file = IdentityFile::new(Arc::new(RealDisk), path.clone());
+        let text =
+            |version: u32| format!("{{\"version\": {version}, \"cluster_id\": \"0{:031x}\", \"node_id\": 3}}", 7);
+        std::fs::write(&path, text(1)).unwrap();
+        assert_eq!(file.load().unwrap(), Some(Identity { cluster_id: 7, node: NodeId(3) }));
+        std::fs::write(&path, text(2)).unwrap();
         assert!(matches!(file.load(), Err(IdentityError::Malformed { .. })));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use block::{BlockReader, ByteRanges};
 use bucket::{BlockRanges, Bucket, PageCache};
@@ -10,6 +11,10 @@ use model::BlockId;
 use parking_lot::Mutex;
 use series::QueryError;
 use telemetry::Registry;
+
+/// A query tries for so long to read what it needs of a bucket: a few times, if the store answers at all. Then whoever asked
+/// hears what is missing, and the query is out of the way of those that do not need the bucket.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a querier keeps of blocks.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +51,7 @@ impl Blocks {
     pub(crate) fn new(bucket: Bucket, limits: CacheLimits, registry: &Registry) -> Self {
         let page_bytes = if bucket.is_folder() { 0 } else { limits.page_bytes };
         let pages = PageCache::new(page_bytes, registry);
-        Self { bucket, pages, open: Arc::default(), index_bytes: limits.index_bytes }
+        Self { bucket: bucket.with_deadline(DEADLINE), pages, open: Arc::default(), index_bytes: limits.index_bytes }
     }
 
     /// Opens a block of the catalog.

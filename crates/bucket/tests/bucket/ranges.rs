@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use block::{BlockReader, BlockWriter, ByteRanges, ChunkRef, Parts};
-use bucket::{BlockRanges, Bucket, BucketConfig, Fault, Faults, Operation, PageCache};
+use bucket::{BlockRanges, Bucket, BucketConfig, ErrorKind, Fault, Faults, Operation, PageCache};
 use bytes::Bytes;
 use chunk::Presence;
 use futures::future::join_all;
 use futures::stream::TryStreamExt;
 use model::{Labels, Matcher, TimeRange};
 use series::{Budget, Hints, Queryable, Select, Series};
+use stdx::Clock;
 use telemetry::Registry;
 
 use crate::stores::open;
@@ -154,4 +155,26 @@ async fn blocks_are_written_uploaded_and_read() {
     let batches: Vec<Vec<Series>> =
         block.select(select, &Budget::unlimited()).await.unwrap().try_collect().await.unwrap();
     assert_eq!(batches.concat().len(), 1);
+}
+
+/// Refuses everything.
+struct Refusing;
+
+impl Faults for Refusing {
+    fn next(&self, _operation: Operation, _key: &str) -> Fault {
+        Fault::Refused
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_less_patient_hears_sooner_that_the_store_is_away() {
+    let (bucket, clock) = (memory().with_faults(Arc::new(Refusing)), Clock::system());
+    let wait = async |bucket: Bucket| {
+        let began = clock.now();
+        let error = bucket.read_range("object", 0..10).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        clock.now() - began
+    };
+    assert!(wait(bucket.with_deadline(Duration::from_secs(10))).await <= Duration::from_secs(10));
+    assert!(wait(bucket).await > Duration::from_secs(60));
 }

@@ -1,31 +1,16 @@
 //! `ringwood ctl verify`: all that is wrong in a data directory or a bucket, without changing anything.
 
 mod bucket;
-mod node;
 
 use std::path::Path;
 
 use serde_json::{Value, json};
+use verify::{Fault, NodeCheck, check_node};
 
 use super::Answer;
 use super::cluster::Cluster;
 use crate::flags::{BucketSettings, Place};
 use crate::table::Table;
-
-/// Something that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
-    /// The file, or the object.
-    file: String,
-    /// Where in it, in bytes, if that is known.
-    offset: Option<u64>,
-    /// What is wrong.
-    what: String,
-    /// What it comes to.
-    means: String,
-    /// What to do about it.
-    mend: String,
-}
 
 /// What was looked at, and found.
 #[derive(Debug, Default)]
@@ -40,7 +25,8 @@ struct Report {
 /// Looks at a bucket, if `what` is a URL, or a data directory.
 pub(super) async fn verify(what: &str, settings: &BucketSettings, place: &Place) -> Result<Answer, String> {
     if !what.contains("://") {
-        return Ok(answer(node::check(Path::new(what))?));
+        let NodeCheck { faults, notes, counts, .. } = check_node(Path::new(what))?;
+        return Ok(answer(Report { faults, notes, counts }));
     }
     let store = super::catalog::open(what, settings)?;
     // Whatever the catalog has now must be in the bucket when that is looked at afterwards.

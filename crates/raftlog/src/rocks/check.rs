@@ -8,6 +8,7 @@ use bytes::Bytes;
 use prost::Message;
 use proto::raft;
 use rocksdb::{ColumnFamilyDescriptor, DB, DBRecoveryMode, IteratorMode, Options, ReadOptions};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::synced::SyncedMark;
 use super::{COMMITTED, LOG, PURGED, STATE, VOTE, handle, log_options, state_options, to_io};
@@ -32,6 +33,8 @@ pub struct GroupCheck {
     pub entry_count: u64,
     /// How many bytes they have.
     pub entry_bytes: u64,
+    /// What they hash to, in their order.
+    pub entry_hash: u64,
     /// The term of the last entry.
     last_term: u64,
 }
@@ -186,6 +189,7 @@ impl LogCheck {
         let known = self.groups.entry(group).or_default();
         known.entry_count += 1;
         known.entry_bytes += value.len() as u64;
+        known.entry_hash = xxh3_64_with_seed(&value, known.entry_hash ^ log_index);
         let last = known.state.entries.map(|(_, last)| last);
         let last_term = known.last_term;
         known.state.entries = Some((known.state.entries.map_or(log_index, |(first, _)| first), log_index));

@@ -4,8 +4,9 @@ use api::rfc3339;
 use bucket::{BucketCheck, BucketFault, FaultKind};
 use meta::{Block, ClusterState};
 use model::{BlockId, Timestamp};
+use verify::Fault;
 
-use super::{Fault, Report};
+use super::Report;
 use crate::ctl::catalog::Difference;
 
 /// What is to be said of a bucket, and of how a catalog fits it.

@@ -9,14 +9,42 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consensus::{SnapshotCheck, SnapshotFolder, check_snapshot};
 use head::HeadLimits;
-use meta::{IdentityFile, MetaMachine};
+use meta::{Identity, IdentityFile, MetaMachine};
 use model::ShardId;
 use prost::Message;
 use raftlog::{GroupCheck, LogFault, check_log};
 use shard::ShardMachine;
 use stdx::RealDisk;
 
-use super::{Fault, Report};
+use crate::Fault;
+
+/// What a data directory has, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeCheck {
+    /// All that is wrong.
+    pub faults: Vec<Fault>,
+    /// What is worth to know, and no fault.
+    pub notes: Vec<String>,
+    /// How much of what there is.
+    pub counts: Vec<(&'static str, u64)>,
+    /// Who the node is.
+    pub identity: Option<Identity>,
+    /// What its log has of each group.
+    pub logs: BTreeMap<u32, GroupCheck>,
+    /// What its snapshots have of each group.
+    pub snapshots: BTreeMap<ShardId, SnapshotSize>,
+}
+
+/// How much a snapshot has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotSize {
+    /// How many entries are in it; 0: there is no snapshot.
+    pub entry_count: u64,
+    /// How many files it has.
+    pub file_count: usize,
+    /// How many bytes they have.
+    pub size_bytes: u64,
+}
 
 /// What a node has, while it is looked at.
 struct Node {
@@ -24,14 +52,15 @@ struct Node {
     folder: PathBuf,
     /// Its number, as commands take it.
     name: String,
-    report: Report,
+    check: NodeCheck,
 }
 
-/// Looks at the data directory of an ingester that does not run.
+/// Looks at all of the data directory of an ingester that does not run, and changes nothing: who it is, every checksum of its
+/// log and of its snapshots, and that they fit each other. Blocks.
 ///
 /// # Errors
-/// If there is none, or the disk fails.
-pub(super) fn check(path: &Path) -> Result<Report, String> {
+/// If there is none, or the disk fails. Damage is no error.
+pub fn check_node(path: &Path) -> Result<NodeCheck, String> {
     let is_there = |folder: &Path| fs::metadata(folder.join("raft")).is_ok();
     let folder = match [path.join("node"), path.to_owned()].into_iter().find(|folder| is_there(folder)) {
         Some(folder) => folder,
@@ -42,25 +71,25 @@ pub(super) fn check(path: &Path) -> Result<Report, String> {
             ));
         }
     };
-    let mut node = Node { folder, name: "NODE".to_owned(), report: Report::default() };
+    let mut node = Node { folder, name: "NODE".to_owned(), check: NodeCheck::default() };
     let failed = |error: io::Error| format!("look at {}: {error}", path.display());
     node.identity();
-    let logs = node.log().map_err(failed)?;
-    node.snapshots(&logs).map_err(failed)?;
-    Ok(node.report)
+    node.log().map_err(failed)?;
+    node.snapshots().map_err(failed)?;
+    Ok(node.check)
 }
 
 impl Node {
     fn count(&mut self, name: &'static str, more: u64) {
-        match self.report.counts.iter_mut().find(|(known, _)| *known == name) {
+        match self.check.counts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += more,
-            None => self.report.counts.push((name, more)),
+            None => self.check.counts.push((name, more)),
         }
     }
 
     fn fault(&mut self, file: &Path, what: String, (means, mend): (String, String)) {
         let file = file.display().to_string();
-        self.report.faults.push(Fault { file, offset: None, what, means, mend });
+        self.check.faults.push(Fault { file, offset: None, what, means, mend });
     }
 
     /// What a damaged replica comes to.
@@ -89,23 +118,24 @@ impl Node {
     fn identity(&mut self) {
         let path = self.folder.join("identity.json");
         match IdentityFile::new(Arc::new(RealDisk), path.clone()).load() {
-            Ok(Some(identity)) => self.name = identity.node.to_string(),
-            Ok(None) => {
-                self.report.notes.push(format!("{} is not there: the node belongs nowhere yet", path.display()))
+            Ok(Some(identity)) => {
+                self.name = identity.node.to_string();
+                self.check.identity = Some(identity);
             }
+            Ok(None) => self.check.notes.push(format!("{} is not there: the node belongs nowhere yet", path.display())),
             Err(error) => {
                 let means = "the node does not know who it is, and does not start".to_owned();
                 let mend = format!(
                     "move {} away and start the node: it comes back as a new one, and is filled",
                     self.folder.display()
                 );
-                self.fault(&path, crate::ctl::chain(&error), (means, mend));
+                self.fault(&path, chain(&error), (means, mend));
             }
         }
     }
 
-    /// The log of all groups; returns what it has of each.
-    fn log(&mut self) -> io::Result<BTreeMap<u32, GroupCheck>> {
+    /// The log of all groups.
+    fn log(&mut self) -> io::Result<()> {
         let folder = self.folder.join("raft");
         let check = check_log(&folder, decodes)?;
         for LogFault { file, group, log_index, what } in check.faults {
@@ -126,12 +156,13 @@ impl Node {
             self.count("log entries", group.entry_count);
             self.count("log bytes", group.entry_bytes);
         }
-        Ok(check.groups)
+        self.check.logs = check.groups;
+        Ok(())
     }
 
-    fn snapshots(&mut self, logs: &BTreeMap<u32, GroupCheck>) -> io::Result<()> {
+    fn snapshots(&mut self) -> io::Result<()> {
         let shards = self.folder.join("shards");
-        let mut groups: BTreeSet<u32> = logs.keys().copied().collect();
+        let mut groups: BTreeSet<u32> = self.check.logs.keys().copied().collect();
         match fs::read_dir(&shards) {
             Ok(items) => {
                 for item in items {
@@ -143,16 +174,15 @@ impl Node {
         }
         groups.insert(ShardId::META.0);
         for group in groups.into_iter().map(ShardId) {
-            let log = logs.get(&group.0);
             if group == ShardId::META {
                 let path = self.folder.join(group.to_string());
-                self.snapshot(group, &path, MetaMachine::new(), log)?;
+                self.snapshot(group, &path, MetaMachine::new())?;
                 continue;
             }
             let path = shards.join(group.to_string());
             // Its limits come with the snapshot.
             let machine = ShardMachine::new(HeadLimits::default());
-            if let Some(machine) = self.snapshot(group, &path, machine, log)? {
+            if let Some(machine) = self.snapshot(group, &path, machine)? {
                 self.cuts(group, &path, &machine);
             }
         }
@@ -165,7 +195,6 @@ impl Node {
         group: ShardId,
         path: &Path,
         machine: S,
-        log: Option<&GroupCheck>,
     ) -> io::Result<Option<S>> {
         let folder = SnapshotFolder::new(Arc::new(RealDisk), path.to_owned());
         let SnapshotCheck { entry_count, file_count, size_bytes, faults, strays, machine } =
@@ -177,10 +206,12 @@ impl Node {
         }
         for stray in strays {
             let path = path.join(stray);
-            self.report.notes.push(format!("{} is in no snapshot, and goes when the node starts", path.display()));
+            self.check.notes.push(format!("{} is in no snapshot, and goes when the node starts", path.display()));
         }
         self.count("snapshot files", file_count as u64);
         self.count("snapshot bytes", size_bytes);
+        self.check.snapshots.insert(group, SnapshotSize { entry_count, file_count, size_bytes });
+        let log = self.check.logs.get(&group.0);
         let purged = log.and_then(|log| log.state.purged.as_ref()).map_or(0, |purged| purged.log_index + 1);
         if is_whole && purged > entry_count {
             let what = format!("the log was purged up to entry {purged}, and the snapshot has {entry_count} entries");
@@ -219,4 +250,12 @@ fn decodes(group: u32, command: Bytes) -> Result<(), String> {
         _ => proto::entry::Entry::decode(command).map(drop),
     };
     decoded.map_err(|error| format!("its command does not decode: {error}"))
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
 }
