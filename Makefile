@@ -119,5 +119,6 @@ upgrade: ## Let yesterday's binary and today's work in one cluster, and replace 
 	UPGRADE_FROM=$(CURDIR)/target/upgrade/ringwood-$$(cat tests/upgrade/PREVIOUS) \
 		cargo test --package ringwood-cli --test cluster upgrade -- --nocapture --test-threads=1
 
-chaos: release ## Strike a cluster of real processes by chance, and check after each blow: make chaos ROUNDS=500.
-	CHAOS_ROUNDS=$${ROUNDS:-100} cargo test --release --package ringwood-cli --test cluster chaos -- --nocapture
+chaos: release s3-server ## Strike clusters, disks, nets and buckets, and check after each blow: make chaos ROUNDS=500 ONLY=hardware.
+	CHAOS_ROUNDS=$${ROUNDS:-100} cargo test --release --package ringwood-cli --test cluster -- --nocapture --test-threads=1 \
+		$${ONLY:-chaos:: hardware:: buckets:: elastic:: flips::}

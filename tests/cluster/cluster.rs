@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use processes::{free_ports, is_settled, node_at};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fleet::Fleet;
-use crate::http::{get, get_at, get_json};
+use crate::http::{get_at, get_json};
 use crate::journal;
 use crate::net::Net;
-use crate::ports::free_ports;
+use crate::store::Store;
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What differs between tests.
 pub(crate) struct Options {
@@ -26,16 +27,27 @@ pub(crate) struct Options {
     pub(crate) local_retention: &'static str,
     pub(crate) snapshot_bytes: &'static str,
     pub(crate) memory_limit: &'static str,
+    pub(crate) scrape_interval: &'static str,
     /// What runs, unless a process is upgraded.
     pub(crate) binary: PathBuf,
+    /// Where blocks go; `None`: into a folder.
+    pub(crate) store: Option<Store>,
     /// Where ingesters run, each on a machine of its own; `None`: everything is on this one.
     pub(crate) net: Option<Net>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (snapshot_bytes, memory_limit) = ("64KiB", "8GiB");
-        Self { block_window: "2h", local_retention: "6h", snapshot_bytes, memory_limit, binary: binary(), net: None }
+        Self {
+            block_window: "2h",
+            local_retention: "6h",
+            snapshot_bytes: "64KiB",
+            memory_limit: "8GiB",
+            scrape_interval: "1s",
+            binary: binary(),
+            store: None,
+            net: None,
+        }
     }
 }
 
@@ -49,8 +61,8 @@ pub(crate) struct Cluster {
     pub(crate) querier_port: u16,
     /// Debian's node_exporter, where it is installed.
     exporter: Option<Child>,
-    /// How many nodes have lost their disk, and with it their identity.
-    wiped: usize,
+    /// How many nodes have lost their identity, with their disk or by an order.
+    gone: usize,
 }
 
 struct Process {
@@ -96,7 +108,7 @@ impl Cluster {
         let prefixes = [0, 1, 2].map(|at| net.as_ref().map_or_else(Vec::new, |net| net.prefix(at)));
         let exporter_port = free_ports(1)[0];
         let exporter = start_exporter(exporter_port);
-        write_config(folder.path(), fleet, exporter.as_ref().map(|_| exporter_port));
+        write_config(folder.path(), fleet, options.scrape_interval, exporter.as_ref().map(|_| exporter_port));
         let mut cluster = Self {
             folder,
             options,
@@ -105,7 +117,7 @@ impl Cluster {
             peers: peers.join(","),
             querier_port: ports[9],
             exporter,
-            wiped: 0,
+            gone: 0,
         };
         for ((at, zone), prefix) in ["a", "b", "c"].into_iter().enumerate().zip(prefixes) {
             let flags = vec![
@@ -129,6 +141,37 @@ impl Cluster {
         let ports = free_ports(2);
         let address = format!("--grpc.listen-address=127.0.0.1:{}", ports[0]);
         self.add(name, ports[1], vec!["--role=ingester".to_owned(), format!("--cluster.zone={zone}"), address]);
+    }
+
+    /// Empties an ingester, ends it, and then its identity.
+    pub(crate) fn retire(&mut self, name: &str) {
+        let node = self.node_of(name).to_string();
+        self.order(&["drain", &node]);
+        self.end(name);
+        self.order(&["remove", &node]);
+        self.gone += 1;
+    }
+
+    /// The number of the node that an ingester is.
+    pub(crate) fn node_of(&self, name: &str) -> u64 {
+        self.joined(name).unwrap()
+    }
+
+    /// The same, once it has joined.
+    pub(crate) fn joined(&self, name: &str) -> Option<u64> {
+        let mut flags = self.processes[name].flags.iter();
+        let address = flags.find_map(|flag| flag.strip_prefix("--grpc.listen-address="))?;
+        node_at(&self.order(&["nodes"]), address)
+    }
+
+    /// The nodes that hold a replica of a shard, in order; meta is shard 0.
+    pub(crate) fn holders(&self, shard: u64) -> Vec<u64> {
+        let shards = self.order(&["shards"]);
+        let shard = shards["shards"].as_array().unwrap().iter().find(|known| known["shard"] == shard).unwrap().clone();
+        let mut holders: Vec<u64> =
+            shard["replicas"].as_array().unwrap().iter().map(|node| node.as_u64().unwrap()).collect();
+        holders.sort_unstable();
+        holders
     }
 
     /// Runs a command of `ringwood ctl`: its exit code, and what it says.
@@ -157,16 +200,27 @@ impl Cluster {
         format!("file://{}", self.path("bucket").display())
     }
 
+    /// The S3 server that has the blocks.
+    pub(crate) fn store(&self) -> &Store {
+        self.options.store.as_ref().unwrap()
+    }
+
+    fn bucket_flags(&self) -> Vec<String> {
+        if let Some(store) = &self.options.store {
+            return vec![format!("--bucket.url={}", store.url()), store.setting()];
+        }
+        std::fs::create_dir_all(self.path("bucket")).unwrap();
+        vec![format!("--bucket.url={}", self.bucket_url())]
+    }
+
     /// Kills everything and loses the disks of all ingesters; then all start anew, as another cluster.
     pub(crate) fn lose_all_ingesters(&mut self) {
+        self.kill_all();
         let names: Vec<String> = self.processes.keys().cloned().collect();
-        for name in &names {
-            self.kill(name);
-        }
         for name in names.iter().filter(|name| name.starts_with("ingester")) {
             std::fs::remove_dir_all(self.path(name)).unwrap();
         }
-        self.wiped = 0;
+        self.gone = 0;
         for name in &names {
             self.restart(name);
         }
@@ -201,8 +255,7 @@ impl Cluster {
         let (data, log, journal) =
             (self.path(name), self.path(&format!("{name}.log")), self.path(&format!("{name}.journal")));
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let bucket = format!("--bucket.url=file://{}", self.path("bucket").display());
-        std::fs::create_dir_all(self.path("bucket")).unwrap();
+        let bucket = self.bucket_flags();
         let config = self.path("prometheus.yml");
         let process = self.processes.get_mut(name).unwrap();
         let binary = process.binary.to_str().unwrap().to_owned();
@@ -219,7 +272,8 @@ impl Cluster {
             .arg(format!("--storage.local-retention={}", self.options.local_retention))
             .arg(format!("--storage.snapshot-bytes={}", self.options.snapshot_bytes))
             .arg(format!("--storage.memory-limit={}", self.options.memory_limit))
-            .args([bucket.as_str(), "--shards=4"])
+            .args(bucket)
+            .arg("--shards=4")
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -263,10 +317,16 @@ impl Cluster {
     pub(crate) fn add_querier(&mut self, name: &str) {
         let port = free_ports(1)[0];
         self.add(name, port, vec!["--role=querier".to_owned()]);
-        wait_until(&format!("{name} is ready"), PATIENCE, || {
-            get(port, "/-/ready").filter(|(status, _)| *status == 200)
-        });
+        self.wait_until_ready(name);
         self.querier_port = port;
+    }
+
+    /// Waits until a process can be asked.
+    pub(crate) fn wait_until_ready(&self, name: &str) {
+        let web = self.processes[name].web;
+        wait_until(&format!("{name} is ready"), PATIENCE, || {
+            get_at(web, "/-/ready").filter(|(status, _)| *status == 200)
+        });
     }
 
     /// Kills a process with SIGKILL.
@@ -275,6 +335,12 @@ impl Cluster {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Kills all processes.
+    pub(crate) fn kill_all(&mut self) {
+        let names: Vec<String> = self.processes.keys().cloned().collect();
+        names.iter().for_each(|name| self.kill(name));
     }
 
     /// Sends a signal to a process.
@@ -310,7 +376,7 @@ impl Cluster {
     /// Empties the disk of a process that does not run.
     pub(crate) fn wipe(&mut self, name: &str) {
         std::fs::remove_dir_all(self.path(name)).unwrap();
-        self.wiped += 1;
+        self.gone += 1;
     }
 
     /// The value of a metric without labels, as a process tells it.
@@ -354,37 +420,23 @@ impl Cluster {
                     return None;
                 }
             }
-            let status = self.status();
-            let nodes = status["data"]["nodes"].as_array()?;
-            if nodes.iter().filter(|node| node["state"] == "gone").count() != self.wiped {
-                return None;
-            }
-            let alive = |id: &Value| {
-                let node = nodes.iter().find(|node| node["id"] == *id)?;
-                let silent = node["silentMs"].as_i64()?;
-                (node["state"] == "up" && (0..1000).contains(&silent)).then_some(node)
-            };
-            for shard in status["data"]["shards"].as_array()?.iter().filter(|shard| shard["shard"] != 0) {
-                let is_empty = |list: &&str| shard[*list].as_array().is_some_and(Vec::is_empty);
-                if !["joining", "leaving", "rebuilding"].iter().all(is_empty) {
-                    return None;
-                }
-                let replicas = shard["replicas"].as_array()?;
-                let mut leaders = 0;
-                for id in replicas {
-                    let held = alive(id)?["replicas"].as_array()?;
-                    let replica = held.iter().find(|replica| replica["shard"] == shard["shard"])?;
-                    leaders += u32::from(replica["isLeader"] == true);
-                    if replica["voters"].as_array()?.len() != 3 {
-                        return None;
-                    }
-                }
-                if replicas.len() != 3 || leaders != 1 {
-                    return None;
-                }
-            }
-            Some(())
+            let up =
+                self.processes.iter().filter(|(name, process)| name.starts_with("ingester") && process.child.is_some());
+            is_settled(&self.status()["data"], up.count(), self.gone).then_some(())
         });
+    }
+
+    /// The time of the newest scrape of the fleet that was acknowledged, by the ends of the journals.
+    pub(crate) fn newest_scrape(&self) -> Option<i64> {
+        let scrapers = self.processes.keys().filter(|name| name.starts_with("scraper"));
+        let tails = scrapers.map(|name| journal::tail(&self.path(&format!("{name}.journal"))));
+        journal::acknowledged(&tails.collect::<String>()).into_iter().map(|(_, time)| time).max()
+    }
+
+    /// Waits until the fleet was scraped for so much longer.
+    pub(crate) fn wait_for_scraping(&self, seconds: i64) {
+        let before = self.newest_scrape().unwrap();
+        wait_until("scrapes go on", PATIENCE, || (self.newest_scrape()? >= before + seconds * 1000).then_some(()));
     }
 
     /// What a process has logged.
@@ -418,10 +470,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let names: Vec<String> = self.processes.keys().cloned().collect();
-        for name in names {
-            self.kill(&name);
-        }
+        self.kill_all();
         if let Some(mut exporter) = self.exporter.take() {
             // It may have ended by itself.
             drop(exporter.kill());
@@ -450,13 +499,14 @@ fn start_exporter(port: u16) -> Option<Child> {
     exporter.ok()
 }
 
-/// A job for each target of the fleet, all on one port, and one for the node_exporter.
-fn write_config(folder: &Path, fleet: &Fleet, exporter_port: Option<u16>) {
+/// One job for the targets of the fleet, which are on one port, and one for the node_exporter.
+fn write_config(folder: &Path, fleet: &Fleet, interval: &str, exporter_port: Option<u16>) {
     let path = folder.join("prometheus.yml");
-    let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
+    let mut text = format!("global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n");
+    text.push_str("- job_name: fleet\n  static_configs:\n");
     for target in 0..fleet.targets {
         text.push_str(&format!(
-            "- job_name: fleet-{target}\n  metrics_path: /{target}\n  static_configs: [{{targets: ['127.0.0.1:{}'], labels: {{fleet: '{target}'}}}}]\n",
+            "  - {{targets: ['127.0.0.1:{}'], labels: {{fleet: '{target}', __metrics_path__: '/{target}'}}}}\n",
             fleet.port
         ));
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cluster::{Cluster, Options};
 use crate::fleet::Fleet;
 use crate::http::get_json;
-use crate::journal::{acknowledged, check, readable};
+use crate::journal::{Samples, acknowledged, check, readable};
 
 const TARGETS: usize = 24;
 const INTERVAL_MS: i64 = 1_000;
@@ -52,7 +52,7 @@ fn a_scraper_that_is_killed_costs_its_own_targets_its_lease_and_others_nothing()
             acknowledged(&cluster.journal(name)).into_iter().filter(|(_, at)| *at > began).map(|(it, _)| it).collect();
         assert!(!own.is_empty() && own.len() < TARGETS, "{name} had {own:?}");
         cluster.wait_for_more_scrapes(8 * TARGETS);
-        let distances = distances(&cluster, began);
+        let distances = distances(&readable(&cluster), began);
         let longest = |of_own: bool| {
             let those = distances.iter().filter(|(target, _)| own.contains(target) == of_own);
             those.map(|(_, longest)| *longest).max().unwrap()
@@ -72,9 +72,15 @@ fn a_scraper_that_is_killed_costs_its_own_targets_its_lease_and_others_nothing()
 
 /// No tick of any target was missed since `began`. Returns the longest distance of two samples, in ms.
 pub(crate) fn nothing_is_missed(cluster: &Cluster, targets: usize, began: i64) -> i64 {
-    let distances = distances(cluster, began);
+    no_distance_is_longer(&readable(cluster), targets, (began, MISSED_MS))
+}
+
+/// All targets were scraped since `began`, without a pause of `missed_ms`. Returns the longest distance of two samples.
+pub(crate) fn no_distance_is_longer(readable: &Samples, targets: usize, (began, missed_ms): (i64, i64)) -> i64 {
+    let distances = distances(readable, began);
     assert_eq!(distances.len(), targets);
-    assert!(distances.values().all(|longest| *longest < MISSED_MS), "{distances:?}");
+    let missed: BTreeMap<_, _> = distances.iter().filter(|(_, longest)| **longest >= missed_ms).collect();
+    assert!(missed.is_empty(), "{missed:?}");
     distances.into_values().max().unwrap_or(0)
 }
 
@@ -84,11 +90,11 @@ pub(crate) fn newest(cluster: &Cluster) -> i64 {
 }
 
 /// The longest distance between two samples of each target since `began`, in ms.
-fn distances(cluster: &Cluster, began: i64) -> BTreeMap<usize, i64> {
+fn distances(readable: &Samples, began: i64) -> BTreeMap<usize, i64> {
     let mut times: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
-    for (series, time) in readable(cluster).into_keys().filter(|(_, time)| *time >= began - INTERVAL_MS) {
+    for (series, time) in readable.keys().filter(|(_, time)| *time >= began - INTERVAL_MS) {
         if let Some(target) = series.strip_prefix("\"fleet_0\"/") {
-            times.entry(target.trim_matches('"').parse().unwrap()).or_default().push(time);
+            times.entry(target.trim_matches('"').parse().unwrap()).or_default().push(*time);
         }
     }
     let longest = |times: Vec<i64>| times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(i64::MAX);

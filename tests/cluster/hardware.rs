@@ -11,6 +11,7 @@ use stdx::Rng;
 use crate::chaos::number;
 use crate::cluster::{Cluster, Options, wait_until};
 use crate::fleet::Fleet;
+use crate::flips::files_below;
 use crate::journal::check;
 use crate::net::{Link, Net, SmallDisk, enter};
 
@@ -19,6 +20,8 @@ const MACHINES: usize = 3;
 /// For how many scrapes of all targets, one a second, a blow lasts at least and at most.
 const LASTS: [u64; 2] = [2, 8];
 const SMALL_DISK: &str = "64m";
+/// Every start reads its log more often than this.
+const READS: u64 = 8;
 
 #[test]
 fn what_is_acknowledged_outlives_broken_nets_disks_and_clocks() {
@@ -53,7 +56,7 @@ struct Room {
 
 type Blow = fn(&mut Room, usize);
 
-const BLOWS: [(&str, Blow); 9] = [
+const BLOWS: [(&str, Blow); 10] = [
     ("cut off from all others", |room, machine| {
         let others = room.net().others(machine);
         room.spoil(machine, (Link::Cut, &others), (Link::Cut, &others));
@@ -78,6 +81,7 @@ const BLOWS: [(&str, Blow); 9] = [
     ("the clock is an hour behind", |room, machine| room.jump(machine, -3600)),
     ("the disk is full", Room::fill_disk),
     ("syncs fail", Room::fail_syncs),
+    ("reads fail", Room::fail_reads),
 ];
 
 impl Room {
@@ -157,6 +161,30 @@ impl Room {
         ];
         self.cluster.restart_under(&name, strace.into_iter().chain(inject).collect());
         self.cluster.wait_until_failed(&name);
+        self.last();
+        self.cluster.restart(&name);
+    }
+
+    /// A node that was killed and whose disk can't be read, from some read on, must not take what it could read for all there
+    /// is: it ends, and is the one it was when the disk is well again.
+    fn fail_reads(&mut self, machine: usize) {
+        let name = name_of(machine);
+        self.cluster.kill(&name);
+        let trace = self.cluster.path(&format!("{name}.strace"));
+        let after = 1 + self.rng.below(READS);
+        let strace = ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", trace.to_str().unwrap()].map(str::to_owned);
+        // Sockets are read, too, and must go on to be.
+        let files = files_below(&self.cluster.path(&name).join("node"));
+        let files = files.iter().flat_map(|file| ["-P".to_owned(), file.to_str().unwrap().to_owned()]);
+        let inject = [
+            "--trace=read,pread64".to_owned(),
+            format!("--inject=read,pread64:error=EIO:when={after}+"),
+            "--".to_owned(),
+        ];
+        self.cluster.restart_under(&name, strace.into_iter().chain(files).chain(inject).collect());
+        self.cluster.wait_until_failed(&name);
+        let trace = std::fs::read_to_string(&trace).unwrap();
+        assert!(trace.contains("(INJECTED)"), "it ended before read {after} failed: {trace}");
         self.last();
         self.cluster.restart(&name);
     }

@@ -1,15 +1,24 @@
 //! What was acknowledged against what can be read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::cluster::{Cluster, wait_until};
 use crate::fleet::Fleet;
-use crate::http::get_json;
+use crate::http::{get, get_json};
 
-/// What is older than this is not asked for.
-const CHECKED_MS: i64 = 50 * 60 * 1000;
+/// What is older is not asked for.
+const CHECKED: Minutes = Minutes(50);
+/// So much of the end of a journal tells what is going on now, in bytes.
+const TAIL: u64 = 64 << 10;
+
+/// A time to look back.
+#[derive(Clone, Copy)]
+pub(crate) struct Minutes(pub(crate) i64);
 
 /// (target, time in ms) of each scrape in journals that found its page.
 pub(crate) fn acknowledged(journals: &str) -> BTreeSet<(usize, i64)> {
@@ -24,12 +33,39 @@ pub(crate) fn acknowledged(journals: &str) -> BTreeSet<(usize, i64)> {
     .collect()
 }
 
-/// (series, time in ms) → value: everything of the fleet that can be read now.
-pub(crate) fn readable(cluster: &Cluster) -> BTreeMap<(String, i64), String> {
-    let query = "/api/v1/query?query=%7B__name__%3D~%22fleet_.%2A%22%7D%5B1h%5D";
+/// Asks for all samples of the fleet since then, and a little longer: what was acknowledged last is older than the question.
+fn everything(since: Minutes) -> String {
+    format!("/api/v1/query?query=%7B__name__%3D~%22fleet_.%2A%22%7D%5B{}m%5D", since.0 * 6 / 5 + 1)
+}
+
+/// The last lines of a journal.
+pub(crate) fn tail(path: &Path) -> String {
+    let Ok(mut file) = File::open(path) else { return String::new() };
+    let length = file.seek(SeekFrom::End(0)).unwrap();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).unwrap();
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).unwrap();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// (series, time in ms) → value.
+pub(crate) type Samples = BTreeMap<(String, i64), String>;
+
+/// Everything of the fleet that can be read now.
+pub(crate) fn readable(cluster: &Cluster) -> Samples {
+    readable_since(cluster, CHECKED)
+}
+
+/// What of the fleet can be read now of the last minutes.
+pub(crate) fn readable_since(cluster: &Cluster, since: Minutes) -> Samples {
+    let path = everything(since);
     let answer = wait_until("the query is answered", std::time::Duration::from_secs(60), || {
-        get_json(cluster.querier_port, query)
+        get_json(cluster.querier_port, &path)
     });
+    samples_of(&answer)
+}
+
+fn samples_of(answer: &Value) -> Samples {
     let mut samples = BTreeMap::new();
     for series in answer["data"]["result"].as_array().unwrap() {
         let name = format!("{}/{}", series["metric"]["__name__"], series["metric"]["fleet"]);
@@ -53,10 +89,31 @@ pub(crate) fn query_value(cluster: &Cluster, expression: &str) -> f64 {
 
 /// Every acknowledged scrape can be read, with values that its target gave, one at each time and none twice.
 pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
+    check_since(cluster, fleet, CHECKED);
+}
+
+/// The same of the last minutes only.
+pub(crate) fn check_since(cluster: &Cluster, fleet: &Fleet, since: Minutes) {
     let acknowledged = acknowledged(&cluster.journals());
-    let readable = readable(cluster);
+    compare(&acknowledged, &readable_since(cluster, since), (fleet, since));
+}
+
+/// Asks for everything once. An answer must be whole; else the error is returned that stands in its place.
+pub(crate) fn check_once(cluster: &Cluster, fleet: &Fleet) -> Result<(), String> {
+    let acknowledged = acknowledged(&cluster.journals());
+    let (status, body) =
+        get(cluster.querier_port, &everything(CHECKED)).expect("a querier says what it lacks, and soon");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    match status {
+        200 => compare(&acknowledged, &samples_of(&answer), (fleet, CHECKED)),
+        _ => return Err(answer["error"].as_str().unwrap().to_owned()),
+    }
+    Ok(())
+}
+
+fn compare(acknowledged: &BTreeSet<(usize, i64)>, readable: &Samples, (fleet, since): (&Fleet, Minutes)) {
     let newest = acknowledged.iter().map(|(_, time)| *time).max().unwrap_or(0);
-    for (target, time) in acknowledged.iter().filter(|(_, time)| *time > newest - CHECKED_MS) {
+    for (target, time) in acknowledged.iter().filter(|(_, time)| *time > newest - since.0 * 60_000) {
         let mut values = BTreeSet::new();
         for name in Fleet::series() {
             let value = readable.get(&(format!("\"{name}\"/\"{target}\""), *time));
@@ -69,7 +126,7 @@ pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
         assert!(fleet.has_given(*target, value), "target {target} never gave {value}");
     }
     let mut given: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for ((series, time), value) in &readable {
+    for ((series, time), value) in readable {
         let is_new = given.entry(series).or_default().insert(value);
         assert!(is_new, "{series} has the page with {value} twice, again at {time}");
     }

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use processes::free_ports;
 use serde_json::Value;
 
 use crate::cluster::{binary, wait_until};
 use crate::http::{get, get_json};
-use crate::ports::free_ports;
 
 /// All samples up to just after the last one.
 const QUERY: &str = "/api/v1/query?query=%7Bof=%22level-1%22,__name__=~%22golden_(total%7Cvalue)%22%7D%5B30m%5D&time=";

@@ -6,9 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 #![expect(clippy::print_stderr, reason = "whoever reads a failure wants the logs")]
 
+mod buckets;
 mod chaos;
 mod cluster;
+mod elastic;
 mod fleet;
+mod flips;
 mod handover;
 mod hardware;
 mod http;
@@ -18,8 +21,8 @@ mod memory;
 mod monitoring;
 mod net;
 mod operators;
-mod ports;
 mod queries;
+mod store;
 mod upgrade;
 
 use std::time::Duration;

@@ -64,14 +64,14 @@ fn shards_go_on_with_less_than_their_majority_when_an_operator_says_so() {
 
     // Node 4 and a node that holds a shard with it are lost: meta has two of its three replicas still, the shard has one.
     let shard = shards_of(&cluster, 4)[0];
-    let lost = holders(&cluster, shard).into_iter().find(|node| *node != 4).unwrap();
+    let lost = cluster.holders(shard).into_iter().find(|node| *node != 4).unwrap();
     let name = format!("ingester-{}", ingester_of(&cluster, lost));
     cluster.kill("ingester-4");
     cluster.kill(&name);
     wait_until_silent(&cluster, &[4, lost]);
-    let of: Vec<u64> = shards_of(&cluster, 4).into_iter().filter(|id| holders(&cluster, *id).contains(&lost)).collect();
+    let of: Vec<u64> = shards_of(&cluster, 4).into_iter().filter(|id| cluster.holders(*id).contains(&lost)).collect();
     let survivor =
-        |id: u64| holders(&cluster, id).into_iter().find(|node| ![4, lost].contains(node)).unwrap().to_string();
+        |id: u64| cluster.holders(id).into_iter().find(|node| ![4, lost].contains(node)).unwrap().to_string();
     let survivors: Vec<(String, String)> = of.iter().map(|id| (id.to_string(), survivor(*id))).collect();
     let (id, node) = &survivors[0];
     let (code, refused) = cluster.ctl(&["recover", "shard", id, "--survivor", node, "--yes"]);
@@ -87,7 +87,7 @@ fn shards_go_on_with_less_than_their_majority_when_an_operator_says_so() {
     // Every target is scraped and acknowledged again, and the other node is let in.
     cluster.wait_for_more_scrapes(10 * 8);
     wait_until("the shards have two replicas again", Duration::from_secs(60), || {
-        of.iter().all(|id| holders(&cluster, *id).len() == 2).then_some(())
+        of.iter().all(|id| cluster.holders(*id).len() == 2).then_some(())
     });
     assert!(!readable(&cluster).is_empty());
 }
@@ -169,13 +169,6 @@ fn shards_of(cluster: &Cluster, node: u64) -> Vec<u64> {
     let held = shards["shards"].as_array().unwrap().iter().filter(|shard| shard["shard"] != 0);
     let held = held.filter(|shard| shard["replicas"].as_array().unwrap().contains(&json!(node)));
     held.map(|shard| shard["shard"].as_u64().unwrap()).collect()
-}
-
-/// The nodes that hold a shard.
-fn holders(cluster: &Cluster, shard: u64) -> Vec<u64> {
-    let shards = cluster.order(&["shards"]);
-    let shard = shards["shards"].as_array().unwrap().iter().find(|known| known["shard"] == shard).unwrap().clone();
-    shard["replicas"].as_array().unwrap().iter().map(|node| node.as_u64().unwrap()).collect()
 }
 
 /// A shard whose replicas do not move, held by three of these nodes.

@@ -18,6 +18,9 @@ pub(crate) struct Queries {
 
 struct Shared {
     port: AtomicU16,
+    path: String,
+    /// What the answer has.
+    expected: String,
     is_over: AtomicBool,
     answered: AtomicU64,
     failed: Mutex<Vec<String>>,
@@ -26,8 +29,15 @@ struct Shared {
 impl Queries {
     /// Begins to ask the querier at `port` for the number of `series` series of the fleet that are there now.
     pub(crate) fn start(port: u16, series: usize) -> Self {
+        Self::ask_for(port, "count(fleet_0)", series)
+    }
+
+    /// Begins to ask the querier at `port` for the value of an expression, percent-encoded, which must always be `expected`.
+    pub(crate) fn ask_for(port: u16, expression: &str, expected: usize) -> Self {
         let shared = Arc::new(Shared {
             port: AtomicU16::new(port),
+            path: format!("/api/v1/query?query={expression}"),
+            expected: format!(",\"{expected}\"]"),
             is_over: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             failed: Mutex::default(),
@@ -36,7 +46,7 @@ impl Queries {
             let shared = shared.clone();
             move || {
                 while !shared.is_over.load(Ordering::Relaxed) {
-                    shared.ask(series);
+                    shared.ask();
                     #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
                     std::thread::sleep(PAUSE);
                 }
@@ -73,11 +83,10 @@ impl Queries {
 }
 
 impl Shared {
-    fn ask(&self, series: usize) {
-        let answer = get(self.port.load(Ordering::Relaxed), "/api/v1/query?query=count(fleet_0)");
-        let expected = format!(",\"{series}\"]");
+    fn ask(&self) {
+        let answer = get(self.port.load(Ordering::Relaxed), &self.path);
         match answer {
-            Some((200, body)) if body.contains(&expected) => {}
+            Some((200, body)) if body.contains(&self.expected) => {}
             other => self.failed.lock().unwrap().push(format!("{other:?}")),
         }
         self.answered.fetch_add(1, Ordering::Relaxed);

@@ -7,14 +7,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bench_query::system::System;
 use http_client::{HttpClient, HttpClientConfig, Request};
+use processes::{free_ports, is_settled};
 use serde_json::Value;
 use stdx::Clock;
 use tempfile::TempDir;
 
-/// Where the first ingester and the querier answer HTTP, and the first ingester gRPC; the others follow.
-const HTTP_PORT: u16 = 19_601;
-const QUERIER_PORT: u16 = 19_600;
-const GRPC_PORT: u16 = 19_651;
+/// How many ingesters form the cluster.
+const FOUNDERS: usize = 3;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -27,6 +26,8 @@ pub(crate) struct Cluster {
     /// What all ingesters are started with besides.
     flags: Vec<String>,
     ingesters: Vec<Option<System>>,
+    /// Where each of them answers HTTP and gRPC.
+    ports: Vec<[u16; 2]>,
     querier: Option<System>,
     /// How many ingesters have lost their disk, and with it their identity.
     wiped: usize,
@@ -44,12 +45,13 @@ impl Cluster {
             binary: binary.to_owned(),
             flags: flags.to_vec(),
             ingesters: Vec::new(),
+            ports: (0..FOUNDERS).map(|_| two_ports()).collect(),
             querier: None,
             wiped: 0,
             folder: tempfile::tempdir()?,
         };
         // None is ready before all are there.
-        let systems = futures::future::try_join_all((1..=3).map(|number| cluster.open(number))).await?;
+        let systems = futures::future::try_join_all((1..=FOUNDERS).map(|number| cluster.open(number))).await?;
         cluster.ingesters = systems.into_iter().map(Some).collect();
         cluster.settled().await?;
         Ok(cluster)
@@ -57,7 +59,8 @@ impl Cluster {
 
     /// Starts one more ingester.
     pub(crate) async fn add(&mut self) -> anyhow::Result<()> {
-        let system = self.open(self.ingesters.len() + 1).await?;
+        self.ports.push(two_ports());
+        let system = self.open(self.ports.len()).await?;
         self.ingesters.push(Some(system));
         Ok(())
     }
@@ -65,19 +68,23 @@ impl Cluster {
     /// Starts the querier, whose URL is returned.
     pub(crate) async fn start_querier(&mut self) -> anyhow::Result<String> {
         let flags = vec!["--role=querier".to_owned()];
-        let querier = self.start_process("querier", flags, QUERIER_PORT).await?;
+        let querier = self.start_process("querier", flags).await?;
         Ok(self.querier.insert(querier).url.clone())
     }
 
     /// Starts a process of another role.
-    pub(crate) async fn start_process(&self, name: &str, flags: Vec<String>, port: u16) -> anyhow::Result<System> {
+    pub(crate) async fn start_process(&self, name: &str, flags: Vec<String>) -> anyhow::Result<System> {
+        self.start_at(name, flags, free_ports(1)[0]).await
+    }
+
+    async fn start_at(&self, name: &str, flags: Vec<String>, port: u16) -> anyhow::Result<System> {
         let arguments = [
             flags,
             vec![
                 format!("--web.listen-address=127.0.0.1:{port}"),
                 format!("--storage.path={}", self.path(name).display()),
                 format!("--bucket.url=file://{}", self.path("bucket").display()),
-                format!("--cluster.peers={}", peers()),
+                format!("--cluster.peers={}", self.peers()),
             ],
         ];
         std::fs::create_dir_all(self.path("bucket"))?;
@@ -89,11 +96,21 @@ impl Cluster {
         let own = vec![
             "--role=ingester".to_owned(),
             "--cluster.bootstrap-expect=3".to_owned(),
-            format!("--grpc.listen-address={}", address(number)),
+            format!("--grpc.listen-address={}", self.address(number)),
         ];
-        let port = HTTP_PORT + number as u16 - 1;
+        let [port, _] = self.ports[number - 1];
         let flags = [own, self.flags.clone()].concat();
-        self.start_process(&format!("ingester-{number}"), flags, port).await.with_context(|| self.last_words(number))
+        self.start_at(&format!("ingester-{number}"), flags, port).await.with_context(|| self.last_words(number))
+    }
+
+    /// Where an ingester answers gRPC.
+    pub(crate) fn address(&self, number: usize) -> String {
+        let [_, port] = self.ports[number - 1];
+        format!("127.0.0.1:{port}")
+    }
+
+    fn peers(&self) -> String {
+        (1..=FOUNDERS).map(|number| self.address(number)).collect::<Vec<_>>().join(",")
     }
 
     /// The end of an ingester's log.
@@ -145,7 +162,7 @@ impl Cluster {
     /// Gives an order with `ringwood ctl`, and waits until it is carried out.
     pub(crate) async fn order(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         let mut command = tokio::process::Command::new(&self.binary);
-        command.arg("ctl").args(arguments).arg(format!("--cluster.peers={}", peers())).arg("--output=json");
+        command.arg("ctl").args(arguments).arg(format!("--cluster.peers={}", self.peers())).arg("--output=json");
         let done = command.stdin(Stdio::null()).output().await?;
         if !done.status.success() {
             bail!("ctl {arguments:?}: {}", String::from_utf8_lossy(&done.stdout));
@@ -177,45 +194,9 @@ impl Cluster {
     }
 }
 
-fn is_settled(status: &Value, running: usize, wiped: usize) -> bool {
-    let nodes = list(&status["nodes"]);
-    let is_up =
-        |node: &&Value| node["state"] == "up" && node["silentMs"].as_i64().is_some_and(|ms| (0..1000).contains(&ms));
-    let gone = nodes.iter().filter(|node| node["state"] == "gone").count();
-    let up: Vec<&Value> = nodes.iter().filter(is_up).collect();
-    let shards: Vec<&Value> = list(&status["shards"]).iter().filter(|shard| shard["shard"] != 0).collect();
-    up.len() == running && gone == wiped && !shards.is_empty() && shards.iter().all(|shard| rests(shard, &up))
-}
-
-fn rests(shard: &Value, nodes: &[&Value]) -> bool {
-    /// A replica that lacks no more entries than this holds what the shard has.
-    const CLOSE: u64 = 64;
-    let is_empty = |list: &str| shard[list].as_array().is_some_and(Vec::is_empty);
-    let held = |id: &Value| {
-        let node = nodes.iter().find(|node| node["id"] == *id)?;
-        list(&node["replicas"]).iter().find(|replica| replica["shard"] == shard["shard"])
-    };
-    let replicas: Vec<&Value> = list(&shard["replicas"]).iter().filter_map(held).collect();
-    let applied = |replica: &Value| replica["applied"].as_u64().unwrap_or_default();
-    let newest = replicas.iter().map(|replica| applied(replica)).max().unwrap_or_default();
-    ["joining", "leaving", "rebuilding"].into_iter().all(is_empty)
-        && replicas.len() == 3
-        && replicas.iter().filter(|replica| replica["isLeader"] == true).count() == 1
-        && replicas.iter().all(|replica| list(&replica["voters"]).len() == 3 && applied(replica) + CLOSE >= newest)
-}
-
-/// The elements of an array; none of anything else.
-pub(crate) fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// Where an ingester answers gRPC.
-pub(crate) fn address(number: usize) -> String {
-    format!("127.0.0.1:{}", GRPC_PORT + number as u16 - 1)
-}
-
-fn peers() -> String {
-    (1..=3).map(address).collect::<Vec<_>>().join(",")
+fn two_ports() -> [u16; 2] {
+    let ports = free_ports(2);
+    [ports[0], ports[1]]
 }
 
 /// The body of an answer with status 200.

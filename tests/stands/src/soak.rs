@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bench_query::system::System;
+use processes::free_ports;
 use serde_json::Value;
 use stdx::ByteSize;
 
 use crate::cluster::{Cluster, get};
 use crate::page::Page;
 
-const FLEET_PORT: u16 = 19_690;
-const SCRAPER_PORT: u16 = 19_691;
 /// Series of a target. One in ten is replaced by another each time.
 const SERIES: usize = 500;
 const CHURN_SECONDS: u64 = 20;
@@ -75,12 +74,12 @@ pub(crate) async fn run(binary: &Path, flags: &Flags) -> anyhow::Result<()> {
         "--storage.local-retention=0s".to_owned(),
         format!("--storage.memory-limit={}", flags.memory_limit),
     ];
-    let _fleet = Fleet::start(flags)?;
+    let fleet = Fleet::start(flags)?;
     let mut cluster = Cluster::start(binary, &options).await?;
     let config = cluster.path("prometheus.yml");
-    write_config(&config, flags.targets, flags.targets)?;
+    write_config(&config, fleet.port, flags.targets, flags.targets)?;
     let scraper = vec!["--role=scraper".to_owned(), format!("--config.file={}", config.display())];
-    let scraper = cluster.start_process("scraper", scraper, SCRAPER_PORT).await?;
+    let scraper = cluster.start_process("scraper", scraper).await?;
     let querier = cluster.start_querier().await?;
     println!(
         "| s | targets | resident MiB | heads MiB | series in heads | refused | buffered KiB | entries behind | cuts to ship | steady series |"
@@ -102,7 +101,7 @@ pub(crate) async fn run(binary: &Path, flags: &Flags) -> anyhow::Result<()> {
         let wanted = if is_flood { flags.targets * (FLOOD + 1) } else { flags.targets };
         if wanted != targets {
             targets = wanted;
-            write_config(&config, targets, flags.targets)?;
+            write_config(&config, fleet.port, targets, flags.targets)?;
             signal(&scraper, "HUP")?;
         }
     }
@@ -187,32 +186,36 @@ impl std::fmt::Display for Line {
 }
 
 /// The program that serves all targets. It is killed when this is dropped.
-struct Fleet(Child);
+struct Fleet {
+    child: Child,
+    port: u16,
+}
 
 impl Fleet {
     fn start(flags: &Flags) -> anyhow::Result<Self> {
-        let numbers = [usize::from(FLEET_PORT), flags.targets * (FLOOD + 1), SERIES, CHURN_SECONDS as usize];
+        let port = free_ports(1)[0];
+        let numbers = [usize::from(port), flags.targets * (FLOOD + 1), SERIES, CHURN_SECONDS as usize];
         let child =
             Command::new(&flags.fleet).args(numbers.map(|number| number.to_string())).stdin(Stdio::null()).spawn();
-        Ok(Self(child.with_context(|| format!("start {}", flags.fleet.display()))?))
+        Ok(Self { child: child.with_context(|| format!("start {}", flags.fleet.display()))?, port })
     }
 }
 
 impl Drop for Fleet {
     fn drop(&mut self) {
         // It may have ended already.
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
 /// A job for each target.
-fn write_config(path: &Path, targets: usize, expected: usize) -> anyhow::Result<()> {
+fn write_config(path: &Path, port: u16, targets: usize, expected: usize) -> anyhow::Result<()> {
     let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n".to_owned();
     for number in 0..targets {
         let fleet = if number < expected { "expected" } else { "flood" };
         text.push_str(&format!(
-            "- {{job_name: t{number}, metrics_path: /{number}, static_configs: [{{targets: ['127.0.0.1:{FLEET_PORT}'], labels: {{fleet: {fleet}}}}}]}}\n"
+            "- {{job_name: t{number}, metrics_path: /{number}, static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{fleet: {fleet}}}}}]}}\n"
         ));
     }
     Ok(std::fs::write(path, text)?)

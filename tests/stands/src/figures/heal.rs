@@ -7,10 +7,11 @@ use anyhow::Context;
 use bench_query::data::{Fleet, Target, Times};
 use bench_query::load::Ringwood;
 use futures::future::try_join_all;
+use processes::{list, node_at};
 use serde_json::Value;
 
 use super::{Figure, Probes, quantile, thousands};
-use crate::cluster::{Cluster, address, get, list};
+use crate::cluster::{Cluster, get};
 
 const SERIES_PER_TARGET: usize = 500;
 const INTERVAL_MS: i64 = 15_000;
@@ -25,7 +26,7 @@ pub(super) async fn load(cluster: &Cluster, series: usize) -> anyhow::Result<()>
         targets: (0..series.div_ceil(SERIES_PER_TARGET)).map(Target::node).collect(),
         times: Times { start_ms: end_ms - LENGTH_MS, end_ms, interval_ms: INTERVAL_MS },
     };
-    let way = Ringwood::connect(&address(1)).await;
+    let way = Ringwood::connect(&cluster.address(1)).await;
     way.append(&fleet).await?;
     way.end().await;
     cluster.settled().await
@@ -87,7 +88,7 @@ pub(super) async fn drain(cluster: &mut Cluster, probes: &Probes) -> anyhow::Res
         nodes.clone().count() == 6 && nodes.into_iter().all(|node| list(&node["replicas"]).len() * 4 >= shards)
     };
     cluster.wait_until("six ingesters share the shards", |status| is_filled(status).then_some(())).await?;
-    let node = id_at(&cluster.status().await?, &address(1)).context("ingester 1 is known")?;
+    let node = node_at(&cluster.status().await?, &cluster.address(1)).context("ingester 1 is known")?;
     let is_over = AtomicBool::new(false);
     let draining = async {
         let began = cluster.clock.now();
@@ -118,12 +119,6 @@ pub(super) async fn drain(cluster: &mut Cluster, probes: &Probes) -> anyhow::Res
             quantile(&mut written, 1000)
         ),
     })
-}
-
-/// The id of the node at an address.
-fn id_at(status: &Value, address: &str) -> Option<u64> {
-    let node = list(&status["nodes"]).iter().find(|node| node["address"] == address && node["state"] != "gone")?;
-    node["id"].as_u64()
 }
 
 /// Writes into a shard again and again. Returns how long each took.

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::try_join_all;
+use processes::list;
 use serde_json::Value;
 
 use super::{Figure, Probes, quantile};
-use crate::cluster::{Cluster, address, list};
+use crate::cluster::Cluster;
 
 /// Kills the ingester that leads most, again and again, and writes into all shards that it led at once.
 pub(super) async fn losses(cluster: &mut Cluster, probes: &Probes, count: usize) -> anyhow::Result<Figure> {
     let mut waits = Vec::new();
     for round in 0..count {
         let status = cluster.status().await?;
-        let led_by = |number: usize| led(&status, &address(number));
+        let led_by = |number: usize| led(&status, &cluster.address(number));
         let victim = (1..=3).max_by_key(|number| led_by(*number).len()).context("there are ingesters")?;
         let shards = led_by(victim);
         cluster.kill(victim);

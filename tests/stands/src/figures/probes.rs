@@ -8,9 +8,10 @@ use anyhow::Context;
 use bench_query::data::{Target, Times};
 use bench_query::load::Ringwood;
 use model::ShardId;
+use processes::list;
 use stdx::Clock;
 
-use crate::cluster::{Cluster, address, list};
+use crate::cluster::Cluster;
 
 /// The time between two ticks that a probe has a name for.
 const INTERVAL_MS: i64 = 5;
@@ -30,7 +31,7 @@ struct Probe {
 
 impl Probes {
     pub(crate) async fn connect(cluster: &Cluster) -> anyhow::Result<Self> {
-        let (way, clock) = (Ringwood::connect(&address(1)).await, cluster.clock.clone());
+        let (way, clock) = (Ringwood::connect(&cluster.address(1)).await, cluster.clock.clone());
         let status = cluster.status().await?;
         let shards = list(&status["shards"]).iter().filter(|shard| shard["shard"] != 0).count();
         let mut targets = BTreeMap::new();
