@@ -297,8 +297,13 @@ impl Membership {
         if reply.wall_ms != 0 {
             self.judge_skew(reply.wall_ms - (asked_ms + (now_ms - asked_ms) / 2));
         }
-        let until = self.clock.now() + Duration::from_millis(reply.lease_ms.unsigned_abs());
-        self.lease = Some(Lease { until, epoch: reply.epoch });
+        let now = self.clock.now();
+        let until = now + Duration::from_millis(reply.lease_ms.unsigned_abs());
+        // Whoever has held its lease all the time goes on by the members that it knows until it hears of newer ones, as all
+        // others do. Its targets are nobody else's before it has said that it acts by those.
+        let held = self.lease.filter(|held| held.until > now);
+        let epoch = held.map_or(reply.epoch, |held| held.epoch);
+        self.lease = Some(Lease { until, epoch });
         self.publish();
         self.settle(reply.settled_epoch);
     }
@@ -370,7 +375,31 @@ fn without(ring: &ScraperRing, name: &str) -> ScraperRing {
 
 #[cfg(test)]
 mod tests {
+    use telemetry::Registry;
+
     use super::*;
+    use crate::tests::FakeCluster;
+
+    #[tokio::test]
+    async fn whoever_holds_its_lease_goes_on_until_it_hears_of_newer_members() {
+        let clock = Clock::system();
+        let cluster = Arc::new(FakeCluster::new(clock.clone()));
+        cluster.join("b", 7);
+        let member = Member { name: "b".to_owned(), incarnation: 7, address: String::new() };
+        let metrics = Metrics::register(&Registry::new());
+        let (targets, acting) = (Arc::new(AtomicU32::new(0)), Arc::new(Acting::default()));
+        let (mut membership, standing) = Membership::new(cluster, member, clock, metrics, targets, acting);
+        let reply = |epoch| LeaseReply { epoch, lease_ms: 60_000, wall_ms: 0, settled_epoch: Some(0) };
+        membership.take(&reply(1), 0);
+        assert!(standing.borrow().is_member());
+        // It said that it is about to leave, and meta's answer is here before the news of it.
+        membership.take(&reply(2), 0);
+        assert!(standing.borrow().is_member(), "nobody else scrapes its targets yet");
+        // The members changed while it held no lease: others have its targets.
+        membership.lease = None;
+        membership.take(&reply(3), 0);
+        assert!(!standing.borrow().is_member());
+    }
 
     fn ring(epoch: u64, members: &[&str]) -> ScraperRing {
         ScraperRing::new(epoch, members.iter().map(|name| Box::from(*name)))
