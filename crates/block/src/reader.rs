@@ -19,11 +19,7 @@ use crate::{ByteRanges, labels, select};
 #[derive(Clone, Debug)]
 pub struct BlockReader {
     index: Arc<Index>,
-    batches_at_once: usize,
 }
-
-/// How many batches of series a select reads at once.
-const BATCHES_AT_ONCE: usize = 4;
 
 impl BlockReader {
     /// Reads the end of a block; `name` is what messages call it.
@@ -31,18 +27,7 @@ impl BlockReader {
     /// # Errors
     /// [`QueryError::Corrupt`] if it is no block, or one of a later version; [`QueryError::Unavailable`].
     pub async fn open(name: &str, source: Arc<dyn ByteRanges>) -> Result<Self, QueryError> {
-        Ok(Self { index: Arc::new(Index::open(name.into(), source).await?), batches_at_once: BATCHES_AT_ONCE })
-    }
-
-    /// The same block as one of so many that are read beside each other: the more there are, the less each of them needs to
-    /// read ahead, and what all of them hold at once is bounded.
-    pub fn beside(&self, blocks: usize) -> Self {
-        /// One that is taken, and the next one on its way.
-        const FEWEST: usize = 2;
-        /// Of all blocks together.
-        const AT_ONCE: usize = 64;
-        let batches_at_once = (AT_ONCE / blocks.max(1)).clamp(FEWEST, BATCHES_AT_ONCE);
-        Self { index: self.index.clone(), batches_at_once }
+        Ok(Self { index: Arc::new(Index::open(name.into(), source).await?) })
     }
 
     /// From its first sample to just after its last; empty if it has none.
@@ -74,7 +59,7 @@ impl BlockReader {
 /// the first and the last sample of its chunks: one that has a gap there comes though it has none.
 impl Queryable for BlockReader {
     fn select(&self, select: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
-        Box::pin(select::select(self.index.clone(), select, budget.clone(), self.batches_at_once))
+        Box::pin(select::select(self.index.clone(), select, budget.clone()))
     }
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {

@@ -24,16 +24,13 @@ const BATCH_SERIES: usize = 1024;
 const BATCH_BYTES: u64 = 4 << 20;
 /// So many series of a batch are made at a time.
 const PART_SERIES: usize = 128;
+/// How many batches are read at once.
+const BATCHES_AT_ONCE: usize = 4;
 /// About what a column of timestamps takes once it is decoded: 120 rows and what holds them.
 const COLUMN_BYTES: u64 = 1 << 10;
 
-/// The series of a block that match, so many batches of them read at once. See [`series::Queryable::select`].
-pub(crate) async fn select(
-    index: Arc<Index>,
-    select: Select,
-    budget: Budget,
-    batches_at_once: usize,
-) -> Result<SeriesStream, QueryError> {
+/// The series of a block that match. See [`series::Queryable::select`].
+pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) -> Result<SeriesStream, QueryError> {
     let groups = index.candidates(&select.matchers, select.range);
     if groups.is_empty() {
         return Ok(stream::empty().boxed());
@@ -56,7 +53,7 @@ pub(crate) async fn select(
     let times = Columns::read(index.clone(), plan.columns(), budget.clone(), what.clone()).boxed().shared();
     let batches = plan.batches();
     let reading = Arc::new(Reading { index, plan, times, budget, what, _charge: charge });
-    let batches = stream::iter(batches).map(move |batch| reading.clone().read(batch)).buffered(batches_at_once);
+    let batches = stream::iter(batches).map(move |batch| reading.clone().read(batch)).buffered(BATCHES_AT_ONCE);
     // A batch is paid for until the next one is asked for: from then on it is whoever asked that holds it.
     Ok(batches.map_ok(|batch| stream::iter(batch.into_parts())).try_flatten().boxed())
 }

@@ -86,11 +86,6 @@ impl Bucket {
         &self.core.url
     }
 
-    /// Whether it is a folder of this machine.
-    pub fn is_folder(&self) -> bool {
-        self.core.url.starts_with("file://")
-    }
-
     /// Makes sure that an object is there and has these bytes.
     ///
     /// # Errors
