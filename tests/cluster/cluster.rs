@@ -15,6 +15,7 @@ use crate::fleet::Fleet;
 use crate::http::{get, get_at, get_json};
 use crate::journal;
 use crate::net::Net;
+use crate::pages::Pages;
 use crate::ports::free_ports;
 
 /// How long anything may take before a test gives up.
@@ -26,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) local_retention: &'static str,
     pub(crate) snapshot_bytes: &'static str,
     pub(crate) memory_limit: &'static str,
+    /// What every process is started with beside that.
+    pub(crate) flags: Vec<String>,
     /// What runs, unless a process is upgraded.
     pub(crate) binary: PathBuf,
     /// Where ingesters run, each on a machine of its own; `None`: everything is on this one.
@@ -35,7 +38,8 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (snapshot_bytes, memory_limit) = ("64KiB", "8GiB");
-        Self { block_window: "2h", local_retention: "6h", snapshot_bytes, memory_limit, binary: binary(), net: None }
+        let (flags, binary) = (Vec::new(), binary());
+        Self { block_window: "2h", local_retention: "6h", snapshot_bytes, memory_limit, flags, binary, net: None }
     }
 }
 
@@ -219,6 +223,7 @@ impl Cluster {
             .arg(format!("--storage.local-retention={}", self.options.local_retention))
             .arg(format!("--storage.snapshot-bytes={}", self.options.snapshot_bytes))
             .arg(format!("--storage.memory-limit={}", self.options.memory_limit))
+            .args(&self.options.flags)
             .args([bucket.as_str(), "--shards=4"])
             .stdout(Stdio::null())
             .stderr(log)
@@ -229,9 +234,23 @@ impl Cluster {
 
     /// Has one more target scraped, at `/` of a port of this machine.
     pub(crate) fn scrape_also(&self, job: &str, port: u16) {
-        let job = format!("- job_name: {job}\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
+        self.add_jobs(&format!("- job_name: {job}\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"));
+    }
+
+    /// Has pages scraped, the first so many, each by a job of its own with a label that says which page it is.
+    pub(crate) fn scrape_pages(&self, job: &str, pages: &Pages, count: usize) {
+        let job = |page: usize| {
+            format!(
+                "- job_name: {job}-{page}\n  metrics_path: /{page}\n  static_configs: [{{targets: ['127.0.0.1:{}'], labels: {{page: '{page}'}}}}]\n",
+                pages.port
+            )
+        };
+        self.add_jobs(&(0..count).map(job).collect::<String>());
+    }
+
+    fn add_jobs(&self, jobs: &str) {
         let mut config = File::options().append(true).open(self.path("prometheus.yml")).unwrap();
-        config.write_all(job.as_bytes()).unwrap();
+        config.write_all(jobs.as_bytes()).unwrap();
         for name in self.processes.keys().filter(|name| name.starts_with("scraper")) {
             self.signal(name, "HUP");
         }

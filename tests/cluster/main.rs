@@ -9,8 +9,10 @@
 mod chaos;
 mod cluster;
 mod fleet;
+mod growth;
 mod handover;
 mod hardware;
+mod hot;
 mod http;
 mod journal;
 mod kept;
@@ -18,6 +20,7 @@ mod memory;
 mod monitoring;
 mod net;
 mod operators;
+mod pages;
 mod ports;
 mod queries;
 mod upgrade;
