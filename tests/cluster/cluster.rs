@@ -16,6 +16,7 @@ use crate::fleet::Fleet;
 use crate::http::{get_at, get_json};
 use crate::journal;
 use crate::net::Net;
+use crate::pages::Pages;
 use crate::store::Store;
 
 /// How long anything may take before a test gives up.
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) snapshot_bytes: &'static str,
     pub(crate) memory_limit: &'static str,
     pub(crate) scrape_interval: &'static str,
+    /// What every process is started with beside that.
+    pub(crate) flags: Vec<String>,
     /// What runs, unless a process is upgraded.
     pub(crate) binary: PathBuf,
     /// Where blocks go; `None`: into a folder.
@@ -44,6 +47,7 @@ impl Default for Options {
             snapshot_bytes: "64KiB",
             memory_limit: "8GiB",
             scrape_interval: "1s",
+            flags: Vec::new(),
             binary: binary(),
             store: None,
             net: None,
@@ -272,6 +276,7 @@ impl Cluster {
             .arg(format!("--storage.local-retention={}", self.options.local_retention))
             .arg(format!("--storage.snapshot-bytes={}", self.options.snapshot_bytes))
             .arg(format!("--storage.memory-limit={}", self.options.memory_limit))
+            .args(&self.options.flags)
             .args(bucket)
             .arg("--shards=4")
             .stdout(Stdio::null())
@@ -283,9 +288,23 @@ impl Cluster {
 
     /// Has one more target scraped, at `/` of a port of this machine.
     pub(crate) fn scrape_also(&self, job: &str, port: u16) {
-        let job = format!("- job_name: {job}\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n");
+        self.add_jobs(&format!("- job_name: {job}\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"));
+    }
+
+    /// Has pages scraped, the first so many, each by a job of its own with a label that says which page it is.
+    pub(crate) fn scrape_pages(&self, job: &str, pages: &Pages, count: usize) {
+        let job = |page: usize| {
+            format!(
+                "- job_name: {job}-{page}\n  metrics_path: /{page}\n  static_configs: [{{targets: ['127.0.0.1:{}'], labels: {{page: '{page}'}}}}]\n",
+                pages.port
+            )
+        };
+        self.add_jobs(&(0..count).map(job).collect::<String>());
+    }
+
+    fn add_jobs(&self, jobs: &str) {
         let mut config = File::options().append(true).open(self.path("prometheus.yml")).unwrap();
-        config.write_all(job.as_bytes()).unwrap();
+        config.write_all(jobs.as_bytes()).unwrap();
         for name in self.processes.keys().filter(|name| name.starts_with("scraper")) {
             self.signal(name, "HUP");
         }

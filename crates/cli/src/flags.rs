@@ -205,6 +205,13 @@ pub(crate) struct ServerFlags {
     /// by `ctl move-slot` alone. All nodes must be of a version that knows of slots that move.
     #[arg(long = "placement.move-slots-after", env = "RINGWOOD_PLACEMENT_MOVE_SLOTS_AFTER", default_value = "0s", value_parser = duration)]
     pub(crate) placement_move_slots_after: Duration,
+    /// How many bytes per second an ingester takes in of shards that it gets copies of. 0: as many as it can.
+    #[arg(
+        long = "placement.move-bytes-per-second",
+        env = "RINGWOOD_PLACEMENT_MOVE_BYTES_PER_SECOND",
+        default_value = "50MB"
+    )]
+    pub(crate) placement_move_bytes_per_second: ByteSize,
     /// How long a process may take to hand over and end after SIGTERM.
     #[arg(long = "shutdown.deadline", env = "RINGWOOD_SHUTDOWN_DEADLINE", default_value = "30s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,

@@ -14,7 +14,7 @@ use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
 use openraft::{EmptyNode, Instant, Raft, RaftMetrics, ReadPolicy, ServerState};
 use raftlog::{Command, GroupLog, LogDevice, TypeConfig};
-use stdx::{Clock, CpuPool, Disk, Tasks};
+use stdx::{Clock, CpuPool, Disk, Tasks, Throttle};
 use tokio::sync::watch;
 
 use crate::handover::HandOvers;
@@ -44,6 +44,8 @@ pub struct GroupEnv {
     pub applying: CpuPool,
     /// Runs what blocks on the disk: reads of the log, snapshots.
     pub saving: CpuPool,
+    /// How fast the files of snapshots may come in, over all groups of the node.
+    pub receiving: Throttle,
 }
 
 /// What a replica is at the moment.
@@ -125,12 +127,13 @@ pub struct Group<S: StateMachine> {
     shared: Arc<Shared<S>>,
     hand_overs: HandOvers,
     pace: Arc<Pace>,
+    receiving: Throttle,
 }
 
 impl<S: StateMachine> Clone for Group<S> {
     fn clone(&self) -> Self {
-        let (raft, shared) = (self.raft.clone(), self.shared.clone());
-        Self { id: self.id, raft, shared, hand_overs: self.hand_overs.clone(), pace: self.pace.clone() }
+        let (raft, shared, receiving) = (self.raft.clone(), self.shared.clone(), self.receiving.clone());
+        Self { id: self.id, raft, shared, hand_overs: self.hand_overs.clone(), pace: self.pace.clone(), receiving }
     }
 }
 
@@ -161,7 +164,7 @@ impl<S: StateMachine> Group<S> {
         let led = log.resign(env.node.0);
         let raft = Raft::new(env.node.0, Arc::new(config), peers, log, machine).await;
         let raft = raft.map_err(|error| fatal(error.to_string()))?;
-        let group = Self { id, raft, shared, hand_overs, pace: Arc::default() };
+        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), receiving: env.receiving };
         if led && group.elect().await.is_err() {
             return Err(fatal("it stopped as soon as it was opened".to_owned()));
         }
@@ -452,6 +455,10 @@ impl<S: StateMachine> Group<S> {
 
     pub(crate) fn folder(&self) -> &SnapshotFolder {
         &self.shared.folder
+    }
+
+    pub(crate) fn receiving(&self) -> &Throttle {
+        &self.receiving
     }
 
     pub(crate) fn saving(&self) -> &CpuPool {

@@ -131,6 +131,10 @@ async fn receive<S: StateMachine>(
 ) -> Result<raft::Vote, Refusal> {
     while !receiving.is_complete() {
         let frame = frames.next().await.ok_or_else(|| Refusal("the leader broke off".to_owned()))?;
+        if let Some(raft::snapshot_frame::Frame::Chunk(chunk)) = &frame.frame {
+            // The leader sends no faster than frames are taken from the connection.
+            group.receiving().take(chunk.data.len() as u64).await;
+        }
         let taken = group.saving().run(move || {
             let result = receiving.take(frame);
             (receiving, result)

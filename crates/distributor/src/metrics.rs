@@ -81,6 +81,7 @@ impl Metrics {
             Outcome::Malformed => "malformed",
             Outcome::Superseded => "superseded",
             Outcome::Moved => "moved",
+            Outcome::Split => "split",
         };
         self.records.get_or_create(&[("outcome", word)]).inc();
     }

@@ -110,5 +110,6 @@ fn together(one: Delivery, other: Delivery) -> Delivery {
         refused_series: one.refused_series + other.refused_series,
         refused_exemplars: one.refused_exemplars + other.refused_exemplars,
         reason: if one.reason.is_empty() { other.reason } else { one.reason },
+        ..RecordAnswer::default()
     })
 }

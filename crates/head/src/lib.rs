@@ -34,8 +34,8 @@ pub use group::Group;
 pub use head::{Head, HeadLimits, HeadStats};
 pub use memory::MemoryUse;
 pub use record::{
-    Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PushedSeries, ScrapeKind, ScrapeRow, SentExemplar,
-    TimedValue,
+    Answer, Layout, LayoutChange, LayoutDefinition, Outcome, PARTS_ARE_KEPT, PushedSeries, REFUSED_ARE_ASKED_FOR,
+    ScrapeKind, ScrapeRow, SentExemplar, TimedValue,
 };
 pub use segment::{Segment, SegmentError, SegmentFile};
 pub use select::{IsWanted, Selected, SelectedChunk, Selection};

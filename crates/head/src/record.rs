@@ -4,6 +4,11 @@ use std::sync::Arc;
 
 use model::{Exemplar, Histogram, Labels, LayoutHash, Metadata, TargetId};
 
+/// From this level on a target stays split: a scrape in fewer parts is answered [`Outcome::Split`].
+pub const PARTS_ARE_KEPT: u32 = 2;
+/// From this level on layouts whose series were refused are asked for once more when there may be room for them.
+pub const REFUSED_ARE_ASKED_FOR: u32 = 2;
+
 /// What became of a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScrapeKind {
@@ -55,6 +60,8 @@ pub struct ScrapeRow<'a> {
     pub exemplars: Vec<(u32, SentExemplar)>,
     /// Not `None`: series that are not known yet are refused.
     pub refuse_new_series: Option<Arc<str>>,
+    /// The level by which it is appended: [`PARTS_ARE_KEPT`] and [`REFUSED_ARE_ASKED_FOR`] say what that changes.
+    pub feature_level: u32,
 }
 
 /// What a record says about its layout.
@@ -174,6 +181,8 @@ pub enum Outcome {
     Superseded,
     /// Of a slot that was given away: nothing of it is stored here any more.
     Moved,
+    /// Its target has more parts than it says. The tick is not claimed.
+    Split,
 }
 
 /// The answer to a record.
@@ -197,6 +206,10 @@ pub struct Answer {
     pub refused_exemplars: u32,
     /// Why, in words: of series, or else of exemplars.
     pub reason: Option<Arc<str>>,
+    /// How many parts the target has; 0: this is not about a target, or of a time before that was told.
+    pub parts: u32,
+    /// From this tick on, if any, all ticks are stored in so many parts, ms.
+    pub parts_since_ms: Option<i64>,
 }
 
 impl Answer {

@@ -30,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) part: u32,
     /// How many parts the target has, as far as is known here.
     pub(crate) parts: u32,
+    /// The tick from which on all were stored in so many parts, and will be; `None`: not known.
+    pub(crate) parts_since: Option<i64>,
     /// The newest version of the scrapers' membership by which anybody owned it.
     pub(crate) owner_epoch: u64,
     pub(crate) interval_ms: i64,
@@ -77,6 +79,10 @@ pub(crate) struct Layout {
     pub(crate) references: Vec<Arc<Reference>>,
     /// The generation of the columns in which slot i is column i, for every i, and there are no more columns.
     pub(crate) identity: Option<u64>,
+    /// Whether there are series that were refused, ...
+    pub(crate) lacks_series: bool,
+    /// ... and the last tick that tried to have them taken up.
+    pub(crate) refused_tick: Option<i64>,
 }
 
 /// What a page says about its metric families. Shared by all pages that say the same.
@@ -120,6 +126,7 @@ impl Target {
             id,
             part,
             parts,
+            parts_since: None,
             owner_epoch: 0,
             interval_ms: 0,
             ended: false,
@@ -376,6 +383,12 @@ impl Target {
 }
 
 impl Layout {
+    pub(crate) fn new(hash: LayoutHash, slots: Vec<u32>, families: Families) -> Self {
+        let lacks_series = slots.contains(&NONE);
+        let slots = slots.into();
+        Self { hash, slots, families, references: Vec::new(), identity: None, lacks_series, refused_tick: None }
+    }
+
     pub(crate) fn reference(&self, hash: u64) -> Option<&Arc<Reference>> {
         self.references.iter().find(|reference| reference.hash == hash)
     }

@@ -13,7 +13,7 @@ use crate::group::Group;
 use crate::head::Rules;
 use crate::loose::{Appended, Loose, Timed};
 use crate::members::NONE;
-use crate::record::{Answer, PushedSeries, ScrapeKind, ScrapeRow, TimedValue};
+use crate::record::{Answer, PARTS_ARE_KEPT, PushedSeries, ScrapeKind, ScrapeRow, TimedValue};
 use crate::row;
 use crate::target::{Families, Target};
 use scrape::Scrape;
@@ -89,10 +89,13 @@ impl TenantHead {
         let mut target = taken.unwrap_or_else(|| Arc::new(Target::new(row.target, row.part, row.parts)));
         let at = known.unwrap_or_else(|| self.target_place());
         let mut scrape = Scrape { tenant: self, target: Arc::make_mut(&mut target), at, row, rules, closed };
-        let answer = match row.kind {
+        let mut answer = match row.kind {
             ScrapeKind::Final => scrape.end(),
             ScrapeKind::Row => scrape.append().unwrap_or_else(|answer| answer),
         };
+        if row.feature_level >= PARTS_ARE_KEPT {
+            (answer.parts, answer.parts_since_ms) = (target.parts, target.parts_since);
+        }
         // A record that was refused leaves no trace, unless its series are in the index already.
         let keep = !is_new || target.members.len() > 0 || !target.ticks.runs().is_empty();
         if keep {

@@ -44,6 +44,7 @@ pub(crate) struct TravellingTarget {
     pub(crate) id: TargetId,
     pub(crate) part: u32,
     parts: u32,
+    parts_since: Option<i64>,
     owner_epoch: u64,
     interval_ms: i64,
     ended: bool,
@@ -138,6 +139,7 @@ fn target_to_proto(name: &TenantId, tenant: &TenantHead, target: &Target) -> hea
         alive: target.alive.iter().map(|column| bytes(target.columns[column])).collect(),
         alive_histograms: target.alive_histograms.iter().map(|member| bytes(*member)).collect(),
         timed: timed.collect(),
+        parts_since_ms: target.parts_since,
     }
 }
 
@@ -188,6 +190,7 @@ fn target_from_proto(message: head::TravellingTarget, slot: Slot) -> Result<Trav
         id,
         part: message.part,
         parts: message.parts,
+        parts_since: message.parts_since_ms,
         owner_epoch: message.owner_epoch,
         interval_ms: message.interval_ms,
         ended: message.ended,

@@ -158,6 +158,7 @@ impl World {
             starts: vec![],
             exemplars: vec![],
             refuse_new_series: None,
+            feature_level: head::PARTS_ARE_KEPT,
         };
         let expected = self.whole.append_scrape(&tenant(), &row);
         let owner = self.owner(slot_of(target));

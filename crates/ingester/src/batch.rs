@@ -65,13 +65,15 @@ impl Batcher {
         budget: MemoryBudget,
         metrics: Metrics,
         time: ClusterTime,
+        meta: meta::Client,
         tasks: &Tasks,
     ) -> Self {
         let (sender, requests) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let loads: Arc<Loads> = Arc::default();
         let (clock, tasks) = (time.clock(), tasks.clone());
-        let batching = Batching { group, budget, metrics, clock, time, tasks: tasks.clone(), loads: loads.clone() };
+        let batching =
+            Batching { group, budget, metrics, clock, time, meta, tasks: tasks.clone(), loads: loads.clone() };
         tasks.spawn_until_stopped("shard-batches", batching.run(requests));
         Self { requests: sender, queued, loads }
     }
@@ -107,6 +109,7 @@ struct Batching {
     metrics: Metrics,
     clock: Clock,
     time: ClusterTime,
+    meta: meta::Client,
     tasks: Tasks,
     loads: Arc<Loads>,
 }
@@ -176,7 +179,8 @@ impl Batching {
                 record
             }));
         }
-        let batch = entry::Batch { map_epoch, wall_ms: self.clock.wall_ms(), records };
+        let feature_level = self.meta.state().feature_level;
+        let batch = entry::Batch { map_epoch, wall_ms: self.clock.wall_ms(), records, feature_level };
         (counted, entry::Entry { entry: Some(Command::Batch(batch)) }.encode_to_vec().into())
     }
 }

@@ -1,6 +1,7 @@
 //! What a node says to others about itself, again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use model::{NodeId, ShardId};
 use parking_lot::Mutex;
 use proto::ingest::ingest_client::IngestClient;
 use proto::{ingest, meta as wire};
+use stdx::Throttle;
 use transport::{ErrorKind, Nodes, deadline};
 
 use crate::budget::MemoryBudget;
@@ -69,6 +71,8 @@ pub(crate) struct Beats {
     pub(crate) meta_service: MetaService,
     pub(crate) budget: MemoryBudget,
     pub(crate) time: ClusterTime,
+    /// How fast copies of shards come in.
+    pub(crate) receiving: Throttle,
 }
 
 impl Beats {
@@ -94,6 +98,8 @@ impl Beats {
                 replicas: reports,
                 memory_bytes,
                 wall_ms: self.time.own_wall_ms(),
+                received_bytes: self.receiving.taken_bytes(),
+                receives_bytes_per_second: self.receives_bytes_per_second(),
                 dropped: replicas.dropped().into_iter().map(|shard| shard.0).collect(),
                 feature_level: meta::FEATURE_LEVEL,
                 watchers_level: self.meta_service.watchers_level(),
@@ -122,6 +128,10 @@ impl Beats {
         used
     }
 
+    fn receives_bytes_per_second(&self) -> u64 {
+        self.receiving.bytes_per_second().map_or(0, NonZeroU64::get)
+    }
+
     fn show(&self, replicas: &Replicas, reports: &[wire::ReplicaStatus], memory_bytes: u64) {
         let metrics = replicas.metrics();
         metrics.shards.set(reports.len() as i64);
@@ -130,6 +140,9 @@ impl Beats {
         metrics.follower_lag_entries.set(follower_lag(replicas) as i64);
         metrics.series.set(reports.iter().map(|report| report.series_count as i64).sum());
         metrics.unshipped_cuts.set(reports.iter().map(|report| i64::from(report.unshipped_cuts)).sum());
+        let received = self.receiving.taken_bytes();
+        metrics.received_bytes.inc_by(received.saturating_sub(metrics.received_bytes.get()));
+        metrics.receiving_limit.set(i64::try_from(self.receives_bytes_per_second()).unwrap_or(i64::MAX));
         metrics.memory_bytes.set(memory_bytes as i64);
         metrics.memory_limit_bytes.set(i64::try_from(self.budget.limit_bytes()).unwrap_or(i64::MAX));
         metrics.damaged_shards.set(replicas.damage().all().len() as i64);

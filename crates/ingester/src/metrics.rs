@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
     pub(crate) ship_failures: Counter,
     pub(crate) unshipped_cuts: Gauge,
     pub(crate) snapshots: Counter,
+    pub(crate) received_bytes: Counter,
+    pub(crate) receiving_limit: Gauge,
     pub(crate) clock_ahead_seconds: FloatGauge,
     pub(crate) damaged_shards: Gauge,
 }
@@ -67,6 +69,11 @@ impl Metrics {
             shipped_bytes: counter("ingester_shipped_bytes", "Bytes of blocks brought to the bucket."),
             ship_failures: counter("ingester_ship_failures", "Tries to ship a cut that failed."),
             unshipped_cuts: gauge("ingester_unshipped_cuts", "Cuts that are not in the bucket yet."),
+            received_bytes: counter("ingester_received_copy_bytes", "Bytes of copies of shards taken in."),
+            receiving_limit: gauge(
+                "ingester_copy_limit_bytes_per_second",
+                "Bytes per second of copies of shards that are let in; 0: any.",
+            ),
             snapshots: counter("ingester_snapshots", "Snapshots taken."),
             clock_ahead_seconds: registry.register(
                 "ingester_clock_ahead_seconds",

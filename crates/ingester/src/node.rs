@@ -1,5 +1,6 @@
 //! An ingester: how it comes to be, and how it ends.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use proto::ingest::ingest_server::IngestServer;
 use proto::select::select_server::SelectServer;
 use proto::{ingest, meta as wire};
 use raftlog::LogDevice;
-use stdx::{Clock, CpuPool, Disk, Rng, Tasks};
+use stdx::{Clock, CpuPool, Disk, Rng, Tasks, Throttle};
 use telemetry::Registry;
 use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
@@ -77,6 +78,8 @@ pub struct IngesterConfig {
     pub replace_after: Option<Duration>,
     /// Slots of a shard that takes in far more than others for so long move to others; `None`: only operators move slots.
     pub move_slots_after: Option<Duration>,
+    /// How fast copies of shards come in, over all shards of the node; `None`: as fast as they can.
+    pub move_bytes_per_second: Option<NonZeroU64>,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
 }
@@ -184,7 +187,7 @@ impl Ingester {
 
         let client = start_client(&config, &env);
         register(&config, &env, &client, &time, (identity, bootstrap.incarnation)).await?;
-        let metrics = Metrics::new(&env.registry);
+        let (metrics, receiving) = (Metrics::new(&env.registry), group_env.receiving.clone());
         let (budget, damage) = (MemoryBudget::new(config.memory_limit_bytes), Damage::default());
         let replicas = Replicas::new(ReplicasEnv {
             group: group_env,
@@ -216,6 +219,7 @@ impl Ingester {
             meta_service: service,
             budget,
             time,
+            receiving,
         };
         let (noted, beating) = (ends.clone(), replicas.clone());
         env.tasks.spawn_until_stopped("beats", async move {
@@ -323,6 +327,7 @@ fn pace(groups: &Groups, timing: Timing, env: &IngesterEnv) {
 }
 
 fn group_env(config: &IngesterConfig, env: &IngesterEnv, node: NodeId) -> GroupEnv {
+    let receiving = Throttle::new(env.clock.clone(), config.move_bytes_per_second);
     GroupEnv {
         node,
         timing: config.timing,
@@ -333,6 +338,7 @@ fn group_env(config: &IngesterConfig, env: &IngesterEnv, node: NodeId) -> GroupE
         tasks: env.tasks.clone(),
         applying: env.applying.clone(),
         saving: env.saving.clone(),
+        receiving,
     }
 }
 

@@ -238,7 +238,8 @@ impl Replicas {
             group.initialize(founders).await?;
         }
         let clock = env.group.clock.clone();
-        let batcher = Batcher::start(group.clone(), env.budget.clone(), env.metrics.clone(), env.time.clone(), &tasks);
+        let (budget, meta) = (env.budget.clone(), env.client.clone());
+        let batcher = Batcher::start(group.clone(), budget, env.metrics.clone(), env.time.clone(), meta, &tasks);
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",

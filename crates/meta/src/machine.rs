@@ -99,22 +99,13 @@ impl StateMachine for MetaMachine {
     }
 
     fn save(view: &MetaView, files: &mut SnapshotWriter<'_>) -> io::Result<()> {
-        let bytes = zstd::encode_all(&view.0.to_proto().encode_to_vec()[..], 3)?;
-        files.put("meta", "state", &[&bytes]).map(drop)
+        files.put("meta", "state", &[&view.0.to_bytes()?]).map(drop)
     }
 
     fn install(&mut self, files: &SnapshotReader<'_>) -> io::Result<()> {
         let damaged = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
         let [file] = files.files() else { return Err(damaged("a snapshot of meta is one file".to_owned())) };
-        let bytes = zstd::decode_all(&files.read(file)?[..])?;
-        let state = meta::State::decode(&bytes[..]).map_err(|error| damaged(error.to_string()))?;
-        if state.feature_level > FEATURE_LEVEL {
-            let level = state.feature_level;
-            let what =
-                format!("the state of meta is of feature level {level}, this binary knows {FEATURE_LEVEL}: upgrade it");
-            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
-        }
-        *self = Self::from_proto(state).map_err(|error| damaged(error.to_string()))?;
+        *self = Self::from_bytes(&files.read(file)?)?;
         Ok(())
     }
 }
@@ -383,6 +374,24 @@ impl MetaMachine {
         if level <= self.state.feature_level { Vec::new() } else { vec![Change::FeatureLevel(level)] }
     }
 
+    /// As a file of a snapshot: docs/formats/meta.md.
+    fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        zstd::encode_all(&self.to_proto().encode_to_vec()[..], 3)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> io::Result<Self> {
+        let damaged = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+        let bytes = zstd::decode_all(bytes)?;
+        let state = meta::State::decode(&bytes[..]).map_err(|error| damaged(error.to_string()))?;
+        if state.feature_level > FEATURE_LEVEL {
+            let level = state.feature_level;
+            let what =
+                format!("the state of meta is of feature level {level}, this binary knows {FEATURE_LEVEL}: upgrade it");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
+        Self::from_proto(state).map_err(|error| damaged(error.to_string()))
+    }
+
     fn to_proto(&self) -> meta::State {
         let state = &self.state;
         let cluster = state.birth.map(|birth| meta::Cluster {
@@ -426,5 +435,7 @@ impl MetaMachine {
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

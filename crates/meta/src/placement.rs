@@ -11,7 +11,7 @@ use ring::Shard;
 use crate::state::{ClusterState, Node, NodeState};
 
 pub(crate) use by_hand::ordered;
-pub(crate) use slots::{ShardLoad, hot_shards, ordered as slot_ordered, slot_to_move};
+pub(crate) use slots::{ShardLoad, hot_shards, ordered as slot_ordered, settled, slot_to_move};
 
 /// How many nodes hold meta, as far as there are nodes.
 pub(crate) const META_VOTERS: usize = 3;

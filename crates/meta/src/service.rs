@@ -402,6 +402,8 @@ fn status(state: &ClusterState, replica: &Replica, own: u64) -> meta::StatusRepl
             silent_ms: beat.map_or(-1, |beat| silence(beat.at)),
             replicas: beat.map_or_else(Vec::new, |beat| beat.request.replicas.clone()),
             memory_bytes: beat.map_or(0, |beat| beat.request.memory_bytes),
+            received_bytes: beat.map_or(0, |beat| beat.request.received_bytes),
+            receives_bytes_per_second: beat.map_or(0, |beat| beat.request.receives_bytes_per_second),
             feature_level: beat.map_or(0, |beat| level_of(beat.request.feature_level)),
         }
     });

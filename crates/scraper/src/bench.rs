@@ -58,10 +58,9 @@ impl Pipeline {
         let header =
             Header { tenant: TenantId::default(), target: self.target.id, owner_epoch: 1, interval_ms: 15_000, stamp };
         let shipments = Shipment::rows(&header, rows);
-        let parts = self.pages.parts.iter_mut();
-        let records = parts.zip(shipments).map(|(part, shipment)| {
+        let records = (0..).zip(shipments).map(|(part, shipment)| {
             let (record, settled) = shipment.into_parts();
-            part.settle(&Settled { outcome: Some(Outcome::Stored), ..settled });
+            self.pages.settle(part, &Settled { outcome: Some(Outcome::Stored), ..settled });
             record
         });
         records.collect()

@@ -12,16 +12,17 @@ mod part;
 mod report;
 mod row;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use exposition::{Format, PageReader, ParseError, Shape};
 use model::{Labels, Timestamp, Value};
 use xxhash_rust::xxh3::Xxh3;
 
-pub(crate) use definition::LayoutChange;
+pub(crate) use definition::{Definition, LayoutChange};
 pub(crate) use part::{Part, PartRow, Settled};
 pub(crate) use report::{Report, Stamp};
-pub(crate) use row::Extras;
+pub(crate) use row::{Extras, RowStarts};
 
 use crate::job::Job;
 use crate::status::{Families, Health};
@@ -111,7 +112,22 @@ pub(crate) struct Pages {
     families: Families,
     /// How the last page was read.
     way: &'static str,
-    pub(crate) parts: Vec<Part>,
+    parts: Vec<Part>,
+    /// How many parts the target has at least, by what shards have said.
+    known_parts: u32,
+    /// Whether layouts name series that are gone and are of other parts: only one row of each does.
+    names_gone: bool,
+    most: MostSeries,
+}
+
+/// A part with more series is split.
+#[derive(Clone, Copy, Debug)]
+struct MostSeries(usize);
+
+impl Default for MostSeries {
+    fn default() -> Self {
+        Self(MAX_PART_SERIES)
+    }
 }
 
 impl Tools {
@@ -131,6 +147,12 @@ pub(crate) struct Page<'a> {
 }
 
 impl Pages {
+    /// Of a target whose parts have no more series than this.
+    #[cfg(test)]
+    pub(crate) fn with_part_series(most: usize) -> Self {
+        Self { most: MostSeries(most), ..Self::default() }
+    }
+
     /// How pages are read has changed: the next one is read as if it were the first.
     pub(crate) fn forget_shape(&mut self) {
         self.shape = None;
@@ -144,6 +166,30 @@ impl Pages {
     /// How the last page that could be read was: in words for a metric.
     pub(crate) fn last_way(&self) -> &'static str {
         self.way
+    }
+
+    /// How many parts the target has, as far as is known; 0: it was never scraped.
+    pub(crate) fn part_count(&self) -> u32 {
+        if self.parts.is_empty() { 0 } else { self.known_parts.max(self.parts.len() as u32) }
+    }
+
+    /// Whether all parts of a tick may be sent at once: nobody can have stored it in fewer.
+    pub(crate) fn are_told(&self, tick_ms: i64) -> bool {
+        let parts = self.parts.len();
+        // Those from which others were split off.
+        self.parts[..parts / 2].iter().all(|part| part.told().is_some_and(|told| told.keeps(parts as u32, tick_ms)))
+    }
+
+    /// Takes note of what became of a part of a scrape.
+    pub(crate) fn settle(&mut self, part: u32, settled: &Settled) {
+        if let Some(part) = self.parts.get_mut(part as usize) {
+            part.settle(settled);
+        }
+        self.known_parts = self.known_parts.max(settled.told.map_or(0, |told| told.parts));
+        if self.known_parts as usize > self.parts.len() {
+            // The next page is placed anew.
+            self.forget_shape();
+        }
     }
 
     /// The rows of a scrape: of a page, or of none if it failed or was empty. `report` is asked for what the scrape says
@@ -232,21 +278,33 @@ impl Pages {
     fn learn(&mut self, page: Page<'_>, parsed: &Parsed) -> Counts {
         let hash = series_hash(page.job, parsed);
         // Pages that cannot be skimmed have the same series as before, too, more often than not.
-        let is_as_before = hash == self.series_hash && !self.parts.is_empty();
+        let is_placed = !self.parts.is_empty() && !self.has_grown() && !self.names_gone;
+        let is_as_before = hash == self.series_hash && is_placed;
         let added = if is_as_before { 0 } else { self.place(page.job, page.target, parsed) };
         self.series_hash = hash;
         self.counts = Counts { added: 0, ..parsed.counts };
         Counts { added, ..self.counts }
     }
 
+    fn has_grown(&self) -> bool {
+        self.parts.len() < self.known_parts as usize
+    }
+
     /// Gives each series its part and slot. Returns how many were not on the last page.
     fn place(&mut self, job: &Job, target: &Target, parsed: &Parsed) -> u32 {
         let report = report_series(&target.labels, job.extra_scrape_metrics);
         let count = parsed.series.len() + report.len();
-        let mut parts = self.parts.len().max(1);
-        while count > parts * MAX_PART_SERIES {
+        let old_parts = self.parts.len();
+        let mut parts = old_parts.max(self.known_parts as usize).max(1);
+        while count > parts * self.most.0 {
             parts *= 2;
         }
+        let was_split = old_parts > 0 && parts > old_parts;
+        let named_gone = std::mem::take(&mut self.names_gone);
+        let last: Vec<Vec<Labels>> =
+            if was_split { self.parts.iter().map(Part::on_page).collect() } else { Vec::new() };
+        // What was split off somewhere else has gone on there, and is not missed here.
+        let is_first = !self.has_grown();
         self.parts.resize_with(parts, Part::default);
         let families_hash = definition::families_hash(&parsed.families);
         let has_new_families = families_hash != self.families_hash && !parsed.series.is_empty();
@@ -254,15 +312,32 @@ impl Pages {
             self.families_hash = families_hash;
             self.families = parsed.families.as_slice().into();
         }
-        let mut placed: Vec<part::Placing<'_>> = vec![part::Placing::default(); parts];
+        let mut placed: Vec<part::Placing<'_>> =
+            vec![part::Placing { is_exact: was_split || named_gone, ..part::Placing::default() }; parts];
         for (labels, sample) in &parsed.series {
             placed[ring::part_of(labels, parts as u32) as usize].page.push((labels, *sample));
         }
         for (series, labels) in &report {
             placed[ring::part_of(labels, parts as u32) as usize].report.push((labels, *series));
         }
+        let now: HashSet<&Labels> =
+            if was_split { parsed.series.iter().map(|(labels, _)| labels).collect() } else { HashSet::new() };
+        for (placing, last) in placed.iter_mut().zip(&last).filter(|_| is_first) {
+            placing.gone = last.iter().filter(|labels| !now.contains(labels)).collect();
+            self.names_gone |= !placing.gone.is_empty();
+        }
+        if self.names_gone {
+            self.forget_shape();
+        }
         let families = &parsed.families;
-        self.parts.iter_mut().zip(placed).map(|(part, placing)| part.place(&placing, families, has_new_families)).sum()
+        let placing = self.parts.iter_mut().zip(placed);
+        let added = placing.map(|(part, placing)| part.place(&placing, families, has_new_families)).sum();
+        if was_split {
+            // Those that have moved are not new.
+            let before: HashSet<&Labels> = last.iter().flatten().collect();
+            return parsed.series.iter().filter(|(labels, _)| !before.contains(labels)).count() as u32;
+        }
+        added
     }
 }
 

@@ -21,7 +21,7 @@ use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::page::{Counts, Page, PageError, Pages, PartRow, Report, Stamp, Tools};
 use crate::schedule::Schedule;
-use crate::shipment::{Header, Shipment, Shipped, Sink, ship};
+use crate::shipment::{Header, Shipment, Shipped, Sink, Turns, ship};
 use crate::status::{Health, SharedStatus};
 use crate::target::Target;
 
@@ -140,7 +140,7 @@ impl ScrapeLoop {
             let wait = Duration::from_millis((tick - clock.wall_ms()).max(0).unsigned_abs());
             let is_over = match order.work {
                 Work::Scrape | Work::HandOver => false,
-                Work::End => self.pages.parts.is_empty(),
+                Work::End => self.pages.part_count() == 0,
                 Work::Stop => true,
             };
             if is_over {
@@ -213,14 +213,15 @@ impl ScrapeLoop {
         self.report(&counts, error.as_ref(), wall_ms, duration);
         let header = self.header(order, schedule, stamp);
         let shipments = Shipment::rows(&header, rows);
+        let turns = if self.pages.are_told(tick_ms) { Turns::Together } else { Turns::AfterParents };
         let is_shared = order.is_shared || self.shared_until.is_some_and(|until| start < until);
         if error.is_some() && is_shared {
             // The former owner may have more luck, and the first to tell of a tick counts: whatever comes of its scrape is there
             // when the time for it is over.
             shared.metrics.withheld_failures.inc();
-            self.send_at(start + order.settings.target.timeout, stamp, shipments);
+            self.send_at(start + order.settings.target.timeout, stamp, shipments, turns);
         } else {
-            self.send(stamp, shipments);
+            self.send(stamp, shipments, turns);
         }
         shared.metrics.scrape_duration.observe(shared.clock.now().duration_since(start).as_secs_f64());
     }
@@ -241,7 +242,7 @@ impl ScrapeLoop {
         let timestamp_ms = tick_ms.max(self.newest_ms.map_or(tick_ms, |newest| newest + 1));
         let stamp = Stamp { tick_ms, timestamp_ms, wall_ms: self.shared.clock.wall_ms() };
         let header = self.header(order, schedule, stamp);
-        self.send(stamp, Shipment::final_records(&header, self.pages.parts.len() as u32));
+        self.send(stamp, Shipment::final_records(&header, self.pages.part_count()), Turns::Together);
         // Should it be discovered again, its series begin anew.
         self.pages = Pages::default();
     }
@@ -256,18 +257,18 @@ impl ScrapeLoop {
         }
     }
 
-    fn send(&mut self, stamp: Stamp, shipments: Vec<Shipment>) {
+    fn send(&mut self, stamp: Stamp, shipments: Vec<Shipment>, turns: Turns) {
         self.newest_ms = self.newest_ms.max(Some(stamp.timestamp_ms));
-        self.under_way.push(ship(self.shared.sink.clone(), stamp, shipments));
+        self.under_way.push(ship(self.shared.sink.clone(), shipments, turns));
     }
 
     /// Sends something at a later time.
-    fn send_at(&mut self, time: Instant, stamp: Stamp, shipments: Vec<Shipment>) {
+    fn send_at(&mut self, time: Instant, stamp: Stamp, shipments: Vec<Shipment>, turns: Turns) {
         self.newest_ms = self.newest_ms.max(Some(stamp.timestamp_ms));
         let (clock, sink) = (self.shared.clock.clone(), self.shared.sink.clone());
         let later = async move {
             clock.sleep_until(time).await;
-            ship(sink, stamp, shipments).await
+            ship(sink, shipments, turns).await
         };
         self.under_way.push(later.boxed());
     }
@@ -275,9 +276,7 @@ impl ScrapeLoop {
     /// Takes note of what became of a scrape.
     fn settle(&mut self, shipped: Vec<Shipped>) {
         for shipped in shipped {
-            if let Some(part) = self.pages.parts.get_mut(shipped.part as usize) {
-                part.settle(&shipped.settled);
-            }
+            self.pages.settle(shipped.part, &shipped.settled);
             // What was dropped is counted by whoever dropped it.
             let Ok(answer) = &shipped.delivery else { continue };
             self.shared.count_answer(answer);

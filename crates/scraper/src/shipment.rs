@@ -1,5 +1,8 @@
 //! The rows of a scrape on their way to their shards.
 
+mod split;
+mod tree;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +10,9 @@ use distributor::{Delivery, Distributor, Outgoing};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use model::{LayoutHash, TargetId, TenantId};
-use proto::entry::{self, Outcome, Record, ScrapeKind, record};
+use proto::entry::{self, Outcome, Record, RecordAnswer, ScrapeKind, record};
+
+pub(crate) use tree::Told;
 
 use crate::page::{Extras, LayoutChange, PartRow, Settled, Stamp};
 
@@ -36,10 +41,19 @@ pub(crate) struct Header {
     pub(crate) stamp: Stamp,
 }
 
+/// When the parts of a scrape are sent: see [`tree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    Together,
+    AfterParents,
+}
+
 /// One part of a scrape.
 #[derive(Clone, Debug)]
 pub(crate) struct Shipment {
+    header: Header,
     part: u32,
+    parts: u32,
     outgoing: Outgoing,
     /// Nothing, of a final record.
     row: Option<PartRow>,
@@ -60,25 +74,26 @@ impl Shipment {
     /// The rows of a scrape.
     pub(crate) fn rows(header: &Header, rows: Vec<PartRow>) -> Vec<Self> {
         let parts = rows.len() as u32;
-        let rows = (0u32..).zip(rows);
-        rows.map(|(part, mut row)| {
-            let scrape = scrape_of_row(header, part, parts, &row);
-            let outgoing = outgoing(header, scrape, row.samples);
-            let settled = Settled {
-                sent_as: row.layout,
-                layout: row.layout,
-                becomes: row.becomes.clone(),
-                is_reference: row.becomes.is_some(),
-                unknown_reference: None,
-                told_starts: row.starts.are_told.then(|| row.starts.all.clone()),
-                tellings: row.starts.tellings,
-                outcome: None,
-            };
-            // They are in the record, and may have to wait there for long.
-            row.extras = Extras::default();
-            Self { part, outgoing, row: Some(row), settled }
-        })
-        .collect()
+        (0u32..).zip(rows).map(|(part, row)| Self::row(header, part, parts, row)).collect()
+    }
+
+    fn row(header: &Header, part: u32, parts: u32, mut row: PartRow) -> Self {
+        let scrape = scrape_of_row(header, part, parts, &row);
+        let outgoing = outgoing(header, scrape, row.samples);
+        let settled = Settled {
+            sent_as: row.layout,
+            layout: row.layout,
+            becomes: row.becomes.clone(),
+            is_reference: row.becomes.is_some(),
+            unknown_reference: None,
+            told_starts: row.starts.are_told.then(|| row.starts.all.clone()),
+            tellings: row.starts.tellings,
+            outcome: None,
+            told: None,
+        };
+        // They are in the record, and may have to wait there for long.
+        row.extras = Extras::default();
+        Self { header: header.clone(), part, parts, outgoing, row: Some(row), settled }
     }
 
     /// What tells every part of a target that it left discovery.
@@ -95,8 +110,10 @@ impl Shipment {
                 told_starts: None,
                 tellings: 0,
                 outcome: None,
+                told: None,
             };
-            Self { part, outgoing: outgoing(header, scrape, 0), row: None, settled }
+            let outgoing = outgoing(header, scrape, 0);
+            Self { header: header.clone(), part, parts, outgoing, row: None, settled }
         };
         (0..parts).map(shipment).collect()
     }
@@ -106,10 +123,10 @@ impl Shipment {
         (self.outgoing.record, self.settled)
     }
 
-    /// Repeats the record with what its shard lacked, as often as that is worth while, and says what became of it.
-    async fn finish(mut self, mut delivery: Delivery, stamp: Stamp, sink: &dyn Sink) -> Shipped {
+    /// Repeats the record with what its shard lacked, as often as that is worth while. Returns the last answer.
+    async fn repair(&mut self, mut delivery: Delivery, sink: &dyn Sink) -> Delivery {
         for _ in 0..REPAIRS {
-            match delivery.as_ref().map(entry::RecordAnswer::outcome) {
+            match delivery.as_ref().map(RecordAnswer::outcome) {
                 Ok(Outcome::UnknownLayout) => self.define(),
                 Ok(Outcome::UnknownReference) => self.stand_alone(),
                 _ => break,
@@ -117,8 +134,31 @@ impl Shipment {
             let deliveries = sink.append(vec![self.outgoing.clone()]).await;
             delivery = deliveries.into_iter().next().unwrap_or(delivery);
         }
-        self.settled.outcome = delivery.as_ref().ok().map(entry::RecordAnswer::outcome);
-        Shipped { part: self.part, stamp, samples: self.outgoing.samples, settled: self.settled, delivery }
+        delivery
+    }
+
+    /// The record as several ones, if its shard has said that the target has more parts: the first takes its place, and the
+    /// others were split off from it.
+    fn split(&self, delivery: &Delivery) -> Option<Vec<Self>> {
+        let answer = delivery.as_ref().ok().filter(|answer| answer.outcome() == Outcome::Split)?;
+        let Some(record::Record::Scrape(scrape)) = &self.outgoing.record.record else { return None };
+        if answer.parts <= self.parts || !answer.parts.is_power_of_two() {
+            return None;
+        }
+        let rows = split::split(scrape, self.row.as_ref()?, answer.parts);
+        let pieces = rows.into_iter().map(|(part, row)| Self::row(&self.header, part, answer.parts, row));
+        let mut pieces: Vec<Self> = pieces.collect();
+        // What was to become a reference does not.
+        pieces[0].settled.becomes.clone_from(&self.settled.becomes);
+        Some(pieces)
+    }
+
+    /// What became of it.
+    fn shipped(self, delivery: Delivery) -> Shipped {
+        let answer = delivery.as_ref().ok();
+        let settled =
+            Settled { outcome: answer.map(RecordAnswer::outcome), told: answer.and_then(Told::by), ..self.settled };
+        Shipped { part: self.part, stamp: self.header.stamp, samples: self.outgoing.samples, settled, delivery }
     }
 
     /// Says the layout from scratch. By its new name, no reference is known.
@@ -129,7 +169,7 @@ impl Shipment {
             scrape.layout = hash_bytes(definition.name);
             scrape.definition = Some(definition.message.clone());
             scrape.delta = None;
-            put_starts(scrape, &row.starts.all);
+            put_starts(scrape, row);
         }
         self.settled.told_starts = Some(row.starts.all.clone());
         self.settled.layout = definition.name;
@@ -157,17 +197,74 @@ impl Shipment {
     }
 }
 
-/// Sends the parts of a scrape. They are on their way when this returns.
-pub(crate) fn ship(sink: Arc<dyn Sink>, stamp: Stamp, shipments: Vec<Shipment>) -> BoxFuture<'static, Vec<Shipped>> {
-    let first = sink.append(shipments.iter().map(|shipment| shipment.outgoing.clone()).collect());
+/// Sends the parts of a scrape: those whose turn it is are on their way when this returns.
+pub(crate) fn ship(sink: Arc<dyn Sink>, shipments: Vec<Shipment>, turns: Turns) -> BoxFuture<'static, Vec<Shipped>> {
+    let is_due = |shipment: &Shipment| turns == Turns::Together || tree::parent(shipment.part).is_none();
+    let (due, waiting): (Vec<Shipment>, Vec<Shipment>) = shipments.into_iter().partition(is_due);
+    let first = append(&*sink, &due);
     async move {
-        let mut shipped = Vec::with_capacity(shipments.len());
-        for (shipment, delivery) in shipments.into_iter().zip(first.await) {
-            shipped.push(shipment.finish(delivery, stamp, &*sink).await);
-        }
-        shipped
+        let answered = due.into_iter().zip(first.await).collect();
+        Shipping { sink, answered, waiting, shipped: Vec::new() }.finish().await
     }
     .boxed()
+}
+
+/// The parts of a scrape on their way.
+struct Shipping {
+    sink: Arc<dyn Sink>,
+    answered: Vec<(Shipment, Delivery)>,
+    /// Parts that wait for the one from which they were split off.
+    waiting: Vec<Shipment>,
+    shipped: Vec<Shipped>,
+}
+
+impl Shipping {
+    async fn finish(mut self) -> Vec<Shipped> {
+        while let Some((mut shipment, delivery)) = self.answered.pop() {
+            let delivery = shipment.repair(delivery, &*self.sink).await;
+            if let Some(pieces) = shipment.split(&delivery) {
+                let (first, others): (Vec<_>, Vec<_>) =
+                    pieces.into_iter().partition(|piece| piece.part == shipment.part);
+                self.waiting.extend(others);
+                self.send(first).await;
+                continue;
+            }
+            let tick_ms = shipment.header.stamp.tick_ms;
+            if delivery.as_ref().is_ok_and(|answer| tree::is_split(answer, shipment.parts, tick_ms)) {
+                let is_due = |other: &mut Shipment| tree::parent(other.part) == Some(shipment.part);
+                let due = self.waiting.extract_if(.., is_due).collect();
+                self.send(due).await;
+            } else {
+                self.give_up_split_off(shipment.part, &delivery);
+            }
+            self.shipped.push(shipment.shipped(delivery));
+        }
+        debug_assert!(self.waiting.is_empty(), "each part was split off from one that was sent");
+        self.shipped
+    }
+
+    async fn send(&mut self, due: Vec<Shipment>) {
+        if !due.is_empty() {
+            let deliveries = append(&*self.sink, &due).await;
+            self.answered.extend(due.into_iter().zip(deliveries));
+        }
+    }
+
+    /// What was split off from a part has its fate, for the tick is in fewer parts, or nowhere.
+    fn give_up_split_off(&mut self, part: u32, delivery: &Delivery) {
+        let delivery = delivery.as_ref().map_err(|dropped| *dropped);
+        let delivery = delivery.map(|answer| RecordAnswer { outcome: answer.outcome, ..RecordAnswer::default() });
+        let is_split_off = |other: &mut Shipment| {
+            let above = std::iter::successors(tree::parent(other.part), |part| tree::parent(*part));
+            above.into_iter().any(|parent| parent == part)
+        };
+        let given_up = self.waiting.extract_if(.., is_split_off);
+        self.shipped.extend(given_up.map(|shipment| shipment.shipped(delivery.clone())));
+    }
+}
+
+fn append(sink: &dyn Sink, shipments: &[Shipment]) -> BoxFuture<'static, Vec<Delivery>> {
+    sink.append(shipments.iter().map(|shipment| shipment.outgoing.clone()).collect())
 }
 
 fn outgoing(header: &Header, scrape: entry::Scrape, samples: u32) -> Outgoing {
@@ -216,17 +313,19 @@ fn scrape_of_row(header: &Header, part: u32, parts: u32, row: &PartRow) -> entry
         ..scrape(header, part, parts)
     };
     if row.starts.are_told {
-        put_starts(&mut scrape, &row.starts.all);
+        put_starts(&mut scrape, row);
     }
     scrape
 }
 
 /// Says when the counters of a row began.
-fn put_starts(scrape: &mut entry::Scrape, starts: &[(u32, i64)]) {
+fn put_starts(scrape: &mut entry::Scrape, row: &PartRow) {
+    let starts = &row.starts.all;
     scrape.start_slots = starts.iter().map(|(slot, _)| *slot).collect();
     scrape.start_ages = starts.iter().map(|(_, start)| scrape.timestamp_ms.saturating_sub(*start)).collect();
     let says_layout = scrape.definition.is_some() || scrape.delta.is_some();
-    if starts.is_empty() && !says_layout {
+    let has_slots = row.definition.message.series_count > 0;
+    if starts.is_empty() && !says_layout && has_slots {
         // That of no slot the start is known is said by a slot whose start is none: no list at all would change nothing.
         scrape.start_slots.push(0);
         scrape.start_ages.push(scrape.timestamp_ms);

@@ -1,6 +1,7 @@
 //! Tests of the crate as a whole, and what they need.
 
 mod cluster;
+mod growth;
 mod scraping;
 mod server;
 mod shard;

@@ -66,7 +66,7 @@ fn entries(beside: Beside) -> Vec<Bytes> {
         }
         let record = Some(entry::record::Record::Scrape(scrape));
         let record = entry::Record { tenant: TenantId::DEFAULT.to_owned(), record, verdict: None };
-        let batch = entry::Batch { map_epoch: 1, wall_ms: time, records: vec![record] };
+        let batch = entry::Batch { map_epoch: 1, wall_ms: time, records: vec![record], feature_level: 0 };
         entry::Entry { entry: Some(entry::entry::Entry::Batch(batch)) }.encode_to_vec().into()
     };
     (0..ROWS).map(entry).collect()

@@ -15,6 +15,7 @@ pub(crate) type Malformed = String;
 pub(crate) fn scrape<'a>(
     scrape: &'a entry::Scrape,
     refuse_new_series: Option<Arc<str>>,
+    feature_level: u32,
 ) -> Result<ScrapeRow<'a>, Malformed> {
     let kind = match scrape.kind() {
         entry::ScrapeKind::Row => ScrapeKind::Row,
@@ -45,6 +46,7 @@ pub(crate) fn scrape<'a>(
         starts: starts(scrape)?,
         exemplars: exemplars(&scrape.exemplars)?,
         refuse_new_series,
+        feature_level,
     })
 }
 

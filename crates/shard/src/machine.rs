@@ -80,14 +80,11 @@ impl ShardMachine {
     }
 
     fn batch(&mut self, batch: &entry::Batch) -> Vec<entry::RecordAnswer> {
-        batch.records.iter().map(|record| answer_to_proto(self.record(record))).collect()
+        let answer = |record| self.record(record, batch.feature_level).unwrap_or_else(Answer::malformed);
+        batch.records.iter().map(answer).map(answer_to_proto).collect()
     }
 
-    fn record(&mut self, record: &entry::Record) -> Answer {
-        self.try_record(record).unwrap_or_else(Answer::malformed)
-    }
-
-    fn try_record(&mut self, record: &entry::Record) -> Result<Answer, String> {
+    fn record(&mut self, record: &entry::Record, feature_level: u32) -> Result<Answer, String> {
         let tenant = TenantId::new(&record.tenant);
         let tenant = tenant.ok_or_else(|| format!("{:?} is no name of a tenant", record.tenant))?;
         let verdict = record.verdict.as_ref();
@@ -98,7 +95,7 @@ impl ShardMachine {
         let refuse_new: Option<Arc<str>> = refuse_new.map(Into::into);
         match &record.record {
             Some(Body::Scrape(scrape)) => {
-                let row = decode::scrape(scrape, refuse_new)?;
+                let row = decode::scrape(scrape, refuse_new, feature_level)?;
                 Ok(self.head.append_scrape(&tenant, &row))
             }
             Some(Body::Samples(samples)) => {
@@ -236,6 +233,7 @@ fn answer_to_proto(answer: Answer) -> entry::RecordAnswer {
         Outcome::Malformed => entry::Outcome::Malformed,
         Outcome::Superseded => entry::Outcome::Superseded,
         Outcome::Moved => entry::Outcome::Moved,
+        Outcome::Split => entry::Outcome::Split,
     };
     entry::RecordAnswer {
         outcome: outcome.into(),
@@ -247,5 +245,7 @@ fn answer_to_proto(answer: Answer) -> entry::RecordAnswer {
         refused_series: answer.refused_series,
         refused_exemplars: answer.refused_exemplars,
         reason: answer.reason.map_or_else(String::new, |reason| reason.to_string()),
+        parts: answer.parts,
+        parts_since_ms: answer.parts_since_ms,
     }
 }

@@ -35,7 +35,7 @@ fn scrape(target: u8, tick: i64, values: &[f64], with_definition: bool) -> entry
 }
 
 fn batch(records: Vec<entry::Record>) -> Bytes {
-    let batch = entry::Batch { map_epoch: 1, wall_ms: 0, records };
+    let batch = entry::Batch { map_epoch: 1, wall_ms: 0, records, feature_level: head::PARTS_ARE_KEPT };
     entry::Entry { entry: Some(entry::entry::Entry::Batch(batch)) }.encode_to_vec().into()
 }
 
@@ -54,6 +54,88 @@ fn a_scrape_is_stored_once_and_an_unknown_layout_claims_no_tick() {
     assert_eq!(apply(&mut machine, &said)[0].outcome(), entry::Outcome::Duplicate);
     let series = machine.view().select(&TenantId::default(), &[Matcher::equal("instance", "1")], TimeRange::ALL);
     assert_eq!(series.map(Result::unwrap).count(), 2);
+}
+
+/// Of a target with two series whose scrapes come every 15 s; `refuse`: the leader has no room for new ones.
+fn page(tick: i64, defined: bool, refuse: bool) -> Bytes {
+    let mut record = scrape(1, tick, &[1.0, 2.0], defined);
+    if let Some(entry::record::Record::Scrape(scrape)) = &mut record.record {
+        scrape.interval_ms = 15_000;
+    }
+    let refuse_new_series = if refuse { "no room".to_owned() } else { String::new() };
+    record.verdict = Some(entry::Verdict { refuse_new_series, too_new: false });
+    batch(vec![record])
+}
+
+fn series_count(machine: &ShardMachine) -> usize {
+    machine.view().select(&TenantId::default(), &[], TimeRange::ALL).count()
+}
+
+#[test]
+fn refused_series_are_asked_for_once_more_when_there_may_be_room() {
+    use entry::Outcome::{Stored, UnknownLayout};
+    let mut machine = ShardMachine::new(HeadLimits::default());
+    let answered = |machine: &mut ShardMachine, entry: Bytes| {
+        let answer = apply(machine, &entry).remove(0);
+        (answer.outcome(), answer.stored, answer.refused_series)
+    };
+    assert_eq!(answered(&mut machine, page(15_000, true, true)), (Stored, 0, 2));
+    // Nobody asks while there is no room, nor soon after.
+    for tick in [30_000, 45_000, 90_000] {
+        assert_eq!(answered(&mut machine, page(tick, false, true)), (Stored, 0, 0));
+    }
+    let mut early = ShardMachine::new(HeadLimits::default());
+    apply(&mut early, &page(15_000, true, true));
+    assert_eq!(answered(&mut early, page(60_000, false, false)), (Stored, 0, 0));
+    // There is room, but not for all that the definition says: the next time is as far away.
+    assert_eq!(answered(&mut machine, page(105_000, false, false)), (UnknownLayout, 0, 0));
+    assert_eq!(answered(&mut machine, page(105_000, true, true)), (Stored, 0, 2));
+    assert_eq!(answered(&mut machine, page(120_000, false, false)), (Stored, 0, 0));
+    assert_eq!(answered(&mut machine, page(165_000, false, false)), (UnknownLayout, 0, 0));
+    assert_eq!(answered(&mut machine, page(165_000, true, false)), (Stored, 2, 0));
+    assert_eq!(series_count(&machine), 2);
+    assert_eq!(answered(&mut machine, page(240_000, false, false)), (Stored, 2, 0), "nothing is missing any more");
+}
+
+#[test]
+fn what_is_refused_stays_so_where_entries_are_of_before_that_level() {
+    let mut machine = ShardMachine::new(HeadLimits::default());
+    let old = |entry: Bytes| {
+        let mut entry = entry::Entry::decode(entry).unwrap();
+        let Some(entry::entry::Entry::Batch(batch)) = &mut entry.entry else { panic!("it is a batch") };
+        batch.feature_level = 1;
+        Bytes::from(entry.encode_to_vec())
+    };
+    apply(&mut machine, &old(page(15_000, true, true)));
+    let known = &apply(&mut machine, &old(page(600_000, false, false)))[0];
+    assert_eq!((known.outcome(), known.stored, known.parts), (entry::Outcome::Stored, 0, 0));
+    let said = &apply(&mut machine, &old(page(615_000, true, false)))[0];
+    assert_eq!((said.outcome(), said.stored), (entry::Outcome::Stored, 0));
+    // From the level on it asks at once.
+    let asked = &apply(&mut machine, &page(630_000, false, false))[0];
+    assert_eq!(asked.outcome(), entry::Outcome::UnknownLayout);
+}
+
+#[test]
+fn a_target_stays_split() {
+    let mut machine = ShardMachine::new(HeadLimits::default());
+    let at = |tick, part, parts| {
+        let mut record = scrape(1, tick, &[1.0, 2.0], true);
+        if let Some(entry::record::Record::Scrape(scrape)) = &mut record.record {
+            (scrape.part, scrape.parts) = (part, parts);
+        }
+        batch(vec![record])
+    };
+    let mut answered = |entry: Bytes| {
+        let answer = apply(&mut machine, &entry).remove(0);
+        (answer.outcome(), answer.parts, answer.parts_since_ms)
+    };
+    assert_eq!(answered(at(1_000, 0, 1)), (entry::Outcome::Stored, 1, None));
+    assert_eq!(answered(at(3_000, 0, 2)), (entry::Outcome::Stored, 2, Some(3_000)));
+    assert_eq!(answered(at(4_000, 0, 1)), (entry::Outcome::Split, 2, Some(3_000)));
+    assert_eq!(answered(at(4_000, 0, 2)), (entry::Outcome::Stored, 2, Some(3_000)), "the tick was not claimed");
+    assert_eq!(answered(at(3_000, 0, 1)), (entry::Outcome::Duplicate, 2, Some(3_000)));
+    assert_eq!(answered(at(2_000, 0, 1)), (entry::Outcome::Split, 2, Some(3_000)), "late ones, too");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod mistakes;
 mod paged_vec;
 mod rng;
 mod tasks;
+mod throttle;
 
 pub use backoff::Backoff;
 pub use byte_size::{ByteSize, ParseByteSizeError};
@@ -25,3 +26,4 @@ pub use mistakes::*;
 pub use paged_vec::PagedVec;
 pub use rng::Rng;
 pub use tasks::Tasks;
+pub use throttle::Throttle;

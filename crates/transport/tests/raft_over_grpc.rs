@@ -11,7 +11,7 @@ use consensus::{Group, GroupEnv, Groups, SnapshotReader, SnapshotWriter, Standin
 use futures::future::select_all;
 use model::{NodeId, ShardId};
 use raftlog::MemoryDevice;
-use stdx::{Clock, CpuPool, RealDisk, Tasks};
+use stdx::{Clock, CpuPool, RealDisk, Tasks, Throttle};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tonic::service::Routes;
 use transport::{Hello, MemoryNet, Net, Nodes, RaftNetwork, RaftService, TcpNet, serve};
@@ -69,6 +69,7 @@ async fn start(id: u64, net: Arc<dyn Net>, address: &str, folder: &std::path::Pa
         tasks: tasks.clone(),
         applying: CpuPool::inline(),
         saving: CpuPool::inline(),
+        receiving: Throttle::new(Clock::system(), None),
     };
     let group = Group::open(ShardId(1), Count::default(), folder.join(id.to_string()), env).await.unwrap();
     let (losses, lost) = unbounded_channel();

@@ -128,6 +128,7 @@ impl World {
             max_exemplars: self.max_exemplars.subscribe(),
             replace_after: Some(REPLACE_AFTER),
             move_slots_after: None,
+            move_bytes_per_second: None,
             timing: Timing::default(),
         };
         let env = IngesterEnv {

@@ -24,6 +24,8 @@ pub(crate) fn to_json(status: &StatusReply) -> Value {
             "state": state,
             "silentMs": node.silent_ms,
             "memoryBytes": node.memory_bytes,
+            "receivedBytes": node.received_bytes,
+            "receivesBytesPerSecond": node.receives_bytes_per_second,
             "featureLevel": node.feature_level,
             "replicas": replicas,
         }))
@@ -130,7 +132,8 @@ pub(super) fn text_of(status: &Value) -> String {
 
 /// The nodes for people.
 pub(super) fn nodes_text(status: &Value) -> String {
-    let mut table = Table::new(&["NODE", "ADDRESS", "ZONE", "STATE", "SILENT", "MEMORY", "REPLICAS", "LEADS"]);
+    let mut table =
+        Table::new(&["NODE", "ADDRESS", "ZONE", "STATE", "SILENT", "MEMORY", "RECEIVED", "REPLICAS", "LEADS"]);
     for node in list(&status["nodes"]) {
         let replicas = list(&node["replicas"]);
         table.row(vec![
@@ -139,12 +142,17 @@ pub(super) fn nodes_text(status: &Value) -> String {
             plain(&node["zone"]),
             plain(&node["state"]),
             format!("{} ms", node["silentMs"]),
-            format!("{:.1} MiB", node["memoryBytes"].as_f64().unwrap_or(0.0) / 1_048_576.0),
+            mebibytes(&node["memoryBytes"]),
+            mebibytes(&node["receivedBytes"]),
             replicas.len().to_string(),
             replicas.iter().filter(|replica| replica["isLeader"] == true).count().to_string(),
         ]);
     }
     table.to_text()
+}
+
+fn mebibytes(bytes: &Value) -> String {
+    format!("{:.1} MiB", bytes.as_f64().unwrap_or(0.0) / 1_048_576.0)
 }
 
 /// The shards for people, a row for each replica.

@@ -1,5 +1,6 @@
 //! The roles, each from its part of the flags.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         max_exemplars: process.max_exemplars.subscribe(),
         replace_after: Some(flags.placement_replace_after).filter(|after| !after.is_zero()),
         move_slots_after: Some(flags.placement_move_slots_after).filter(|after| !after.is_zero()),
+        move_bytes_per_second: NonZeroU64::new(flags.placement_move_bytes_per_second.bytes()),
         timing: Timing::default(),
     };
     let env = IngesterEnv {

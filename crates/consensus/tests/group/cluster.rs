@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use model::{NodeId, ShardId};
 use parking_lot::Mutex;
 use proto::raft;
 use raftlog::MemoryDevice;
-use stdx::{Clock, CpuPool, RealDisk, Tasks};
+use stdx::{Clock, CpuPool, RealDisk, Tasks, Throttle};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -68,6 +69,8 @@ pub(crate) struct Wires {
     nodes: Mutex<BTreeMap<NodeId, Groups>>,
     down: Mutex<BTreeSet<NodeId>>,
     pub(crate) snapshot_bytes: Arc<Mutex<usize>>,
+    /// What nodes that are opened from now on take in of snapshots.
+    pub(crate) bytes_per_second: Mutex<Option<NonZeroU64>>,
 }
 
 impl Wires {
@@ -189,6 +192,7 @@ impl Cluster {
             tasks: tasks.clone(),
             applying: CpuPool::inline(),
             saving: CpuPool::inline(),
+            receiving: Throttle::new(Clock::system(), *self.wires.bytes_per_second.lock()),
         };
         let group = Group::open(SHARD, Words::default(), folder, env).await.unwrap();
         let groups = Groups::new();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cluster::{Cluster, words};
 use consensus::{ProposeError, Standing, Step, Timing};
+use stdx::Clock;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_proposed_reaches_every_replica() {
@@ -228,6 +229,24 @@ async fn a_new_node_takes_the_snapshot_and_one_that_was_away_only_what_it_lacks(
     cluster.leader(None).await.group.set_voters(BTreeSet::from([first, second])).await.unwrap();
     let status = cluster.node(second).group.wait_for(|status| status.voters.len() == 2 && !status.is_joint).await;
     assert_eq!(status.unwrap().standing, Standing::Follower);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_comes_no_faster_than_it_may() {
+    let mut cluster = Cluster::new(1).await;
+    let said: Vec<String> = (0..600).map(|number| format!("word{number:04}")).collect();
+    cluster.say(&said.iter().map(String::as_str).collect::<Vec<_>>(), None).await;
+    take_snapshot(&cluster).await;
+    *cluster.wires.bytes_per_second.lock() = std::num::NonZeroU64::new(100);
+    let second = cluster.add_node().await;
+    let (clock, leader) = (Clock::system(), &cluster.nodes[0]);
+    let began = clock.now();
+    leader.group.add_learner(second).await.unwrap();
+    assert_eq!(words(cluster.node(second), leader).await, said);
+    let bytes = *cluster.wires.snapshot_bytes.lock();
+    assert!(bytes >= 600 * 9 - 6, "{bytes}");
+    let wanted = Duration::from_secs(bytes as u64 / 100);
+    assert!(clock.now() - began >= wanted, "{bytes} bytes came in {:?}", clock.now() - began);
 }
 
 async fn take_snapshot(cluster: &Cluster) {

@@ -46,6 +46,7 @@ pub(super) fn to_proto(at: u32, target: &Target, names: &Names, numbers: &Number
         starts: starts.0.iter().map(starts_to_proto).collect(),
         starts_in_force,
         starts_tick_ms: target.starts_tick,
+        parts_since_ms: target.parts_since,
     }
 }
 
@@ -77,6 +78,7 @@ pub(super) fn from_proto(saved: head::Target, loaded: &Loaded<'_>) -> Result<Tar
         alive_timed: saved.alive_timed.into_iter().collect(),
         starts: starts.get(saved.starts_in_force)?,
         starts_tick: saved.starts_tick_ms,
+        parts_since: saved.parts_since_ms,
         last_time: saved.last_ms,
         rows: rows.into_iter().map(Arc::new).collect(),
         frames,
@@ -142,6 +144,7 @@ fn layout_to_proto(layout: &Layout, names: &Names) -> head::Layout {
         families: names.families(&layout.families),
         references: layout.references.iter().map(reference).collect(),
         identity: layout.identity,
+        refused_tick_ms: layout.refused_tick,
     }
 }
 
@@ -151,12 +154,12 @@ fn layout_from_proto(saved: head::Layout, members: usize, loaded: &Loaded<'_>) -
     }
     let families = loaded.families.get(saved.families as usize);
     let reference = |saved: head::Reference| Arc::new(Reference { hash: saved.hash, values: saved.values.into() });
+    let families = families.ok_or_else(|| damaged("a layout without families"))?.clone();
     Ok(Arc::new(Layout {
-        hash: LayoutHash(id_from(&saved.hash)?),
-        slots: saved.slots.into(),
-        families: families.ok_or_else(|| damaged("a layout without families"))?.clone(),
         references: saved.references.into_iter().map(reference).collect(),
         identity: saved.identity,
+        refused_tick: saved.refused_tick_ms,
+        ..Layout::new(LayoutHash(id_from(&saved.hash)?), saved.slots, families)
     }))
 }
 

@@ -3,18 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use index::PairId;
+use index::{Index, PairId};
 use model::{Histogram, Labels};
 
 use super::{Owned, Owner, TenantHead};
 use crate::bits::Bits;
 use crate::head::Rules;
 use crate::loose::Timed;
-use crate::members::NONE;
-use crate::record::{Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, ScrapeRow, TimedValue};
+use crate::members::{Members, NONE};
+use crate::record::{
+    Answer, Layout as LayoutName, LayoutChange, LayoutDefinition, Outcome, PARTS_ARE_KEPT, REFUSED_ARE_ASKED_FOR,
+    ScrapeRow, TimedValue,
+};
 use crate::starts::Starts;
 use crate::target::{Families, Frame, Layout, Sorted, Target};
 use crate::{piece, row};
+
+/// The definition of a layout whose series were refused is asked for once more after so long, or after so many intervals if
+/// that is longer: a page that finds no room costs little then.
+const ASK_AGAIN_MS: i64 = 60_000;
+const ASK_AGAIN_INTERVALS: i64 = 4;
 
 /// A scrape being appended.
 pub(super) struct Scrape<'a, 'r> {
@@ -43,7 +51,7 @@ impl Scrape<'_, '_> {
         self.make_room(row.timestamp_ms);
         let nothing = Sorted { values: vec![0.0; self.target.columns.len()], ..Sorted::default() };
         self.target.append(row.timestamp_ms, nothing, |_| true);
-        self.end_timed(BTreeSet::new());
+        self.end_timed(BTreeSet::new(), &Mine::default());
         self.encode_due();
         Answer::default()
     }
@@ -51,6 +59,7 @@ impl Scrape<'_, '_> {
     /// Appends a row. An `Err` is an answer too: that of a record which was not stored.
     pub(super) fn append(&mut self) -> Result<Answer, Answer> {
         self.check_tick()?;
+        self.check_parts()?;
         let mut answer = Answer::default();
         let layout = self.layout(&mut answer)?;
         let count = layout.slots.len();
@@ -106,6 +115,13 @@ impl Scrape<'_, '_> {
         Ok(())
     }
 
+    /// A series would be stored here and in another part, too, if ticks came in fewer parts than their target has. That holds for
+    /// late ones, too: some of their parts may be stored already, and to split what is left is always right.
+    fn check_parts(&self) -> Result<(), Answer> {
+        let is_kept = self.row.feature_level >= PARTS_ARE_KEPT;
+        if is_kept && self.row.parts < self.target.parts { Err(Answer::of(Outcome::Split)) } else { Ok(()) }
+    }
+
     fn claim_tick(&mut self) {
         let (row, target) = (self.row, &mut *self.target);
         target.ticks.insert(row.tick_ms);
@@ -137,15 +153,27 @@ impl Scrape<'_, '_> {
 
     /// The layout of the row: known, or made known now.
     fn layout(&mut self, answer: &mut Answer) -> Result<Arc<Layout>, Answer> {
-        if let Some(known) = self.target.layout(self.row.layout) {
-            return Ok(known);
-        }
         let unknown = || Answer::of(Outcome::UnknownLayout);
+        let asks_again = self.row.feature_level >= REFUSED_ARE_ASKED_FOR;
+        let known = self.target.layout(self.row.layout);
+        if let Some(known) = &known {
+            match self.row.change {
+                // What it says may be taken up now.
+                LayoutChange::Defined(_) if known.lacks_series && asks_again => {}
+                _ if self.may_have_more(known) => return Err(unknown()),
+                _ => return Ok(known.clone()),
+            }
+        }
+        let mut refused_tick = None;
         let (kept, definition, hash) = match &self.row.change {
             LayoutChange::Known => return Err(unknown()),
             LayoutChange::Defined(definition) => (Vec::new(), definition, definition.hash()),
             LayoutChange::Delta { base, removed, appended } => {
                 let base_layout = self.target.layout(*base).ok_or_else(unknown)?;
+                if self.may_have_more(&base_layout) {
+                    return Err(unknown());
+                }
+                refused_tick = base_layout.refused_tick;
                 let removed_slots: BTreeSet<u32> = removed.iter().copied().collect();
                 let kept = (0u32..).zip(base_layout.slots.iter()).filter(|(slot, _)| !removed_slots.contains(slot));
                 let hash = LayoutName::delta_hash(*base, removed, appended);
@@ -162,9 +190,28 @@ impl Scrape<'_, '_> {
             _ => self.tenant.families(&definition.families),
         };
         let slots = self.members_of(kept, definition, answer)?;
-        let layout = Arc::new(Layout { hash, slots: slots.into(), families, references: Vec::new(), identity: None });
+        if answer.refused_series > 0 {
+            refused_tick = Some(self.row.tick_ms);
+        }
+        // A layout that is said once more has the rows that lean on it already.
+        let references = known.map_or_else(Vec::new, |known| known.references.clone());
+        let mut layout = Layout { references, ..Layout::new(hash, slots, families) };
+        if layout.lacks_series && asks_again {
+            layout.refused_tick = refused_tick;
+        }
+        let layout = Arc::new(layout);
         self.target.put_layout(layout.clone());
         Ok(layout)
+    }
+
+    /// Whether there may be room by now for series that were refused when the layout was said: it is to be said once more then.
+    fn may_have_more(&self, layout: &Layout) -> bool {
+        let pause = ASK_AGAIN_MS.max(self.row.interval_ms.saturating_mul(ASK_AGAIN_INTERVALS));
+        let is_due = |refused: i64| self.row.tick_ms >= refused.saturating_add(pause);
+        layout.lacks_series
+            && self.row.feature_level >= REFUSED_ARE_ASKED_FOR
+            && self.row.refuse_new_series.is_none()
+            && layout.refused_tick.is_none_or(is_due)
     }
 
     /// The members of a layout's slots: those that are kept, and those of a definition, which are made members if need be.
@@ -237,16 +284,29 @@ impl Scrape<'_, '_> {
         self.make_room(time);
         let sorted = self.sort(layout, values, present);
         answer.stored += (sorted.present.len() + sorted.histograms.len()) as u32;
-        let (part, old_parts, parts) = (self.row.part, self.target.parts, self.row.parts.max(self.target.parts));
-        self.target.parts = parts;
-        let (members, index) = (self.target.members.clone(), &self.tenant.index);
-        // A series that belongs to another part since the target was split goes on there: it does not end.
-        let is_mine = |member: u32| parts == old_parts || ring::part_of(&members.labels(member, index), parts) == part;
-        self.target.append(time, sorted, is_mine);
+        let mine = self.take_parts(layout);
+        let index = &self.tenant.index;
+        self.target.append(time, sorted, |member| mine.has(member, index));
         self.tenant.newest = self.tenant.newest.max(Some(time));
         let timed = self.store_timed(timed, answer);
-        self.end_timed(timed);
+        self.end_timed(timed, &mine);
         self.encode_due();
+    }
+
+    /// Takes note of how many parts the target has. Returns which members belong to this one.
+    fn take_parts(&mut self, layout: &Layout) -> Mine {
+        let is_kept = self.row.feature_level >= PARTS_ARE_KEPT;
+        let old_parts = self.target.parts;
+        let parts = self.row.parts.max(old_parts);
+        self.target.parts = parts;
+        if is_kept && parts > 1 && (parts > old_parts || self.target.parts_since.is_none()) {
+            // Ticks that are newer than this one may have been stored in fewer parts.
+            let newer = self.target.ticks.newest().filter(|newest| *newest > self.row.tick_ms);
+            self.target.parts_since = Some(newer.map_or(self.row.tick_ms, |newest| newest + 1));
+        }
+        let are_all = parts == 1 || (!is_kept && parts == old_parts);
+        let named = if is_kept { layout.slots.clone() } else { Arc::default() };
+        Mine { split: (!are_all).then(|| (self.row.part, parts, self.target.members.clone())), named }
     }
 
     /// Sorts the values of a layout's slots into the columns and members of the target.
@@ -373,10 +433,11 @@ impl Scrape<'_, '_> {
     }
 
     /// Ends members with their own times that are gone, where those are ended at all.
-    fn end_timed(&mut self, timed: BTreeSet<u32>) {
+    fn end_timed(&mut self, timed: BTreeSet<u32>, mine: &Mine) {
         let tracks = self.row.track_timestamps_staleness;
         let was_alive = std::mem::replace(&mut self.target.alive_timed, if tracks { timed } else { BTreeSet::new() });
-        let gone: Vec<u32> = was_alive.difference(&self.target.alive_timed).copied().collect();
+        let gone = was_alive.difference(&self.target.alive_timed).copied();
+        let gone: Vec<u32> = gone.filter(|member| mine.has(*member, &self.tenant.index)).collect();
         for member in gone {
             let at = self.target.members.timed[&member];
             let loose = self.tenant.loose[at as usize].as_ref().expect("a timed member has samples");
@@ -402,6 +463,24 @@ impl Scrape<'_, '_> {
     fn encode_due(&mut self) {
         let group = self.target.encode_due();
         self.closed.extend(group.map(|group| Owned { owner: Owner::Target(self.at), group }));
+    }
+}
+
+/// Which members of a target belong to one of its parts. Default: all.
+#[derive(Default)]
+struct Mine {
+    /// The part, how many there are, and who the members are; `None`: there is one only, or as many as there were.
+    split: Option<(u32, u32, Arc<Members>)>,
+    /// Members that the row names: what has moved to another part is not named here any more, and what is named and has no
+    /// value is gone from the page.
+    named: Arc<[u32]>,
+}
+
+impl Mine {
+    fn has(&self, member: u32, index: &Index) -> bool {
+        self.split.as_ref().is_none_or(|(part, parts, members)| {
+            ring::part_of(&members.labels(member, index), *parts) == *part || self.named.contains(&member)
+        })
     }
 }
 

@@ -26,7 +26,12 @@ impl TenantHead {
         // Senders say again what rows look like, and with it when counters began: what was known here may be old.
         target.layouts.clear();
         (target.starts, target.starts_tick) = (Starts::default(), None);
-        target.parts = target.parts.max(incoming.parts);
+        if incoming.parts < target.parts {
+            // The last owner had forgotten: what is stored from here on is in as many parts as this head remembers.
+            target.parts_since = incoming.ticks.newest().map(|newest| newest + 1);
+        } else {
+            (target.parts, target.parts_since) = (incoming.parts, incoming.parts_since);
+        }
         target.owner_epoch = target.owner_epoch.max(incoming.owner_epoch);
         target.interval_ms = incoming.interval_ms;
         target.ended = incoming.ended;

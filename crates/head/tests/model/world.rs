@@ -248,6 +248,7 @@ impl World {
                 starts,
                 exemplars: vec![],
                 refuse_new_series: None,
+                feature_level: head::PARTS_ARE_KEPT,
             },
         );
         assert_ne!(answer.outcome, Outcome::Malformed, "{answer:?}");
@@ -391,6 +392,7 @@ impl World {
                 starts: vec![],
                 exemplars: vec![],
                 refuse_new_series: None,
+                feature_level: head::PARTS_ARE_KEPT,
             },
         );
         if answer.outcome == Outcome::Stored {

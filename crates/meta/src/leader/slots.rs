@@ -58,7 +58,7 @@ impl Leader {
             return;
         }
         let now = self.clock.now();
-        let loads = self.loads();
+        let loads = placement::settled(map, &self.loads());
         let hot = placement::hot_shards(map, &loads);
         let patient: Vec<ShardId> = {
             let mut heard = self.heard.lock();

@@ -58,6 +58,31 @@ impl ShardLoad {
     }
 }
 
+/// What shards take in when slots that have moved are where they are now. Loads are averaged over a minute or so: that of a slot
+/// lingers where it was, and rises slowly where it is, and by that alone more would move than should. Pure.
+pub(crate) fn settled(map: &ShardMap, loads: &BTreeMap<ShardId, ShardLoad>) -> BTreeMap<ShardId, ShardLoad> {
+    let mut settled = loads.clone();
+    for (shard, load) in loads {
+        for (slot, own) in &load.hottest {
+            let owner = map.shard_of(*slot);
+            if owner == *shard {
+                continue;
+            }
+            let Some(there) = settled.get_mut(&owner) else { continue };
+            there.all += own;
+            match there.hottest.iter_mut().find(|(known, _)| known == slot) {
+                Some((_, known)) => *known += own,
+                None => there.hottest.push((*slot, *own)),
+            }
+            there.hottest.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+            let left = settled.get_mut(shard).expect("it is one of the loads");
+            left.all -= own;
+            left.hottest.retain(|(gone, _)| gone != slot);
+        }
+    }
+    settled
+}
+
 /// The shards that take in far more than others. None as long as a shard has no leader that says what it takes in. Pure.
 pub(crate) fn hot_shards(map: &ShardMap, loads: &BTreeMap<ShardId, ShardLoad>) -> BTreeSet<ShardId> {
     let all: Option<Vec<(ShardId, f64)>> =
@@ -143,6 +168,23 @@ mod tests {
         check(&map, &loads([9000.0, 2000.0, 1000.0], &[(0, 9000.0)]), None);
         // What it says may be of a slot that has left meanwhile.
         check(&map, &loads([9000.0, 2000.0, 1000.0], &[(1, 3000.0)]), None);
+    }
+
+    #[test]
+    fn what_a_slot_had_counts_where_it_is_now() {
+        let mut map = map();
+        let loads = loads([9000.0, 2000.0, 1000.0], &[(0, 3000.0), (3, 2000.0), (6, 1500.0)]);
+        assert_eq!(settled(&map, &loads), loads);
+        map.begin_move(Slot(0), ShardId(3));
+        assert_eq!(settled(&map, &loads), loads, "it is still there");
+        map.end_move(1, 0);
+        let now = settled(&map, &loads);
+        assert_eq!(now.values().map(|load| load.all).collect::<Vec<_>>(), [6000.0, 2000.0, 4000.0]);
+        assert_eq!(now[&ShardId(1)].hottest, [(Slot(3), 2000.0), (Slot(6), 1500.0)]);
+        assert_eq!(now[&ShardId(3)].hottest, [(Slot(0), 3000.0)]);
+        // By what was measured two more would go.
+        assert_eq!(hot_shards(&map, &loads), [ShardId(1)].into());
+        assert_eq!(hot_shards(&map, &now), BTreeSet::new());
     }
 
     #[test]

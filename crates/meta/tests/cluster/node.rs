@@ -12,7 +12,7 @@ use meta::{
 };
 use model::ShardId;
 use raftlog::MemoryDevice;
-use stdx::{Clock, CpuPool, RealDisk, Rng, Tasks};
+use stdx::{Clock, CpuPool, RealDisk, Rng, Tasks, Throttle};
 use tempfile::TempDir;
 use tonic::service::Routes;
 use transport::{Hello, MemoryNet, Net, Nodes, RaftNetwork, RaftService, serve};
@@ -82,6 +82,7 @@ impl World {
             tasks: tasks.clone(),
             applying: CpuPool::inline(),
             saving: CpuPool::inline(),
+            receiving: Throttle::new(clock.clone(), None),
         };
         let group = Group::open(ShardId::META, MetaMachine::new(), folder.path().join("meta"), env).await.unwrap();
         groups.insert(&group);

@@ -11,6 +11,7 @@ use super::definition::{Definition, LayoutChange, delta, places};
 use super::report::{Report, ReportSeries, Stamp};
 use super::row::{Extras, RowStarts, Scratch, SentExemplars, all_present, is_set, set};
 use super::{MAX_AHEAD_MS, Numbers};
+use crate::shipment::Told;
 
 pub(crate) use super::row::PartRow;
 
@@ -49,6 +50,8 @@ pub(crate) struct Part {
     told_starts: Option<Arc<[(u32, i64)]>>,
     /// How often it was told.
     tellings: u64,
+    /// What its shard has said of how the target is split.
+    told: Option<Told>,
 }
 
 /// The layout of a part and how to say it.
@@ -65,6 +68,10 @@ pub(super) struct Placing<'a> {
     /// With the numbers of their samples.
     pub(super) page: Vec<(&'a Labels, u32)>,
     pub(super) report: Vec<(&'a Labels, ReportSeries)>,
+    /// Whether the layout is to name nothing else: what is of other parts by now must not be named here any more.
+    pub(super) is_exact: bool,
+    /// What was on the last page before that, and is on none now: it is named once more, so that it ends here.
+    pub(super) gone: Vec<&'a Labels>,
 }
 
 impl<'a> Placing<'a> {
@@ -72,7 +79,7 @@ impl<'a> Placing<'a> {
     fn series(&self) -> Vec<&'a Labels> {
         let mut seen = HashSet::new();
         let page = self.page.iter().map(|(labels, _)| *labels);
-        let all = page.chain(self.report.iter().map(|(labels, _)| *labels));
+        let all = page.chain(self.report.iter().map(|(labels, _)| *labels)).chain(self.gone.iter().copied());
         all.filter(|labels| seen.insert(*labels)).collect()
     }
 }
@@ -94,9 +101,22 @@ pub(crate) struct Settled {
     pub(crate) told_starts: Option<Arc<[(u32, i64)]>>,
     pub(crate) tellings: u64,
     pub(crate) outcome: Option<Outcome>,
+    /// What the shard has said of how the target is split.
+    pub(crate) told: Option<Told>,
 }
 
 impl Part {
+    /// The series of the last page that are of this part.
+    pub(super) fn on_page(&self) -> Vec<Labels> {
+        let Some(layout) = &self.layout else { return Vec::new() };
+        let series = layout.definition.series().into_iter().zip(&self.sources);
+        series.filter(|(_, source)| **source != ABSENT).map(|(labels, _)| labels).collect()
+    }
+
+    pub(super) fn told(&self) -> Option<Told> {
+        self.told
+    }
+
     /// Gives each series a slot. Returns how many of the page's were not on the last one.
     pub(super) fn place(
         &mut self,
@@ -115,7 +135,7 @@ impl Part {
         let keeps_most = kept.len() * 2 >= old.len();
         let slots = match &self.layout {
             // Series that are gone stay in the layout: they may come back, and absence costs next to nothing.
-            Some(_) if keeps_most && appended.is_empty() && !has_new_families => old,
+            Some(_) if keeps_most && appended.is_empty() && !has_new_families && !placing.is_exact => old,
             Some(layout) if keeps_most && kept.len() >= appended.len() && layout.change == LayoutChange::Known => {
                 let removed = (0..old.len() as u32).filter(|slot| !kept.contains(slot)).collect();
                 let told = if has_new_families { families } else { &[] };
@@ -317,11 +337,12 @@ impl Part {
     }
 
     /// Takes note of what became of a row.
-    pub(crate) fn settle(&mut self, settled: &Settled) {
+    pub(super) fn settle(&mut self, settled: &Settled) {
         let is_candidate = |candidate: &Arc<Reference>| {
             settled.becomes.as_ref().is_some_and(|becomes| Arc::ptr_eq(becomes, candidate))
         };
         let candidate = self.candidate.take_if(|candidate| is_candidate(candidate));
+        self.told = settled.told.or(self.told);
         let Some(layout) = self.layout.as_mut().filter(|layout| layout.name == settled.sent_as) else { return };
         if settled.layout != settled.sent_as {
             // The shard had to be told from scratch: from now on the layout has the name that says all.

@@ -6,7 +6,7 @@ use relabel::{Action, Rule, RuleConfig};
 
 use super::*;
 use crate::job::Limits;
-use crate::shipment::{Header, Shipment, ship};
+use crate::shipment::{Header, Shipment, Turns, ship};
 use crate::tests::{FakeShard, Samples};
 
 const INTERVAL_MS: i64 = 15_000;
@@ -93,8 +93,9 @@ impl Bench {
             interval_ms: INTERVAL_MS,
             stamp,
         };
-        for shipped in ship(self.shard.clone(), stamp, Shipment::rows(&header, rows)).await {
-            self.pages.parts[shipped.part as usize].settle(&shipped.settled);
+        let turns = if self.pages.are_told(stamp.tick_ms) { Turns::Together } else { Turns::AfterParents };
+        for shipped in ship(self.shard.clone(), Shipment::rows(&header, rows), turns).await {
+            self.pages.settle(shipped.part, &shipped.settled);
         }
     }
 

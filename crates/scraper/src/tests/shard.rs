@@ -116,7 +116,7 @@ fn target_of(scrape: &Scrape) -> TargetId {
 fn append(shard: &mut ShardMachine, scrape: &Scrape) -> RecordAnswer {
     let record = record::Record::Scrape(scrape.clone());
     let record = entry::Record { tenant: TenantId::DEFAULT.to_owned(), record: Some(record), verdict: None };
-    let batch = entry::Batch { records: vec![record], ..entry::Batch::default() };
+    let batch = entry::Batch { records: vec![record], feature_level: head::PARTS_ARE_KEPT, ..entry::Batch::default() };
     let command = entry::Entry { entry: Some(entry::entry::Entry::Batch(batch)) };
     let answer = shard.apply(1, command.encode_to_vec().into()).unwrap();
     entry::Answer::decode(answer).unwrap().records.remove(0)
