@@ -312,12 +312,20 @@ impl Cluster {
 
     /// The largest value that a metric has in any of the processes of a kind that answer.
     pub(crate) fn most(&self, kind: &str, metric: &str) -> f64 {
-        let of_kind = self.processes.iter().filter(|(name, _)| name.starts_with(kind));
-        let values = of_kind.filter_map(|(_, process)| {
+        self.values(kind, metric).fold(f64::NAN, f64::max)
+    }
+
+    /// The values of a metric in all processes of a kind that answer, together.
+    pub(crate) fn sum(&self, kind: &str, metric: &str) -> f64 {
+        self.values(kind, metric).sum()
+    }
+
+    fn values(&self, kind: &str, metric: &str) -> impl Iterator<Item = f64> {
+        let of_kind = self.processes.iter().filter(move |(name, _)| name.starts_with(kind));
+        of_kind.filter_map(move |(_, process)| {
             let (_, page) = get_at(process.web, "/metrics")?;
             page.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok())
-        });
-        values.fold(f64::NAN, f64::max)
+        })
     }
 
     /// From now on this cluster's new processes are of the binary that cargo built for this test.
