@@ -23,7 +23,7 @@ const MISSED_MS: i64 = 1_500;
 const LOSS_MS: i64 = 4_000;
 
 #[test]
-#[ignore = "takes minutes: cargo test --test cluster -- --ignored growth"]
+#[ignore = "takes minutes: make chaos ONLY=growth::"]
 fn a_target_grows_and_shrinks_while_its_scrapers_change() {
     let fleet = Fleet::start(TARGETS);
     let pages = Pages::start(1, FEW);

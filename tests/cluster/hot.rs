@@ -20,7 +20,7 @@ const PAGES: usize = 32;
 const HEAVY: usize = 2_000;
 
 #[test]
-#[ignore = "takes minutes: cargo test --test cluster -- --ignored hot"]
+#[ignore = "takes minutes: make chaos ONLY=hot::"]
 fn load_on_one_shard_evens_out_and_stays_so() {
     let fleet = Fleet::start(TARGETS);
     let pages = Pages::start(PAGES, 1);

@@ -61,13 +61,13 @@ impl Target {
                 }
                 Kind::Duration => series.value = self.rng.f64() / 100.0,
             }
-            // Writing to a text can't fail.
-            let _ = match (generation, series.head.strip_suffix("} ")) {
+            let written = match (generation, series.head.strip_suffix("} ")) {
                 (Some(generation), Some(open)) if at % 10 == 9 => {
                     writeln!(self.page, "{open},generation=\"{generation}\"}} {}", series.value)
                 }
                 _ => writeln!(self.page, "{}{}", series.head, series.value),
             };
+            written.expect("a text takes whatever is written");
         }
         &self.page
     }

@@ -108,13 +108,15 @@ pub(crate) fn slot_to_move(
         return None;
     }
     let load = loads.get(&from)?;
-    let others = loads.iter().filter(|(shard, _)| **shard != from && is_free(**shard));
+    // Leaders of meta's shard say what it takes in, too, and it can have no slot.
+    let others = map.data_shards().filter(|shard| *shard != from && is_free(*shard));
+    let others = others.filter_map(|shard| Some((shard, loads.get(&shard)?)));
     let (to, least) = others.min_by(|(_, a), (_, b)| a.all.total_cmp(&b.all))?;
     let rests =
         |slot: Slot| map.moved.get(&slot).is_none_or(|(_, since_ms)| now_ms.saturating_sub(*since_ms) >= STAY_MS);
     let is_worth = |own: f64| load.all - least.all >= WORTH * own;
     let mut slots = load.hottest.iter().filter(|(slot, _)| map.shard_of(*slot) == from && rests(*slot));
-    slots.find(|(_, own)| is_worth(*own)).map(|(slot, _)| (*slot, *to))
+    slots.find(|(_, own)| is_worth(*own)).map(|(slot, _)| (*slot, to))
 }
 
 #[cfg(test)]
@@ -166,6 +168,10 @@ mod tests {
         // The whole load of one slot would only be another shard's.
         check(&map, &loads([9000.0, 2000.0, 1000.0], &[(0, 8000.0), (3, 500.0)]), Some((3, 3)));
         check(&map, &loads([9000.0, 2000.0, 1000.0], &[(0, 9000.0)]), None);
+        // Meta's own shard is idle, and takes no slot.
+        let mut with_meta = loads([9000.0, 2000.0, 1000.0], &[(0, 3000.0)]);
+        with_meta.insert(ShardId::META, ShardLoad::default());
+        check(&map, &with_meta, Some((0, 3)));
         // What it says may be of a slot that has left meanwhile.
         check(&map, &loads([9000.0, 2000.0, 1000.0], &[(1, 3000.0)]), None);
     }
