@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How many entries logs usually keep of those that a snapshot has as well.
+pub const LOG_TAIL: u64 = 256;
+
 /// How fast a group notices that its leader is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -20,8 +23,8 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// openraft's configuration.
-    pub(crate) fn to_openraft(self) -> openraft::Config {
+    /// openraft's configuration. Logs keep `log_tail` entries that their snapshot has as well.
+    pub(crate) fn to_openraft(self, log_tail: u64) -> openraft::Config {
         let heartbeat = self.heartbeat.as_millis() as u64;
         let election = self.election_timeout.as_millis() as u64;
         openraft::Config {
@@ -37,7 +40,7 @@ impl Timing {
             snapshot_policy: openraft::SnapshotPolicy::Never,
             // A snapshot costs a follower only the files it lacks, so nothing is kept for those that are far behind.
             replication_lag_threshold: 20_000,
-            max_in_snapshot_log_to_keep: 256,
+            max_in_snapshot_log_to_keep: log_tail,
             install_snapshot_timeout: Duration::from_secs(600).as_millis() as u64,
             enable_pre_vote: Some(true),
             ..openraft::Config::default()

@@ -30,6 +30,8 @@ pub struct GroupEnv {
     pub node: NodeId,
     /// How fast a lost leader is noticed.
     pub timing: Timing,
+    /// How many entries a log keeps of those that the snapshot has as well. A follower that lacks more needs a snapshot.
+    pub log_tail: u64,
     /// Where all groups of the node keep their logs.
     pub log: Arc<dyn LogDevice>,
     /// Where snapshot files lie.
@@ -157,7 +159,7 @@ impl<S: StateMachine> Group<S> {
         let log = env.saving.run(move || GroupLog::open(id.0, device, reads)).await;
         let log = log.map_err(|error| GroupError::Io(id, error))?;
         let fatal = |error: String| GroupError::Fatal(id, error);
-        let config = env.timing.to_openraft().validate().map_err(|error| fatal(error.to_string()))?;
+        let config = env.timing.to_openraft(env.log_tail).validate().map_err(|error| fatal(error.to_string()))?;
         let (network, clock, tasks) = (env.network, env.clock, env.tasks);
         let hand_overs = HandOvers::new(clock.clone(), tasks.clone());
         let peers = Peers { group: id, network, folder, clock, tasks };
@@ -268,6 +270,11 @@ impl<S: StateMachine> Group<S> {
     pub async fn view(&self) -> (u64, S::View) {
         let state = self.shared.state.lock().await;
         (state.applied_count(), state.machine.view())
+    }
+
+    /// How many bytes of commands this process has applied since it opened the group.
+    pub async fn applied_bytes(&self) -> u64 {
+        self.shared.state.lock().await.bytes
     }
 
     /// What this replica is now. Costs less than [`Group::status`].

@@ -25,7 +25,7 @@ mod succession;
 mod wire;
 
 pub use check::{SnapshotCheck, SnapshotFault, check_snapshot};
-pub use config::Timing;
+pub use config::{LOG_TAIL, Timing};
 pub use error::{GroupError, ProposeError};
 pub use files::{SnapshotFolder, SnapshotReader, SnapshotWriter};
 pub use group::{Group, GroupEnv, GroupStatus, Proposed, Standing, Step};

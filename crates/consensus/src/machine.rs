@@ -35,6 +35,8 @@ pub(crate) struct Applied<S> {
     pub(crate) machine: S,
     last: Option<LogId>,
     membership: StoredMembership,
+    /// How many bytes of commands this process has applied: says when a snapshot is due.
+    pub(crate) bytes: u64,
 }
 
 impl<S: StateMachine> Applied<S> {
@@ -46,6 +48,7 @@ impl<S: StateMachine> Applied<S> {
                 Answer::default()
             }
             EntryPayload::Normal(command) => {
+                self.bytes += command.0.len() as u64;
                 if stdx::makes_mistake("apply twice") {
                     self.machine.apply(entry.log_id.index(), command.0.clone())?;
                 }
@@ -79,7 +82,7 @@ impl<S: StateMachine> Machine<S> {
         applying: CpuPool,
         saving: CpuPool,
     ) -> io::Result<Self> {
-        let state = Applied { machine, last: None, membership: StoredMembership::default() };
+        let state = Applied { machine, last: None, membership: StoredMembership::default(), bytes: 0 };
         let (applied, _) = watch::channel(0);
         let shared = Arc::new(Shared { state: Arc::new(Mutex::new(state)), folder, applying, saving, applied });
         if let Some(manifest) = shared.folder.manifest()? {

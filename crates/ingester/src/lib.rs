@@ -21,6 +21,7 @@ mod scrub;
 mod select_service;
 mod ship;
 mod slots;
+mod snapshots;
 mod time;
 
 pub use end::End;

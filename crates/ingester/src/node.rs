@@ -35,6 +35,7 @@ use crate::metrics::Metrics;
 use crate::replicas::{Replicas, ReplicasEnv};
 use crate::select_service::SelectService;
 use crate::ship::Shipper;
+use crate::snapshots::take_snapshots;
 use crate::time::ClusterTime;
 
 /// How long the registration with meta may take before it is tried again.
@@ -43,6 +44,8 @@ const REGISTER_LIMIT: Duration = Duration::from_secs(10);
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 /// How long a slot may take to be given to another shard: it may have to be copied.
 const GIVE_LIMIT: Duration = Duration::from_secs(30);
+/// Meta takes a snapshot at least this often. Its commands are short, and to apply one costs more than to read it.
+const META_SNAPSHOT_BYTES: u64 = 4 << 20;
 /// The largest message: a batch of records, or a frame of series.
 const MESSAGE_BYTES: usize = 64 << 20;
 
@@ -65,8 +68,11 @@ pub struct IngesterConfig {
     pub local_retention: Duration,
     /// What the heads may take in memory, in bytes, before new series are refused.
     pub memory_limit_bytes: u64,
-    /// A shard takes a snapshot when so many bytes of entries were applied since the last one.
+    /// A shard takes a snapshot when so many bytes of entries were applied since the last one. So does meta, but after at most
+    /// 4 MiB.
     pub snapshot_bytes: u64,
+    /// How many entries logs keep of those that a snapshot has as well.
+    pub log_tail: u64,
     /// How often the replicas of a shard hash their state, so that one that differs is found.
     pub digest_every: Duration,
     /// In what time every file of a shard is read once, to find damage.
@@ -176,6 +182,10 @@ impl Ingester {
         pace(&groups, config.timing, &env);
         let ends = Ends::new();
         ends.watch(&meta_group, &env.tasks);
+        let metrics = Metrics::new(&env.registry);
+        let every_bytes = config.snapshot_bytes.min(META_SNAPSHOT_BYTES);
+        let snapshots = take_snapshots(meta_group.clone(), every_bytes, env.clock.clone(), metrics.clone());
+        env.tasks.spawn_until_stopped("meta-snapshots", snapshots);
         let steps = shard_steps(&env.nodes, &env.clock);
         let patience = Patience { replace_after: config.replace_after, move_slots_after: config.move_slots_after };
         let leader = Arc::new(Leader::new(meta_group.clone(), env.clock.clone(), steps, patience));
@@ -187,8 +197,8 @@ impl Ingester {
 
         let client = start_client(&config, &env);
         register(&config, &env, &client, &time, (identity, bootstrap.incarnation)).await?;
-        let (metrics, receiving) = (Metrics::new(&env.registry), group_env.receiving.clone());
         let (budget, damage) = (MemoryBudget::new(config.memory_limit_bytes), Damage::default());
+        let receiving = group_env.receiving.clone();
         let replicas = Replicas::new(ReplicasEnv {
             group: group_env,
             groups,
@@ -331,6 +341,7 @@ fn group_env(config: &IngesterConfig, env: &IngesterEnv, node: NodeId) -> GroupE
     GroupEnv {
         node,
         timing: config.timing,
+        log_tail: config.log_tail,
         log: env.log.clone(),
         disk: env.disk.clone(),
         network: Arc::new(RaftNetwork::new(env.nodes.clone(), env.clock.clone(), env.tasks.clone())),

@@ -32,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::scrub::scrub;
 use crate::ship::Shipper;
+use crate::snapshots::take_snapshots;
 use crate::time::ClusterTime;
 
 /// A shard that the map no longer puts here is kept for so long, for reads that are under way.
@@ -45,8 +46,6 @@ const ASK_LIMIT: Duration = Duration::from_secs(2);
 const NOTICE: Duration = Duration::from_millis(100);
 /// A leader hands over to the preferred one after leading undisturbed for so long.
 const SETTLED: Duration = Duration::from_secs(10);
-/// The pause between two looks at whether a snapshot is due.
-const SNAPSHOT_LOOK: Duration = Duration::from_secs(1);
 
 /// What the replicas of a node are made with.
 pub(crate) struct ReplicasEnv {
@@ -243,7 +242,7 @@ impl Replicas {
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",
-            take_snapshots(replica.clone(), env.snapshot_bytes, env.metrics.clone()),
+            take_snapshots(replica.group.clone(), env.snapshot_bytes, replica.clock().clone(), env.metrics.clone()),
         );
         tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
         env.ends.watch(&replica.group, &tasks);
@@ -325,23 +324,6 @@ fn heir(replica: &Replica, own: NodeId) -> Option<NodeId> {
     let candidates = status.replicated_count.iter().filter(|(node, _)| *node != own && status.voters.contains(node));
     let heir = candidates.max_by_key(|(_, count)| *count).map(|(node, _)| *node);
     heir.filter(|_| status.standing == Standing::Leader)
-}
-
-/// Takes a snapshot whenever enough was applied, so that the log stays short and a restart quick.
-async fn take_snapshots(replica: Arc<Replica>, every_bytes: u64, metrics: Metrics) {
-    let mut applied = replica.group.watch_applied();
-    let mut saved_bytes = 0;
-    while applied.changed().await.is_ok() {
-        let bytes = replica.group.view().await.1.applied_bytes();
-        if bytes.saturating_sub(saved_bytes) >= every_bytes {
-            saved_bytes = bytes;
-            metrics.snapshots.inc();
-            if replica.group.snapshot().await.is_err() {
-                return;
-            }
-        }
-        replica.clock().sleep(SNAPSHOT_LOOK).await;
-    }
 }
 
 /// Hands leadership to the replica that the map prefers, so that leaders are spread as placement means them to be.

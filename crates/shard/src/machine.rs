@@ -24,9 +24,7 @@ const OPEN: (&str, &str) = ("open", "head");
 #[derive(Clone, Debug)]
 pub struct ShardMachine {
     head: Head,
-    /// How many bytes of entries this process has applied. No part of the state: it says when a snapshot is due.
-    applied_bytes: u64,
-    /// The state as of the last digest entry, until somebody takes it. No part of the state either.
+    /// The state as of the last digest entry, until somebody takes it. No part of the state.
     marked: Arc<Mutex<Option<Mark>>>,
 }
 
@@ -49,16 +47,10 @@ impl Mark {
 #[derive(Clone, Debug)]
 pub struct ShardView {
     head: HeadView,
-    applied_bytes: u64,
     marked: Arc<Mutex<Option<Mark>>>,
 }
 
 impl ShardView {
-    /// How many bytes of entries were applied since the process began.
-    pub fn applied_bytes(&self) -> u64 {
-        self.applied_bytes
-    }
-
     /// The state as of the last entry that asked for a digest, for whoever is the first to take it.
     pub fn take_mark(&self) -> Option<Mark> {
         self.marked.lock().take()
@@ -76,7 +68,7 @@ impl Deref for ShardView {
 impl ShardMachine {
     /// A shard without data. Every replica must begin with the same limits: those of the cluster's birth.
     pub fn new(limits: HeadLimits) -> Self {
-        Self { head: Head::new(limits), applied_bytes: 0, marked: Arc::default() }
+        Self { head: Head::new(limits), marked: Arc::default() }
     }
 
     fn batch(&mut self, batch: &entry::Batch) -> Vec<entry::RecordAnswer> {
@@ -161,18 +153,16 @@ impl StateMachine for ShardMachine {
     type View = ShardView;
 
     fn apply(&mut self, log_index: u64, command: Bytes) -> Result<Bytes, TooNew> {
-        let bytes = command.len() as u64;
         let records = match entry::Entry::decode(command) {
             Ok(entry::Entry { entry: Some(command) }) => self.command(log_index, &command),
             Ok(_) => return Err(TooNew { log_index, what: "a kind of entry of a shard".to_owned() }),
             Err(error) => vec![answer_to_proto(Answer::malformed(format!("the entry does not decode: {error}")))],
         };
-        self.applied_bytes += bytes;
         Ok(entry::Answer { records }.encode_to_vec().into())
     }
 
     fn view(&self) -> ShardView {
-        ShardView { head: self.head.view(), applied_bytes: self.applied_bytes, marked: self.marked.clone() }
+        ShardView { head: self.head.view(), marked: self.marked.clone() }
     }
 
     fn save(view: &ShardView, files: &mut SnapshotWriter<'_>) -> io::Result<()> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use consensus::{Group, GroupEnv, Groups, SnapshotReader, SnapshotWriter, Standing, StateMachine, Timing, TooNew};
+use consensus::{
+    Group, GroupEnv, Groups, LOG_TAIL, SnapshotReader, SnapshotWriter, Standing, StateMachine, Timing, TooNew,
+};
 use futures::future::select_all;
 use model::{NodeId, ShardId};
 use raftlog::MemoryDevice;
@@ -62,6 +64,7 @@ async fn start(id: u64, net: Arc<dyn Net>, address: &str, folder: &std::path::Pa
     let env = GroupEnv {
         node: id,
         timing: Timing { heartbeat: Duration::from_millis(50), election_timeout: Duration::from_millis(300) },
+        log_tail: LOG_TAIL,
         log: Arc::new(MemoryDevice::new()),
         disk: Arc::new(RealDisk),
         network: Arc::new(network),

@@ -39,6 +39,7 @@ pub struct World {
     mistake: Mistake,
     birth: Birth,
     pub(crate) local_retention: Duration,
+    log_tail: u64,
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     /// The bucket.
@@ -79,6 +80,7 @@ impl World {
             mistake,
             birth,
             local_retention: Duration::ZERO,
+            log_tail: [4, consensus::LOG_TAIL][rng.below(2) as usize],
             clock,
             rng,
         };
@@ -123,6 +125,7 @@ impl World {
             local_retention: self.local_retention,
             memory_limit_bytes: u64::MAX,
             snapshot_bytes: SNAPSHOT_BYTES,
+            log_tail: self.log_tail,
             digest_every: DIGEST_EVERY,
             scrub_every: SCRUB_EVERY,
             max_exemplars: self.max_exemplars.subscribe(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{GroupError, Timing};
+use consensus::{GroupError, LOG_TAIL, Timing};
 use discovery::Context;
 use distributor::Distributor;
 use http_client::HttpClient;
@@ -59,6 +59,7 @@ pub(super) async fn ingester(process: &Process) -> Result<Option<Arc<Ingester>>,
         local_retention: flags.storage_local_retention,
         memory_limit_bytes: flags.storage_memory_limit.bytes(),
         snapshot_bytes: flags.storage_snapshot_bytes.bytes(),
+        log_tail: LOG_TAIL,
         digest_every: DIGEST_EVERY,
         scrub_every: SCRUB_EVERY,
         max_exemplars: process.max_exemplars.subscribe(),

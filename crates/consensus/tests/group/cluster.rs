@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use consensus::{
-    AppendStream, Duplex, Group, GroupEnv, Groups, Network, SnapshotReader, SnapshotStream, SnapshotWriter, Standing,
-    StateMachine, Timing, TooNew, Unreachable,
+    AppendStream, Duplex, Group, GroupEnv, Groups, LOG_TAIL, Network, SnapshotReader, SnapshotStream, SnapshotWriter,
+    Standing, StateMachine, Timing, TooNew, Unreachable,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -185,6 +185,7 @@ impl Cluster {
         let env = GroupEnv {
             node,
             timing: Timing::default(),
+            log_tail: LOG_TAIL,
             log,
             disk: Arc::new(RealDisk),
             network: Arc::new(Ends(node, self.wires.clone())),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use consensus::{Group, GroupEnv, Groups, Standing, Step, Timing};
+use consensus::{Group, GroupEnv, Groups, LOG_TAIL, Standing, Step, Timing};
 use futures::FutureExt;
 use futures::future::join_all;
 use meta::{
@@ -75,6 +75,7 @@ impl World {
         let env = GroupEnv {
             node: identity.node,
             timing: Timing::default(),
+            log_tail: LOG_TAIL,
             log: log.clone(),
             disk: Arc::new(RealDisk),
             network: Arc::new(RaftNetwork::new(nodes.clone(), clock.clone(), tasks.clone())),

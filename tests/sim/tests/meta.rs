@@ -1,0 +1,85 @@
+//! Meta's log stays short, and who comes late gets the state instead of all that led to it.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use consensus::GroupStatus;
+use meta::Birth;
+use model::{ShardId, Slot};
+use sim::{Node, Outsider, World, virtual_clock};
+
+/// When the test begins: some time in 2026.
+const START_MS: i64 = 1_790_000_000_000;
+const LIMIT: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Sends a slot from one of two shards to the other: two commands of meta.
+async fn move_on(outsider: &Outsider, slot: Slot) {
+    let mut states = outsider.client.watch();
+    let born = states.wait_for(|state| state.shard_map.is_some()).await.unwrap().clone();
+    let to = ShardId(3 - born.shard_map.as_ref().unwrap().shard_of(slot).0);
+    while outsider.client.move_slot(slot, to, LIMIT).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let is_there = |state: &Arc<meta::ClusterState>| state.shard_map.as_ref().unwrap().shard_of(slot) == to;
+    tokio::time::timeout(LIMIT, states.wait_for(is_there)).await.unwrap().unwrap();
+}
+
+fn status(node: &Node) -> GroupStatus {
+    let all = (node.ingester.observer())();
+    all.into_iter().find(|(shard, _)| *shard == ShardId::META).unwrap().1
+}
+
+async fn wait_for(node: &Node, what: impl Fn(&GroupStatus) -> bool) -> GroupStatus {
+    let waiting = async {
+        while !what(&status(node)) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "meta is not as it should be: {:?}", status(node));
+    status(node)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_gets_the_state_of_meta_and_all_restart_from_theirs() {
+    let birth = Birth { shards: 2, replication: 3, block_window_ms: 7_200_000 };
+    let world = World::new(&["a", "b", "c"], birth, virtual_clock(START_MS));
+    let mut nodes = world.start_all().await;
+    let outsider = world.outsider();
+    // More than any log keeps of what its snapshot has.
+    for round in 0..160 {
+        move_on(&outsider, Slot(round % 7)).await;
+    }
+    for node in &nodes {
+        wait_for(node, |status| status.purged_count > 0).await;
+    }
+    let map = outsider.client.newest_shard_map(LIMIT).await.unwrap();
+
+    // Its disk is lost: another node comes to its place, and can't have what was purged before but in a snapshot.
+    let lost = nodes.pop().unwrap();
+    lost.lose_power().await;
+    world.wipe("c");
+    let newcomer = world.start("c").await;
+    let own = newcomer.ingester.identity().node;
+    let has_all = |status: &GroupStatus| status.voters.contains(&own) && status.snapshot_count > 0;
+    let joined = wait_for(&newcomer, has_all).await;
+    assert!(joined.applied_count >= joined.snapshot_count);
+    nodes.push(newcomer);
+
+    // All that they have now is on their disks: a snapshot each, and the log behind it.
+    for node in nodes {
+        node.lose_power().await;
+    }
+    let nodes = world.start_all().await;
+    let again = outsider.client.newest_shard_map(LIMIT).await.unwrap();
+    assert_eq!(again.last_move, map.last_move);
+    assert!((0..7).all(|slot| again.shard_of(Slot(slot)) == map.shard_of(Slot(slot))));
+    assert!(again.shards[&ShardId::META].replicas.contains(&own));
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
