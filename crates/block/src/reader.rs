@@ -7,6 +7,7 @@ use model::TimeRange;
 use series::{Budget, LabelQuery, QueryError, Queryable, Select, SeriesStream, Texts};
 
 use crate::index::Index;
+use crate::select::Reads;
 use crate::{ByteRanges, labels, select};
 
 /// A block that was opened. Clones share what they know of it.
@@ -19,6 +20,7 @@ use crate::{ByteRanges, labels, select};
 #[derive(Clone, Debug)]
 pub struct BlockReader {
     index: Arc<Index>,
+    reads: Reads,
 }
 
 impl BlockReader {
@@ -27,7 +29,13 @@ impl BlockReader {
     /// # Errors
     /// [`QueryError::Corrupt`] if it is no block, or one of a later version; [`QueryError::Unavailable`].
     pub async fn open(name: &str, source: Arc<dyn ByteRanges>) -> Result<Self, QueryError> {
-        Ok(Self { index: Arc::new(Index::open(name.into(), source).await?) })
+        Ok(Self { index: Arc::new(Index::open(name.into(), source).await?), reads: Reads::beside(1) })
+    }
+
+    /// The same block as one of so many that are read beside each other. The more there are, the less of each is read at a
+    /// time, so that what a query holds of all of them is bounded.
+    pub fn beside(&self, blocks: usize) -> Self {
+        Self { index: self.index.clone(), reads: Reads::beside(blocks) }
     }
 
     /// From its first sample to just after its last; empty if it has none.
@@ -59,7 +67,7 @@ impl BlockReader {
 /// the first and the last sample of its chunks: one that has a gap there comes though it has none.
 impl Queryable for BlockReader {
     fn select(&self, select: Select, budget: &Budget) -> BoxFuture<'_, Result<SeriesStream, QueryError>> {
-        Box::pin(select::select(self.index.clone(), select, budget.clone()))
+        Box::pin(select::select(self.index.clone(), select, budget.clone(), self.reads))
     }
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {

@@ -18,19 +18,46 @@ use crate::index::Index;
 use crate::page::{Page, PageName};
 use crate::times::Directory;
 
-/// A batch is full once it has so many series, or bytes of data pages: enough that the time to the first byte does not
-/// matter, few enough to hold some at once.
+/// A batch is full once it has so many series, ...
 const BATCH_SERIES: usize = 1024;
-const BATCH_BYTES: u64 = 4 << 20;
 /// So many series of a batch are made at a time.
 const PART_SERIES: usize = 128;
-/// How many batches are read at once.
-const BATCHES_AT_ONCE: usize = 4;
 /// About what a column of timestamps takes once it is decoded: 120 rows and what holds them.
 const COLUMN_BYTES: u64 = 1 << 10;
 
+/// How much of a block is read at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reads {
+    /// ... or so many bytes of data pages.
+    batch_bytes: u64,
+    /// How many batches are read at once.
+    batches: usize,
+}
+
+impl Reads {
+    /// All blocks of a query together hold about so much. One block reads more in a batch than it needs to hide how long the
+    /// bucket takes; of many each has one batch that is taken and the next one on its way.
+    const HELD_BYTES: u64 = 32 << 20;
+    /// Less is not worth a request: with this a batch has one page.
+    const FEWEST_BYTES: u64 = 32 << 10;
+    /// More is not faster.
+    const MOST_BYTES: u64 = 4 << 20;
+
+    /// For one of so many blocks that are read beside each other.
+    pub(crate) fn beside(blocks: usize) -> Self {
+        let own_bytes = Self::HELD_BYTES / blocks.max(1) as u64;
+        let batches = if own_bytes >= 4 * Self::MOST_BYTES { 4 } else { 2 };
+        Self { batch_bytes: (own_bytes / batches as u64).clamp(Self::FEWEST_BYTES, Self::MOST_BYTES), batches }
+    }
+}
+
 /// The series of a block that match. See [`series::Queryable::select`].
-pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) -> Result<SeriesStream, QueryError> {
+pub(crate) async fn select(
+    index: Arc<Index>,
+    select: Select,
+    budget: Budget,
+    reads: Reads,
+) -> Result<SeriesStream, QueryError> {
     let groups = index.candidates(&select.matchers, select.range);
     if groups.is_empty() {
         return Ok(stream::empty().boxed());
@@ -51,9 +78,9 @@ pub(crate) async fn select(index: Arc<Index>, select: Select, budget: Budget) ->
         return Ok(labels_only(index, plan, charge));
     }
     let times = Columns::read(index.clone(), plan.columns(), budget.clone(), what.clone()).boxed().shared();
-    let batches = plan.batches();
+    let batches = plan.batches(reads.batch_bytes);
     let reading = Arc::new(Reading { index, plan, times, budget, what, _charge: charge });
-    let batches = stream::iter(batches).map(move |batch| reading.clone().read(batch)).buffered(BATCHES_AT_ONCE);
+    let batches = stream::iter(batches).map(move |batch| reading.clone().read(batch)).buffered(reads.batches);
     // A batch is paid for until the next one is asked for: from then on it is whoever asked that holds it.
     Ok(batches.map_ok(|batch| stream::iter(batch.into_parts())).try_flatten().boxed())
 }
@@ -110,6 +137,9 @@ impl Plan {
         }
         let data_start = index.footer.groups[at].data_start;
         let first_page = self.pages.len() as u32;
+        // Most have one chunk each. Grown as usual, the lists could take twice what is in them.
+        self.picks.reserve(found.len());
+        self.chunks.reserve(found.len());
         for (page, DataPage { range, checksum }) in group.data_pages().iter().cloned().enumerate() {
             let name = PageName::Data { group: at, page };
             self.pages.push(Page { name, range: data_start + range.start..data_start + range.end, checksum });
@@ -146,15 +176,15 @@ impl Plan {
         chunks.map(|chunk| chunk.column as usize).collect()
     }
 
-    /// Ranges of series to read together.
-    fn batches(&self) -> Vec<Range<usize>> {
+    /// Ranges of series to read together: pages of about so many bytes.
+    fn batches(&self, full_bytes: u64) -> Vec<Range<usize>> {
         let mut batches = Vec::new();
         let (mut start, mut bytes) = (0, 0);
         let mut last_page = None;
         for (at, pick) in self.picks.iter().enumerate() {
             let first_page = self.chunks[pick.chunks.start as usize].page;
             // Series that share a page stay together, or the page would be read twice.
-            let full = at - start >= BATCH_SERIES || bytes >= BATCH_BYTES;
+            let full = at - start >= BATCH_SERIES || bytes >= full_bytes;
             if full && last_page != Some(first_page) || at - start >= 4 * BATCH_SERIES {
                 batches.push(start..at);
                 (start, bytes, last_page) = (at, 0, None);

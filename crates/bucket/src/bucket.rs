@@ -15,6 +15,7 @@ use telemetry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::error::Failure;
+use crate::folder::Folder;
 use crate::metrics::Metrics;
 use crate::{BucketConfig, BucketError, ErrorKind, Fault, Faults, Operation, store};
 
@@ -45,6 +46,7 @@ struct Core {
     rng: Rng,
     metrics: Metrics,
     permits: Semaphore,
+    folder: Option<Folder>,
 }
 
 /// An object that was listed.
@@ -64,10 +66,12 @@ impl Bucket {
     pub fn open(config: BucketConfig, clock: Clock, rng: &Rng, registry: &Registry) -> Result<Self, BucketError> {
         let url: Arc<str> = config.url.as_str().into();
         let store = store::open(&config).map_err(|failure| BucketError::new(&url, Operation::Open, "", failure))?;
+        let folder =
+            store::open_as_folder(&config).map_err(|failure| BucketError::new(&url, Operation::Open, "", failure))?;
         let metrics = Metrics::register(registry);
         let permits = Semaphore::new(config.concurrency.max(1));
         let deadline = config.deadline;
-        let core = Arc::new(Core { url, config, clock, rng: rng.fork(), metrics, permits });
+        let core = Arc::new(Core { url, config, clock, rng: rng.fork(), metrics, permits, folder });
         Ok(Self { store, core, deadline, faults: None })
     }
 
@@ -84,6 +88,11 @@ impl Bucket {
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.core.url
+    }
+
+    /// Whether it is a folder of this machine.
+    pub fn is_folder(&self) -> bool {
+        self.core.folder.is_some()
     }
 
     /// Makes sure that an object is there and has these bytes.
@@ -208,6 +217,15 @@ impl Bucket {
         let bytes = self.run(Operation::Read, key, 1, read).await?;
         self.core.metrics.read(bytes.len());
         Ok(bytes)
+    }
+
+    /// The bytes of some ranges of an object, if they are in memory: of objects in a folder that were written or read lately.
+    /// Waits for nothing.
+    pub(crate) fn in_memory(&self, key: &str, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+        let folder = self.core.folder.as_ref().filter(|_| self.faults.is_none())?;
+        let found = folder.in_memory(&Path::parse(key).ok()?, ranges)?;
+        found.iter().for_each(|bytes| self.core.metrics.read(bytes.len()));
+        Some(found)
     }
 
     /// How long an object is.

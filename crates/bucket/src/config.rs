@@ -31,17 +31,20 @@ impl BucketConfig {
     pub const DEADLINE: Duration = Duration::from_secs(120);
     /// One connection of S3 gives some 50 MB/s; so many fill a network of 10 Gbit/s with room to spare.
     pub const CONCURRENCY: usize = 64;
+    /// Each request to a folder is a thread that copies bytes.
+    pub const FOLDER_CONCURRENCY: usize = 8;
     /// Above the 5 MiB that S3 asks for; 10,000 parts, the most there may be, make 80 GiB.
     pub const PART_BYTES: usize = 8 << 20;
 
     /// A bucket with the usual patience.
     pub fn new(url: &str) -> Self {
+        let is_folder = url.starts_with("file://");
         Self {
             url: url.to_owned(),
             settings: BTreeMap::new(),
             attempt_timeout: Self::ATTEMPT_TIMEOUT,
             deadline: Self::DEADLINE,
-            concurrency: Self::CONCURRENCY,
+            concurrency: if is_folder { Self::FOLDER_CONCURRENCY } else { Self::CONCURRENCY },
             part_bytes: Self::PART_BYTES,
         }
     }

@@ -31,6 +31,7 @@ mod config;
 pub mod contract;
 mod error;
 mod faults;
+mod folder;
 mod keys;
 mod metrics;
 mod ranges;

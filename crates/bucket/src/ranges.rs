@@ -35,6 +35,9 @@ impl BlockRanges {
     }
 
     async fn read_all(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, BucketError> {
+        if !self.cache.keeps() {
+            return self.read_alone(ranges).await;
+        }
         let mut found = Vec::with_capacity(ranges.len());
         for range in &ranges {
             found.push(self.cache.get(&self.key, range).await);
@@ -46,11 +49,16 @@ impl BlockRanges {
             if let Some(bytes) = found {
                 return Ok(bytes);
             }
-            let run = runs.partition_point(|run| run.range.start <= range.start).checked_sub(1);
-            let run = &runs[run.expect("there is a run for each range that is missing")];
-            self.cache.get_or_read(&self.key, range, run.read(range)).await
+            self.cache.get_or_read(&self.key, range, Run::of(runs, range).copy(range)).await
         }))
         .await
+    }
+
+    /// Reads ranges of which nothing is kept.
+    async fn read_alone(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, BucketError> {
+        let runs = self.runs(ranges.clone());
+        let runs = &runs;
+        try_join_all(ranges.iter().map(|range| Run::of(runs, range).slice(range))).await
     }
 
     /// What to read to have these ranges, ascending.
@@ -84,14 +92,23 @@ struct Run {
 }
 
 impl Run {
-    async fn read(&self, range: &Range<u64>) -> Result<Bytes, BucketError> {
+    /// The run that a range is read with, of all runs, ascending.
+    fn of<'a>(runs: &'a [Self], range: &Range<u64>) -> &'a Self {
+        let run = runs.partition_point(|run| run.range.start <= range.start).checked_sub(1);
+        &runs[run.expect("there is a run for each range that is missing")]
+    }
+
+    /// The bytes of a range, which keep all those that were read with them.
+    async fn slice(&self, range: &Range<u64>) -> Result<Bytes, BucketError> {
         let bytes = self.bytes.clone().await?;
-        if *range == self.range {
-            return Ok(bytes);
-        }
         let start = (range.start - self.range.start) as usize;
-        // A copy: else one page that is kept would keep all that was read with it.
-        Ok(Bytes::copy_from_slice(&bytes[start..start + (range.end - range.start) as usize]))
+        Ok(bytes.slice(start..start + (range.end - range.start) as usize))
+    }
+
+    /// The bytes of a range, for whoever keeps them: they keep nothing else.
+    async fn copy(&self, range: &Range<u64>) -> Result<Bytes, BucketError> {
+        let bytes = self.slice(range).await?;
+        Ok(if *range == self.range { bytes } else { Bytes::copy_from_slice(&bytes) })
     }
 }
 
@@ -101,6 +118,9 @@ impl ByteRanges for BlockRanges {
     }
 
     fn read(&self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, QueryError>> {
+        if let Some(bytes) = self.bucket.in_memory(&self.key, &ranges) {
+            return std::future::ready(Ok(bytes)).boxed();
+        }
         // Whoever reads many blocks polls now one, now another, and a read holds one of the bucket's permits.
         let source = self.clone();
         async move { Ok(Driven::new(async move { source.read_all(ranges).await }).await?) }.boxed()

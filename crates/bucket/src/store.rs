@@ -15,10 +15,17 @@ use object_store::{ObjectStore, RetryConfig};
 
 use crate::BucketConfig;
 use crate::error::Failure;
+use crate::folder::Folder;
 
 /// Requests that failed on the way are repeated this often below the tries of a [`Bucket`](crate::Bucket): parts of an
 /// upload cannot be repeated from above.
 const RETRIES_BELOW: usize = 2;
+
+/// The folder that a URL names, for quick reads; `None` if it names something else.
+pub(crate) fn open_as_folder(config: &BucketConfig) -> Result<Option<Folder>, Failure> {
+    let Some(path) = config.url.strip_prefix("file://") else { return Ok(None) };
+    Ok(Some(Folder::new(LocalFileSystem::new_with_prefix(path)?)))
+}
 
 /// The store that a URL names.
 pub(crate) fn open(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Failure> {

@@ -144,7 +144,8 @@ pub(crate) struct ServerFlags {
     /// How old a sample may be to count at a moment.
     #[arg(long = "query.lookback-delta", env = "RINGWOOD_QUERY_LOOKBACK_DELTA", default_value = "5m", value_parser = duration)]
     pub(crate) query_lookback_delta: Duration,
-    /// Memory for pages of blocks that were read.
+    /// Memory for pages of blocks that were read (none are kept of a bucket that is a folder: the operating system does that), and
+    /// half as much for their indexes.
     #[arg(long = "query.cache-bytes", env = "RINGWOOD_QUERY_CACHE_BYTES", default_value = "256MiB")]
     pub(crate) query_cache_bytes: ByteSize,
     /// Prometheus' feature flags, separated by commas: those for queries, exemplar-storage (for ingesters) and st-storage (for

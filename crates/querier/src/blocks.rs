@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// What a querier keeps of blocks.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheLimits {
-    /// Pages of data and timestamps, in bytes.
+    /// Pages of data and timestamps, in bytes. Of a bucket that is a folder none are kept: the operating system does that.
     pub page_bytes: u64,
     /// What open blocks know of themselves: footers and index pages, in bytes.
     pub index_bytes: usize,
@@ -49,7 +49,8 @@ struct Open {
 
 impl Blocks {
     pub(crate) fn new(bucket: Bucket, limits: CacheLimits, registry: &Registry) -> Self {
-        let pages = PageCache::new(limits.page_bytes, registry);
+        let page_bytes = if bucket.is_folder() { 0 } else { limits.page_bytes };
+        let pages = PageCache::new(page_bytes, registry);
         Self { bucket: bucket.with_deadline(DEADLINE), pages, open: Arc::default(), index_bytes: limits.index_bytes }
     }
 

@@ -193,7 +193,8 @@ impl Storage {
         let opened = try_join_all(opening).await?;
         let held: Vec<(ShardId, Held)> = opened.iter().map(|(shard, held, _)| (*shard, *held)).collect();
         let blocks = self.querier.open_blocks(&self.tenant, select.range, &held).await?;
-        let selecting = blocks.iter().map(|block| block.select(select.clone(), &budget));
+        let selecting =
+            blocks.iter().map(|block| async { block.beside(blocks.len()).select(select.clone(), &budget).await });
         let mut streams = try_join_all(selecting).await?;
         streams.extend(opened.into_iter().map(|(_, _, stream)| stream.into_series()));
         Ok(merge(streams))
