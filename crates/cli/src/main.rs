@@ -26,8 +26,10 @@ use clap::Parser;
 
 use crate::flags::{Cli, Command};
 
+/// Queries free on one thread what others have made. Of those that were tried this one gives most of that back: see
+/// docs/adr/0005-jemalloc.md.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
