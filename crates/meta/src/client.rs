@@ -48,13 +48,15 @@ pub struct Client {
     config: Arc<ClientConfig>,
     state: watch::Receiver<Arc<ClusterState>>,
     leaders: Arc<RwLock<BTreeMap<ShardId, NodeId>>>,
+    /// The node of meta that failed to answer last: others are asked before it.
+    silent: Arc<RwLock<Option<NodeId>>>,
 }
 
 impl Client {
     /// Starts to follow.
     pub fn start(config: ClientConfig, tasks: &Tasks) -> Self {
         let (sender, state) = watch::channel(Arc::new(ClusterState::default()));
-        let client = Self { config: Arc::new(config), state, leaders: Arc::default() };
+        let client = Self { config: Arc::new(config), state, leaders: Arc::default(), silent: Arc::default() };
         tasks.spawn_until_stopped("meta-client", client.clone().follow(sender));
         client
     }
@@ -245,7 +247,7 @@ impl Client {
         let mut failed = RpcError::new(ErrorKind::Unavailable, "no meta node is known");
         loop {
             let mut candidates = self.candidates();
-            while let Some(candidate) = candidates.pop() {
+            while let Some((node, candidate)) = candidates.pop() {
                 let left = until.saturating_duration_since(clock.now());
                 if left.is_zero() {
                     return Err(failed);
@@ -257,7 +259,9 @@ impl Client {
                     Err(error) => {
                         if let ErrorKind::NotLeader(leader) = error.kind {
                             self.set_leader_hint(ShardId::META, leader);
-                            candidates.extend(leader.and_then(|leader| self.config.nodes.client(leader)));
+                            candidates.extend(leader.and_then(|leader| self.node(leader)));
+                        } else {
+                            self.put_off(node);
                         }
                         failed = error;
                     }
@@ -268,17 +272,30 @@ impl Client {
         }
     }
 
-    /// Connections to whoever may answer for meta, the likeliest last.
-    fn candidates(&self) -> Vec<Connection> {
-        let nodes = &self.config.nodes;
-        let state = self.state();
-        let mut candidates: Vec<Connection> = Vec::new();
-        match &state.shard_map {
-            Some(map) => candidates.extend(map.replicas(ShardId::META).iter().filter_map(|node| nodes.client(*node))),
-            None => candidates.extend(self.config.seeds.iter().map(|seed| nodes.client_at(seed))),
+    /// Asks others first from now on. One that hangs, as a leader does that is cut off, takes all the time that there is: it
+    /// must not be the first one to be asked the next time, too.
+    fn put_off(&self, node: Option<NodeId>) {
+        *self.silent.write() = node;
+        if node.is_some() && self.leader_hint(ShardId::META) == node {
+            self.set_leader_hint(ShardId::META, None);
         }
-        candidates.extend(self.leader_hint(ShardId::META).and_then(|leader| nodes.client(leader)));
-        candidates
+    }
+
+    fn node(&self, node: NodeId) -> Option<(Option<NodeId>, Connection)> {
+        self.config.nodes.client(node).map(|connection| (Some(node), connection))
+    }
+
+    /// Whoever may answer for meta, the likeliest last.
+    fn candidates(&self) -> Vec<(Option<NodeId>, Connection)> {
+        let state = self.state();
+        let Some(map) = &state.shard_map else {
+            return self.config.seeds.iter().map(|seed| (None, self.config.nodes.client_at(seed))).collect();
+        };
+        let silent = *self.silent.read();
+        let mut nodes = map.replicas(ShardId::META).to_vec();
+        nodes.sort_by_key(|node| Some(*node) != silent);
+        nodes.extend(self.leader_hint(ShardId::META));
+        nodes.into_iter().filter_map(|node| self.node(node)).collect()
     }
 
     fn backoff(&self) -> Backoff {
@@ -311,7 +328,7 @@ impl Client {
 
     /// As [`Self::candidates`], and the seeds too: all nodes that are known may have moved.
     fn watch_candidates(&self) -> Vec<Connection> {
-        let mut candidates = self.candidates();
+        let mut candidates: Vec<_> = self.candidates().into_iter().map(|(_, connection)| connection).collect();
         candidates.reverse();
         if self.state().shard_map.is_some() {
             candidates.extend(self.config.seeds.iter().map(|seed| self.config.nodes.client_at(seed)));

@@ -37,7 +37,7 @@ impl Consistency {
 }
 
 /// For how long the replicas of a shard are asked again: long enough for one of them to become leader.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -99,8 +99,9 @@ impl Shards {
         loop {
             for node in self.candidates(shard, consistency) {
                 let Some(connection) = self.nodes.short_client(node) else { continue };
-                let left = deadline.saturating_duration_since(self.clock.now());
-                let refused = match self.clock.timeout(left, ask(node, connection)).await {
+                // One that hangs must leave time for others, and for a map that names others.
+                let limit = deadline.saturating_duration_since(self.clock.now()) / 2;
+                let refused = match self.clock.timeout(limit, ask(node, connection)).await {
                     Some(Ok(answer)) => return Ok(answer),
                     Some(Err(Refused::Question(error))) => return Err(error),
                     Some(Err(Refused::Replica(why))) => why,

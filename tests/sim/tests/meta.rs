@@ -1,13 +1,15 @@
-//! Meta's log stays short, and who comes late gets the state instead of all that led to it.
+//! Meta's log stays short, who comes late gets the state instead of all that led to it, and a leader that is cut off is not
+//! waited for.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::GroupStatus;
+use consensus::{GroupStatus, Standing};
 use meta::Birth;
 use model::{ShardId, Slot};
+use proto::meta::LeaseRequest;
 use sim::{Node, Outsider, World, virtual_clock};
 
 /// When the test begins: some time in 2026.
@@ -78,6 +80,47 @@ async fn a_newcomer_gets_the_state_of_meta_and_all_restart_from_theirs() {
     assert_eq!(again.last_move, map.last_move);
     assert!((0..7).all(|slot| again.shard_of(Slot(slot)) == map.shard_of(Slot(slot))));
     assert!(again.shards[&ShardId::META].replicas.contains(&own));
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_cut_off_from_the_others_keeps_nobody_waiting() {
+    let birth = Birth { shards: 2, replication: 3, block_window_ms: 7_200_000 };
+    let names = ["a", "b", "c"];
+    let world = World::new(&names, birth, virtual_clock(START_MS));
+    let nodes = world.start_all().await;
+    let outsider = world.outsider();
+    outsider.client.reached(1).await;
+    let lease = |incarnation| {
+        let request = LeaseRequest { name: "scraper".to_owned(), incarnation, ..LeaseRequest::default() };
+        // As long as scrapers give a renewal: less than a call may take that nobody answers.
+        outsider.client.lease(request, Duration::from_secs(1))
+    };
+    for round in 1..=6 {
+        lease(round).await.unwrap();
+        let leads = |node: &&Node| status(node).standing == Standing::Leader;
+        let leader = nodes.iter().find(leads).unwrap().name.clone();
+        let others = names.into_iter().filter(|name| *name != leader);
+        // Clients reach it, and it can't know whether it leads.
+        for other in others.clone() {
+            world.wires.cut(&leader, other);
+            world.wires.cut(other, &leader);
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let mut tries = 0;
+        while let Err(error) = lease(round).await {
+            tries += 1;
+            assert!(tries < 4, "{error}");
+        }
+        for other in others {
+            world.wires.mend(&leader, other);
+            world.wires.mend(other, &leader);
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
     for node in nodes {
         node.die().await;
     }
