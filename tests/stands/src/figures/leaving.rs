@@ -10,7 +10,7 @@ use super::{Figure, quantile};
 use crate::cluster::{Cluster, get};
 
 /// Everything that there is: seconds of work.
-const QUESTION: &str = "count(rate({__name__=~\".%2B\"}[5m]))";
+const QUESTION: &str = "count(rate(%7B__name__=~%22.%2B%22%7D%5B5m%5D))";
 /// How much later than the last one each leaves after work has begun.
 const LATER: Duration = Duration::from_millis(7);
 const LEAVE: usize = 30;
