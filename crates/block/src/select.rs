@@ -18,7 +18,7 @@ use crate::index::Index;
 use crate::page::{Page, PageName};
 use crate::times::Directory;
 
-/// A batch is full once it has so many series, ...
+/// A batch is full once it has so many series, or the bytes that [`Reads`] allows.
 const BATCH_SERIES: usize = 1024;
 /// So many series of a batch are made at a time.
 const PART_SERIES: usize = 128;
@@ -28,7 +28,7 @@ const COLUMN_BYTES: u64 = 1 << 10;
 /// How much of a block is read at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reads {
-    /// ... or so many bytes of data pages.
+    /// A batch is full once its data pages have so many bytes.
     batch_bytes: u64,
     /// How many batches are read at once.
     batches: usize,

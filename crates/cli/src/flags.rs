@@ -88,7 +88,7 @@ pub(crate) struct ServerFlags {
     /// How much memory the recent data of this process may take before new series are refused.
     #[arg(long = "storage.memory-limit", env = "RINGWOOD_STORAGE_MEMORY_LIMIT", default_value = "8GiB")]
     pub(crate) storage_memory_limit: ByteSize,
-    /// A shard is saved, and its log cut, after so many bytes of entries.
+    /// A shard is saved, and its log cut, after so many bytes of entries; meta after 4 MiB at most.
     #[arg(long = "storage.snapshot-bytes", env = "RINGWOOD_STORAGE_SNAPSHOT_BYTES", default_value = "64MiB")]
     pub(crate) storage_snapshot_bytes: ByteSize,
     /// When a write counts: fsync (it survives a loss of power) or memory (it survives the death of the process).
