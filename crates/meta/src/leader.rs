@@ -238,8 +238,10 @@ impl Leader {
         let takes_part = |node: &Node| node.state != NodeState::Gone;
         for (lost, _) in state.nodes.iter().filter(|(id, node)| takes_part(node) && silence(id) > limit) {
             if placement::can_do_without(state, *lost, &heard) {
-                tracing::warn!(node = %lost, silent = ?silence(lost), "it is lost, and will be replaced");
-                self.try_propose(Command::NodeGone(lost.0)).await;
+                let silent = silence(lost);
+                if self.try_propose(Command::NodeGone(lost.0)).await {
+                    tracing::warn!(node = %lost, ?silent, "it is lost, and will be replaced");
+                }
             }
         }
     }
@@ -254,8 +256,9 @@ impl Leader {
         changes.retain(|id, _| *id == ShardId::META || leaders.contains_key(id) || map.shards[id].is_moving());
         for (id, shard) in &changes {
             // The newcomers must know before the leader speaks to them: hence the first step comes with the next look.
-            tracing::info!(shard = %id, from = ?shard.replicas, to = ?shard.wanted(), "replicas are to change");
-            self.set_replicas(*id, shard).await;
+            if self.set_replicas(*id, shard).await {
+                tracing::info!(shard = %id, from = ?shard.replicas, to = ?shard.wanted(), "replicas are to change");
+            }
         }
         for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
             if shard.forced {
@@ -281,9 +284,10 @@ impl Leader {
         };
         match stepped {
             Ok(Step::Done) => {
-                tracing::info!(shard = %id, replicas = ?wanted, "replicas have changed");
                 let done = Shard { replicas: wanted, joining: Vec::new(), leaving: Vec::new(), ..shard.clone() };
-                self.set_replicas(id, &done).await;
+                if self.set_replicas(id, &done).await {
+                    tracing::info!(shard = %id, replicas = ?done.replicas, "replicas have changed");
+                }
             }
             Ok(Step::Waiting(what)) => tracing::debug!(shard = %id, what, "replicas change"),
             Err(error) => tracing::info!(shard = %id, %error, "a step towards other replicas failed"),
@@ -298,9 +302,8 @@ impl Leader {
         let leads = survivor.is_some_and(|(node, reports)| {
             reports.iter().any(|it| it.shard == id.0 && it.is_leader && it.voters == [node.0])
         });
-        if leads {
+        if leads && self.set_replicas(id, &Shard { forced: false, ..shard.clone() }).await {
             tracing::warn!(shard = %id, "it goes on with one of its replicas");
-            self.set_replicas(id, &Shard { forced: false, ..shard.clone() }).await;
         }
     }
 
@@ -313,8 +316,10 @@ impl Leader {
             return;
         }
         let rebuilding = shard.rebuilding.iter().copied().filter(|node| !joining.contains(node)).collect();
-        tracing::info!(shard = %id, nodes = ?joining, "replicas are built anew");
-        self.set_replicas(id, &Shard { joining, rebuilding, ..shard.clone() }).await;
+        let back = Shard { joining, rebuilding, ..shard.clone() };
+        if self.set_replicas(id, &back).await {
+            tracing::info!(shard = %id, nodes = ?back.joining, "replicas are built anew");
+        }
     }
 
     /// How many series each shard has, as far as its leader has said lately.
@@ -324,14 +329,17 @@ impl Leader {
         replicas.filter(|replica| replica.is_leader).map(|it| (ShardId(it.shard), it.series_count)).collect()
     }
 
-    async fn set_replicas(&self, id: ShardId, shard: &Shard) {
-        self.try_propose(Command::SetReplicas(wire::shard_to_proto(id, shard))).await;
+    async fn set_replicas(&self, id: ShardId, shard: &Shard) -> bool {
+        self.try_propose(Command::SetReplicas(wire::shard_to_proto(id, shard))).await
     }
 
-    /// Proposes what the next look would propose again.
-    async fn try_propose(&self, command: Command) {
-        if let Err(error) = self.propose(command).await {
+    /// Proposes what the next look would propose again, and says whether it was taken. Only then is it news: a leader that is
+    /// cut off from the others goes on proposing.
+    async fn try_propose(&self, command: Command) -> bool {
+        let proposed = self.propose(command).await;
+        if let Err(error) = &proposed {
             tracing::debug!(%error, "a command of the leader was not taken");
         }
+        proposed.is_ok()
     }
 }

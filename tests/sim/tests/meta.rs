@@ -34,15 +34,22 @@ fn status(node: &Node) -> GroupStatus {
     all.into_iter().find(|(shard, _)| *shard == ShardId::META).unwrap().1
 }
 
-async fn wait_for(node: &Node, what: impl Fn(&GroupStatus) -> bool) -> GroupStatus {
+async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let waiting = async {
-        while !what(&status(node)) {
+        while !is_so() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    assert!(waited.is_ok(), "meta is not as it should be: {:?}", status(node));
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{what}: it did not come to that");
+}
+
+async fn wait_for(node: &Node, what: &str, is_so: impl Fn(&GroupStatus) -> bool) -> GroupStatus {
+    wait_until(what, || is_so(&status(node))).await;
     status(node)
+}
+
+fn leads(node: &Node) -> bool {
+    status(node).standing == Standing::Leader
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +63,7 @@ async fn a_newcomer_gets_the_state_of_meta_and_all_restart_from_theirs() {
         move_on(&outsider, Slot(round % 7)).await;
     }
     for node in &nodes {
-        wait_for(node, |status| status.purged_count > 0).await;
+        wait_for(node, "its log is short", |status| status.purged_count > 0).await;
     }
     let map = outsider.client.newest_shard_map(LIMIT).await.unwrap();
 
@@ -67,7 +74,7 @@ async fn a_newcomer_gets_the_state_of_meta_and_all_restart_from_theirs() {
     let newcomer = world.start("c").await;
     let own = newcomer.ingester.identity().node;
     let has_all = |status: &GroupStatus| status.voters.contains(&own) && status.snapshot_count > 0;
-    let joined = wait_for(&newcomer, has_all).await;
+    let joined = wait_for(&newcomer, "the newcomer votes", has_all).await;
     assert!(joined.applied_count >= joined.snapshot_count);
     nodes.push(newcomer);
 
@@ -101,15 +108,14 @@ async fn a_leader_that_is_cut_off_from_the_others_keeps_nobody_waiting() {
     };
     for round in 1..=6 {
         lease(round).await.unwrap();
-        let leads = |node: &&Node| status(node).standing == Standing::Leader;
-        let leader = nodes.iter().find(leads).unwrap().name.clone();
+        let leader = nodes.iter().find(|node| leads(node)).unwrap().name.clone();
         let others = names.into_iter().filter(|name| *name != leader);
         // Clients reach it, and it can't know whether it leads.
         for other in others.clone() {
             world.wires.cut(&leader, other);
             world.wires.cut(other, &leader);
         }
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        wait_until("another one leads", || nodes.iter().any(|node| leads(node) && node.name != leader)).await;
         let mut tries = 0;
         while let Err(error) = lease(round).await {
             tries += 1;
@@ -119,7 +125,7 @@ async fn a_leader_that_is_cut_off_from_the_others_keeps_nobody_waiting() {
             world.wires.mend(&leader, other);
             world.wires.mend(other, &leader);
         }
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        wait_until("only one leads", || nodes.iter().filter(|node| leads(node)).count() == 1).await;
     }
     for node in nodes {
         node.die().await;

@@ -22,9 +22,9 @@ impl Leader {
             heard.known_to_all = Some((known, since));
             now.duration_since(since) >= PATIENCE
         };
-        if is_lasting && known > level_of(state.feature_level) {
+        let rises = is_lasting && known > level_of(state.feature_level);
+        if rises && self.try_propose(Command::RaiseFeatureLevel(known)).await {
             tracing::info!(level = known, "all nodes know this feature level: it counts from now on");
-            self.try_propose(Command::RaiseFeatureLevel(known)).await;
         }
     }
 

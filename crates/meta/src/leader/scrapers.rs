@@ -61,9 +61,10 @@ impl Leader {
                 self.heard.lock().leases.get(name).filter(|lease| lease.incarnation == member.incarnation).cloned();
             let last = heard.map_or(since, |lease| lease.at.max(since));
             if now.duration_since(last) > LEASE {
-                tracing::info!(scraper = name, "its lease ran out");
                 let leave = meta::LeaveRequest { name: name.clone(), incarnation: member.incarnation };
-                self.try_propose(Command::ScraperLeave(leave)).await;
+                if self.try_propose(Command::ScraperLeave(leave)).await {
+                    tracing::info!(scraper = name, "its lease ran out");
+                }
             }
         }
     }

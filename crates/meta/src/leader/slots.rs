@@ -77,9 +77,10 @@ impl Leader {
             // What moves changes the loads of both: the next look at this shard takes as long again.
             self.heard.lock().hot_since.remove(&from);
             if let Some((slot, to)) = placement::slot_to_move(map, &loads, from, self.wall_ms()) {
-                tracing::info!(%slot, %from, %to, "a hot slot is to move");
                 let request = meta::MoveSlotRequest { slot: u32::from(slot.0), to: to.0 };
-                self.try_propose(Command::MoveSlot(request)).await;
+                if self.try_propose(Command::MoveSlot(request)).await {
+                    tracing::info!(%slot, %from, %to, "a hot slot is to move");
+                }
                 // The others are looked at by the map that has this move.
                 return;
             }
@@ -107,9 +108,10 @@ impl Leader {
         let SlotMove { id, slot, .. } = it;
         match (self.steps.give_slot)(from, it, to).await {
             Ok(()) => {
-                tracing::info!(%slot, from = %it.from, to = %it.to, "a slot has moved");
                 let moved = meta::SlotMoved { r#move: id, at_ms: self.wall_ms() };
-                self.try_propose(Command::SlotMoved(moved)).await;
+                if self.try_propose(Command::SlotMoved(moved)).await {
+                    tracing::info!(%slot, from = %it.from, to = %it.to, "a slot has moved");
+                }
             }
             Err(error) => tracing::info!(%slot, %error, "a slot could not be given yet"),
         }
