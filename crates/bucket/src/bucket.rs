@@ -65,9 +65,8 @@ impl Bucket {
     /// [`ErrorKind::Rejected`] if there is no such kind of store, or a setting makes no sense.
     pub fn open(config: BucketConfig, clock: Clock, rng: &Rng, registry: &Registry) -> Result<Self, BucketError> {
         let url: Arc<str> = config.url.as_str().into();
-        let store = store::open(&config).map_err(|failure| BucketError::new(&url, Operation::Open, "", failure))?;
-        let folder =
-            store::open_as_folder(&config).map_err(|failure| BucketError::new(&url, Operation::Open, "", failure))?;
+        let (store, folder) =
+            store::open(&config).map_err(|failure| BucketError::new(&url, Operation::Open, "", failure))?;
         let metrics = Metrics::register(registry);
         let permits = Semaphore::new(config.concurrency.max(1));
         let deadline = config.deadline;

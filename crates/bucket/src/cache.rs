@@ -22,7 +22,6 @@ type PageKey = (Arc<str>, u64, u64);
 /// Objects never change, so nothing here is ever out of date.
 #[derive(Clone, Debug)]
 pub struct PageCache {
-    limit_bytes: u64,
     pages: Cache<PageKey, Bytes>,
     metrics: CacheMetrics,
 }
@@ -34,12 +33,12 @@ impl PageCache {
             u32::try_from(key.len() + bytes.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
         };
         let pages = Cache::builder().max_capacity(limit_bytes).weigher(weigher).build();
-        Self { limit_bytes, pages, metrics: CacheMetrics::register(registry) }
+        Self { pages, metrics: CacheMetrics::register(registry) }
     }
 
     /// Whether it keeps anything at all.
     pub(crate) fn keeps(&self) -> bool {
-        self.limit_bytes > 0
+        self.pages.policy().max_capacity() != Some(0)
     }
 
     /// The bytes of a range, if they are here.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// Where a bucket is, and how patient one is with it.
@@ -38,16 +39,21 @@ impl BucketConfig {
 
     /// A bucket with the usual patience.
     pub fn new(url: &str) -> Self {
-        let is_folder = url.starts_with("file://");
+        let concurrency = if folder_of(url).is_some() { Self::FOLDER_CONCURRENCY } else { Self::CONCURRENCY };
         Self {
             url: url.to_owned(),
             settings: BTreeMap::new(),
             attempt_timeout: Self::ATTEMPT_TIMEOUT,
             deadline: Self::DEADLINE,
-            concurrency: if is_folder { Self::FOLDER_CONCURRENCY } else { Self::CONCURRENCY },
+            concurrency,
             part_bytes: Self::PART_BYTES,
         }
     }
+}
+
+/// The folder that the URL of a bucket names; `None` if the bucket is no folder.
+pub fn folder_of(url: &str) -> Option<&Path> {
+    url.strip_prefix("file://").map(Path::new)
 }
 
 /// Shows which settings there are and not what they say: some are secrets.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::IoSliceMut;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -14,10 +15,10 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 /// Such a read is little more than a copy. To hand it to a thread that may wait, as any other read, costs several times as
 /// much, and a cache of our own would only hold the same bytes once more.
 #[derive(Debug)]
-pub(crate) struct Folder(LocalFileSystem);
+pub(crate) struct Folder(Arc<LocalFileSystem>);
 
 impl Folder {
-    pub(crate) fn new(files: LocalFileSystem) -> Self {
+    pub(crate) fn new(files: Arc<LocalFileSystem>) -> Self {
         Self(files)
     }
 
@@ -53,7 +54,7 @@ mod tests {
     fn what_was_just_written_is_in_memory() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), b"0123456789").unwrap();
-        let files = Folder::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+        let files = Folder::new(Arc::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap()));
         let read = |name: &str, ranges: &[Range<u64>]| files.in_memory(&Path::from(name), ranges);
         // Some file systems can't say what they have in memory: theirs are read in the usual way.
         let found = read("a", &[2..4, 0..10, 5..5]);

@@ -42,7 +42,7 @@ pub use bucket::{Bucket, Listed};
 pub use cache::PageCache;
 pub use catalog::Catalogs;
 pub use check::{BucketCheck, BucketFault, FaultKind, check_bucket};
-pub use config::BucketConfig;
+pub use config::{BucketConfig, folder_of};
 pub use error::{BucketError, ErrorKind, Operation};
 pub use faults::{Fault, Faults, RandomFaults};
 pub use keys::BlockKeys;

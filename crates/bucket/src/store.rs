@@ -13,7 +13,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, RetryConfig};
 
-use crate::BucketConfig;
+use crate::config::{BucketConfig, folder_of};
 use crate::error::Failure;
 use crate::folder::Folder;
 
@@ -21,21 +21,22 @@ use crate::folder::Folder;
 /// upload cannot be repeated from above.
 const RETRIES_BELOW: usize = 2;
 
-/// The folder that a URL names, for quick reads; `None` if it names something else.
-pub(crate) fn open_as_folder(config: &BucketConfig) -> Result<Option<Folder>, Failure> {
-    let Some(path) = config.url.strip_prefix("file://") else { return Ok(None) };
-    Ok(Some(Folder::new(LocalFileSystem::new_with_prefix(path)?)))
+/// The store that a URL names, and the folder if it is one.
+pub(crate) fn open(config: &BucketConfig) -> Result<(Arc<dyn ObjectStore>, Option<Folder>), Failure> {
+    if let Some(folder) = folder_of(&config.url) {
+        let files = open_folder(folder)?;
+        return Ok((files.clone(), Some(Folder::new(files))));
+    }
+    Ok((open_remote(config)?, None))
 }
 
-/// The store that a URL names.
-pub(crate) fn open(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Failure> {
+fn open_remote(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Failure> {
     let Some((scheme, rest)) = config.url.split_once("://") else {
         return Err(Failure::Setting(format!("{:?} is no URL", config.url)));
     };
     let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     match scheme {
         "memory" => Ok(Arc::new(InMemory::new())),
-        "file" => open_folder(rest),
         "s3" => {
             let builder = with_settings(AmazonS3Builder::from_env(), config, AmazonS3Builder::with_config)?;
             below(builder.with_bucket_name(name).with_retry(retries(config)).build()?, prefix)
@@ -55,7 +56,7 @@ pub(crate) fn open(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Failur
 }
 
 /// Blocks must outlive a loss of power: files are synced.
-fn open_folder(folder: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
+fn open_folder(folder: &std::path::Path) -> Result<Arc<LocalFileSystem>, Failure> {
     let not_there = |error| Failure::Setting(format!("folder {folder:?}: {error}"));
     fs::create_dir_all(folder).map_err(not_there)?;
     Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))

@@ -1,7 +1,6 @@
 //! `ringwood ctl catalog`: the catalog against the blocks that the bucket has.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use bucket::{Bucket, BucketConfig, Uploaded, list_blocks};
 use meta::{Block, CatalogMend, ClusterState};
@@ -23,8 +22,8 @@ const BLOCKS_PER_PART: usize = 1000;
 /// If there is none, or the store is not to be reached this way.
 pub(super) fn open(url: &str, settings: &BucketSettings) -> Result<Bucket, String> {
     // Opening a bucket in a folder makes the folder, which is not what somebody wants who looks for data.
-    if let Some(folder) = url.strip_prefix("file://")
-        && let Err(error) = std::fs::metadata(Path::new(folder))
+    if let Some(folder) = bucket::folder_of(url)
+        && let Err(error) = std::fs::metadata(folder)
     {
         return Err(format!("look for the bucket {url}: {error}"));
     }
