@@ -109,6 +109,7 @@ impl Plan {
             faults.push(Planned { at: whole_ms(at), lasts: CALM, fault: Fault::MoveSlot { target, shard } });
         }
         faults.extend(Self::moves_in_a_bad_net(&rng, machines, lasts, &faults));
+        faults.extend(Self::second_thoughts(&rng, &faults));
         faults.sort_by_key(|planned| planned.at);
         let local_retention = Duration::from_secs(10 * rng.below(3));
         Self { seed, machines, lasts, sync_latency, net_latency, local_retention, faults }
@@ -135,6 +136,16 @@ impl Plan {
             plan(Fault::Split { machines: [one, (one + 1 + rng.below(machines as u64 - 1) as usize) % machines] });
         }
         faults
+    }
+
+    /// Some nodes that were emptied and taken back are emptied once more before they have their replicas again.
+    fn second_thoughts(rng: &Rng, others: &[Planned]) -> Vec<Planned> {
+        let drains = others.iter().filter(|planned| matches!(planned.fault, Fault::Drain { .. }));
+        let again = drains.filter(|_| rng.below(2) == 0).map(|first| {
+            let pause = rng.duration(Duration::ZERO, Duration::from_secs(2));
+            Planned { at: whole_ms(first.at + first.lasts + pause), ..first.clone() }
+        });
+        again.collect()
     }
 
     /// The same without one of the faults.

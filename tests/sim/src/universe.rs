@@ -28,6 +28,10 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// The longest that the second of two scrapers of one target is behind the first one.
 const TWIN_BEHIND: Duration = Duration::from_millis(400);
+/// How long a cluster may take to be born: nothing goes wrong yet.
+const BIRTH_LIMIT: Duration = Duration::from_secs(30);
+/// The longest that a universe may last.
+const LIFE_LIMIT: Duration = Duration::from_secs(900);
 /// How long a healed cluster may take until everything works again.
 const RECOVERY: Duration = Duration::from_secs(60);
 /// For how long a healed cluster is written to before the last look.
@@ -109,10 +113,14 @@ async fn live_through(plan: Plan, mistake: Mistake) -> Ending {
         is_over: Arc::default(),
     };
     crate::logs::send_to(&shared.trace);
-    let cluster = Arc::new(Cluster::start(shared.clone(), &names).await);
-    let life = live_in(&shared, cluster.clone(), plan);
-    if shared.clock.timeout(Duration::from_secs(900), life).await.is_none() {
-        shared.violated("the cluster is stuck".to_owned());
+    match shared.clock.timeout(BIRTH_LIMIT, Cluster::start(shared.clone(), &names)).await {
+        None => shared.violated("the cluster is not born".to_owned()),
+        Some(cluster) => {
+            let life = live_in(&shared, Arc::new(cluster), plan);
+            if shared.clock.timeout(LIFE_LIMIT, life).await.is_none() {
+                shared.violated("the cluster is stuck".to_owned());
+            }
+        }
     }
     Ending {
         violations: shared.violations.lock().clone(),
