@@ -2,7 +2,6 @@
 
 mod escaped_name;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
@@ -14,10 +13,11 @@ use http::Uri;
 use model::{Labels, Matcher, NameScheme, TimeRange, quote_bytes};
 use series::{Budget, Charge, Hints, LabelQuery, QueryError, Queryable, Select, Texts};
 
-use crate::answer::{List, Remarks, success_in_pieces};
+use crate::answer::{List, Pieces, Remarks, success_in_pieces};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::lifecycle::not_found;
 use crate::params::{Params, decode_bytes};
 use escaped_name::unescape;
@@ -84,14 +84,39 @@ where
     let found = find_texts(&*storage, selectors, range, one_more_than(limit), &budget, ask);
     let (mut texts, charge) = app.in_time(found).await?;
     let mut remarks = Remarks::default();
+    // One more was asked for.
     if limit > 0 && texts.len() > limit {
-        texts.truncate(limit);
+        texts = texts.cut(limit);
         remarks.warn_truncated();
     }
-    Ok(success_in_pieces(List::charged(texts, charge), remarks))
+    Ok(success_in_pieces(TextList { texts, written: 0, _charge: charge }, remarks))
 }
 
-/// What `ask` finds for each of the selectors, put together: sorted, none twice. No selectors: of all series.
+/// A list of texts.
+struct TextList {
+    texts: Texts,
+    /// How many of them have been written.
+    written: usize,
+    /// What they take in memory.
+    _charge: Charge,
+}
+
+impl Pieces for TextList {
+    fn write_next(&mut self, json: &mut Json) -> bool {
+        if self.written == 0 {
+            json.open_array();
+        }
+        let Some(text) = self.texts.get(self.written) else {
+            json.close_array();
+            return false;
+        };
+        json.text(text);
+        self.written += 1;
+        true
+    }
+}
+
+/// What `ask` finds for each of the selectors, put together. No selectors: of all series.
 ///
 /// `limit` is the most that is wanted of each selector; 0: all. What is found is charged to `budget`.
 pub(crate) async fn find_texts<F>(
@@ -101,7 +126,7 @@ pub(crate) async fn find_texts<F>(
     limit: usize,
     budget: &Budget,
     ask: F,
-) -> Result<(Vec<String>, Charge), QueryError>
+) -> Result<(Texts, Charge), QueryError>
 where
     F: for<'a> Fn(&'a dyn Queryable, LabelQuery) -> BoxFuture<'a, Result<Texts, QueryError>>,
 {
@@ -113,17 +138,11 @@ where
     for matchers in selectors {
         let limit_bytes = budget.limit().saturating_sub(budget.used()).max(1);
         let query = LabelQuery { matchers: matchers.into(), range, limit, limit_bytes };
-        let more = ask(storage, query.clone()).await?.texts;
-        let size: usize = more.iter().map(|text| text.len() + size_of::<String>()).sum();
-        charge.grow(size as u64, || query.to_string())?;
-        if found.is_empty() {
-            found = more;
-        } else {
-            let all: BTreeSet<String> = found.into_iter().chain(more).collect();
-            found = all.into_iter().collect();
-        }
+        let texts = ask(storage, query.clone()).await?;
+        charge.grow(texts.size_bytes() as u64, || query.to_string())?;
+        found.push(texts);
     }
-    Ok((found, charge))
+    Ok((Texts::union(found, 0), charge))
 }
 
 /// Storage is asked for one more than is wanted, so that it shows when something is cut off.

@@ -87,7 +87,7 @@ where
     let budget = Budget::new(app.config.query_memory.bytes());
     app.in_time(async {
         let (found, _charge) = find_texts(&*storage, asked.selectors.clone(), asked.range, limit, &budget, ask).await?;
-        Ok(find_hits(&app.pool, found, asked).await)
+        Ok(find_hits(&app.pool, &found, asked).await)
     })
     .await
 }

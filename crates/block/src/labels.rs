@@ -17,12 +17,12 @@ use crate::texts;
 pub(crate) async fn names(index: &Index, query: LabelQuery) -> Result<Texts, QueryError> {
     if query.matchers.is_empty() {
         let overlaps = index.footer.range().overlaps(query.range);
-        let names = index.footer.labels.iter().filter(|_| overlaps).map(|label| String::from(&*label.name));
-        return Ok(limited(names, query.limit));
+        let names = index.footer.labels.iter().filter(|_| overlaps).map(|label| &*label.name);
+        return Ok(names.collect::<Texts>().cut(query.limit));
     }
     let mut names = Found::new(&query)?;
     for_each_match(index, &query, |group, series| group.names_of(series).try_for_each(|name| names.add(name))).await?;
-    Ok(limited(names.texts.into_iter(), query.limit))
+    Ok(names.texts.iter().collect::<Texts>().cut(query.limit))
 }
 
 /// The values of one label of series that match. Without matchers there are pages of them.
@@ -40,7 +40,7 @@ pub(crate) async fn values(index: &Index, name: String, query: LabelQuery) -> Re
         group.values_of(&name, series).try_for_each(|value| values.add(value))
     })
     .await?;
-    Ok(limited(values.texts.into_iter(), query.limit))
+    Ok(values.texts.iter().collect::<Texts>().cut(query.limit))
 }
 
 /// Texts that were found so far, as far as an answer may have them.
@@ -76,22 +76,21 @@ async fn listed_values(index: &Index, name: &str, query: &LabelQuery) -> Result<
     let wanted: Vec<_> = label.pages.iter().take_while(enough).enumerate().collect();
     let pages: Vec<Page> = wanted.iter().map(|(at, page)| page.page(values_page_name(name, *at))).collect();
     let budget = query.budget();
-    let mut charges = Vec::new();
-    let mut values = Vec::new();
+    let mut charge = budget.charge(0, String::new)?;
+    let mut values = Texts::default();
     for ((at, page), bytes) in wanted.into_iter().zip(index.pages.read(&pages).await?) {
         let decoded = decode_values(page, &bytes);
         let decoded = decoded.map_err(|damage| index.corrupt(&values_page_name(name, at), page.start, &damage))?;
-        charges.push(query.charge(&budget, &decoded)?);
-        values.extend(decoded);
+        charge.grow(decoded.size_bytes() as u64, || query.to_string())?;
+        values.extend(decoded.iter());
     }
-    Ok(limited(values.into_iter(), query.limit))
+    Ok(values.cut(query.limit))
 }
 
 /// What is in a page of label values.
-pub(crate) fn decode_values(page: &PageEntry, bytes: &[u8]) -> Result<Vec<String>, Damage> {
+pub(crate) fn decode_values(page: &PageEntry, bytes: &[u8]) -> Result<texts::Texts, Damage> {
     let raw = page.decompress(bytes)?;
-    let texts = texts::decode("values page", &raw, page.held)?;
-    Ok(texts.iter().map(str::to_owned).collect())
+    texts::decode("values page", &raw, page.held)
 }
 
 /// What messages call a page of label values.
@@ -112,12 +111,4 @@ async fn for_each_match(
         give_way().await;
     }
     Ok(())
-}
-
-/// Not more than `limit` of these texts, if that is not 0.
-fn limited(texts: impl Iterator<Item = String>, limit: usize) -> Texts {
-    let limit = if limit == 0 { usize::MAX } else { limit };
-    let mut texts = texts.fuse();
-    let kept = texts.by_ref().take(limit).collect();
-    Texts { texts: kept, truncated: texts.next().is_some() }
 }

@@ -67,6 +67,11 @@ impl Texts {
         (0..self.ends.len()).map(|at| self.get(at))
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// About how many bytes they take in memory.
     pub(crate) fn size_bytes(&self) -> usize {
         self.text.len() + self.ends.len() * size_of::<u32>()

@@ -5,12 +5,11 @@ mod reading;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use index::{PairId, RoaringBitmap};
+use index::{PairId, Postings, RoaringBitmap};
 use model::{Labels, Matcher, TenantId, TimeRange};
-use series::Series;
+use series::{Series, Texts};
 
 use self::ranked::Ranked;
 use self::reading::{Form, Reading};
@@ -64,6 +63,11 @@ impl Selection {
     pub fn next_series(&mut self) -> Option<Result<Series, SegmentError>> {
         let next = self.next_as()?;
         Some(next.map(|(labels, chunks)| Series { labels, chunks }))
+    }
+
+    /// Whether no series are left.
+    pub fn is_over(&self) -> bool {
+        self.series.is_over()
     }
 
     /// The next series that has samples in the range, with these.
@@ -149,9 +153,10 @@ impl HeadView {
         matchers: &[Matcher],
         range: TimeRange,
         is_wanted: IsWanted<'_>,
-    ) -> Option<Vec<Arc<str>>> {
-        let Some(head) = self.0.tenants.get(tenant) else { return Some(Vec::new()) };
-        Some(head.index.names(head.wanted(matchers, range, is_wanted)?.as_ref()))
+    ) -> Option<Texts> {
+        let Some(head) = self.0.tenants.get(tenant) else { return Some(Texts::default()) };
+        let mut wanted = head.wanted(matchers, range, is_wanted)?;
+        collect_while(head.index.names(|series| wanted.has_some_of(series)), is_wanted)
     }
 
     /// The values of a label of series that pass all matchers and have samples in the range, ascending. `None` as in
@@ -162,10 +167,10 @@ impl HeadView {
         name: &str,
         (matchers, range): (&[Matcher], TimeRange),
         is_wanted: IsWanted<'_>,
-    ) -> Option<Vec<Arc<str>>> {
-        let Some(head) = self.0.tenants.get(tenant) else { return Some(Vec::new()) };
-        let wanted = head.wanted(matchers, range, is_wanted)?;
-        collect_while(head.index.values(name, wanted.as_ref()), is_wanted)
+    ) -> Option<Texts> {
+        let Some(head) = self.0.tenants.get(tenant) else { return Some(Texts::default()) };
+        let mut wanted = head.wanted(matchers, range, is_wanted)?;
+        collect_while(head.index.values(name, |series| wanted.has_some_of(series)), is_wanted)
     }
 }
 
@@ -176,18 +181,16 @@ pub type IsWanted<'a> = &'a dyn Fn() -> bool;
 const BETWEEN_QUESTIONS: usize = 4096;
 
 /// Collects items for as long as they are wanted.
-fn collect_while<T>(mut items: impl Iterator<Item = T>, is_wanted: IsWanted<'_>) -> Option<Vec<T>> {
-    let mut collected = Vec::with_capacity(items.size_hint().0);
-    loop {
-        if !is_wanted() {
-            return None;
-        }
-        let before = collected.len();
+fn collect_while<T, C: Default + Extend<T>>(items: impl Iterator<Item = T>, is_wanted: IsWanted<'_>) -> Option<C> {
+    let mut collected = C::default();
+    let mut items = items.peekable();
+    while is_wanted() {
         collected.extend(items.by_ref().take(BETWEEN_QUESTIONS));
-        if collected.len() < before + BETWEEN_QUESTIONS {
+        if items.peek().is_none() {
             return Some(collected);
         }
     }
+    None
 }
 
 /// Sorts items for as long as they are wanted. Equal ones must be the same.
@@ -227,10 +230,13 @@ impl TenantHead {
         None
     }
 
-    /// As [`Self::present`]; `Some(None)` if that is all series.
-    fn wanted(&self, matchers: &[Matcher], range: TimeRange, is_wanted: IsWanted<'_>) -> Option<Option<RoaringBitmap>> {
-        let present = self.present(matchers, range, is_wanted)?;
-        Some((present.len() < self.index.len()).then_some(present))
+    /// As [`Self::present`], without looking at series that nobody asks about.
+    fn wanted(&self, matchers: &[Matcher], range: TimeRange, is_wanted: IsWanted<'_>) -> Option<Wanted<'_>> {
+        if !matchers.is_empty() {
+            return self.present(matchers, range, is_wanted).map(Wanted::These);
+        }
+        let mut presence = Presence::new(self, range);
+        Some(if presence.is_of_all() { Wanted::All } else { Wanted::Present(presence) })
     }
 
     /// Some series in the order of their labels. `None` once they are not wanted any more.
@@ -278,30 +284,84 @@ impl TenantHead {
     }
 }
 
+/// Series whose labels are wanted.
+enum Wanted<'a> {
+    All,
+    These(RoaringBitmap),
+    Present(Presence<'a>),
+}
+
+impl Wanted<'_> {
+    fn has_some_of(&mut self, series: &Postings) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(wanted) => series.meets(wanted),
+            Self::Present(presence) => series.any(|series| presence.may_have_samples(series)),
+        }
+    }
+}
+
 /// Tells which series have samples in a range. What is known of a target is known of all its series.
 struct Presence<'a> {
     head: &'a TenantHead,
     range: TimeRange,
-    /// Whether each target has rows in the range, as far as that was asked.
-    has_rows: Vec<Option<bool>>,
+    /// What is known of each target, as far as that was asked.
+    targets: Vec<Option<Rows>>,
+}
+
+/// Which members of a target have rows in a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    /// None, but for those that have times of their own.
+    None,
+    /// Those that are not dormant since before.
+    OfSome,
+    OfAll,
 }
 
 impl<'a> Presence<'a> {
     fn new(head: &'a TenantHead, range: TimeRange) -> Self {
-        Self { head, range, has_rows: vec![None; head.targets.len()] }
+        Self { head, range, targets: vec![None; head.targets.len()] }
+    }
+
+    /// Whether all series there are have samples in the range. Looks at no series but those that are by themselves.
+    fn is_of_all(&mut self) -> bool {
+        let head = self.head;
+        let mut targets = (0u32..).zip(head.targets.iter());
+        targets.all(|(at, target)| target.as_ref().is_none_or(|target| self.rows(at, target) == Rows::OfAll))
+            && head.loose.iter().flatten().all(|loose| loose.has_samples_in(self.range))
+    }
+
+    fn rows(&mut self, at: u32, target: &Target) -> Rows {
+        let range = self.range;
+        *self.targets[at as usize].get_or_insert_with(|| {
+            let is_past = |last: &i64| *last < range.start().as_ms();
+            match target.has_rows_in(range) {
+                false => Rows::None,
+                true if target.members.dormant.values().any(is_past) => Rows::OfSome,
+                true => Rows::OfAll,
+            }
+        })
     }
 
     /// Whether a series' target, or it by itself, has rows in the range. Rows in which it is absent count: an answer of
     /// labels alone may have a few too many at the edges.
     fn may_have_samples(&mut self, series: u32) -> bool {
-        let Self { head, range, has_rows } = self;
-        let is_loose = |at: u32| head.loose[at as usize].as_ref().is_some_and(|loose| loose.has_samples_in(*range));
+        let (head, range) = (self.head, self.range);
+        let is_loose = |at: u32| head.loose[at as usize].as_ref().is_some_and(|loose| loose.has_samples_in(range));
         match head.series.get(series as usize) {
             Some(Place::Member { target: at, member }) => {
+                if self.targets[*at as usize] == Some(Rows::OfAll) {
+                    return true;
+                }
                 let Some(target) = head.targets[*at as usize].as_ref() else { return false };
-                let has_rows = *has_rows[*at as usize].get_or_insert_with(|| target.has_rows_in(*range));
                 let is_past = || target.members.dormant.get(member).is_some_and(|last| *last < range.start().as_ms());
-                has_rows && !is_past() || target.members.timed.get(member).is_some_and(|at| is_loose(*at))
+                let has_rows = match self.rows(*at, target) {
+                    Rows::None => false,
+                    Rows::OfSome => !is_past(),
+                    Rows::OfAll => true,
+                };
+                has_rows || target.members.timed.get(member).is_some_and(|at| is_loose(*at))
             }
             Some(Place::Loose(at)) => is_loose(*at),
             Some(Place::Free) | None => false,
@@ -372,7 +432,7 @@ mod tests {
             asked.get() <= 3
         };
         let items = (0..1_000_000).inspect(|_| looked_at.set(looked_at.get() + 1));
-        assert_eq!(collect_while(items, &is_wanted), None);
+        assert_eq!(collect_while::<_, Vec<i32>>(items, &is_wanted), None);
         assert_eq!(looked_at.get(), 3 * BETWEEN_QUESTIONS);
         asked.set(0);
         assert_eq!(sort_while(vec![0; 4 * BETWEEN_QUESTIONS], Ord::cmp, &is_wanted), None);

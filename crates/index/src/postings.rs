@@ -70,6 +70,15 @@ impl Postings {
         }
     }
 
+    /// Whether one of the series is such. Looks no further then.
+    pub fn any(&self, mut is_such: impl FnMut(u32) -> bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(series) => is_such(*series),
+            Self::Many(own) => own.iter().any(is_such),
+        }
+    }
+
     /// Adds all series to `set`.
     pub fn add_to(&self, set: &mut RoaringBitmap) {
         match self {

@@ -6,6 +6,7 @@ use model::{MatchOp, Matcher};
 use roaring::RoaringBitmap;
 
 use crate::index::{Index, Values};
+use crate::postings::Postings;
 
 /// Testing the values of candidates costs about this much more than testing a value of the index, for each must be found.
 const LOOKUP_COST: u64 = 4;
@@ -53,16 +54,18 @@ impl Index {
         found.unwrap_or_else(|| self.all.to_set())
     }
 
-    /// The names of the labels that series of `set` have, ascending. `None` means all series.
-    pub fn names(&self, set: Option<&RoaringBitmap>) -> Vec<Arc<str>> {
-        let has = |values: &Values| set.is_none_or(|set| values.values.values().any(|value| value.series.meets(set)));
-        self.labels.iter().filter(|(_, values)| has(values)).map(|(name, _)| name.clone()).collect()
+    /// The names of the labels that wanted series have, ascending. `wants` is asked about the series of one value after the
+    /// other.
+    pub fn names(&self, mut wants: impl FnMut(&Postings) -> bool) -> impl Iterator<Item = &Arc<str>> {
+        let mut has = move |values: &Values| values.values.values().any(|value| wants(&value.series));
+        self.labels.iter().filter(move |(_, values)| has(values)).map(|(name, _)| name)
     }
 
-    /// The values of a label that series of `set` have, ascending. `None` means all series.
-    pub fn values<'a>(&'a self, name: &str, set: Option<&'a RoaringBitmap>) -> impl Iterator<Item = Arc<str>> + 'a {
+    /// The values of a label that wanted series have, ascending. `wants` is asked about the series of one value after the
+    /// other.
+    pub fn values(&self, name: &str, mut wants: impl FnMut(&Postings) -> bool) -> impl Iterator<Item = &Arc<str>> {
         let values = self.labels.get(name).into_iter().flat_map(|values| values.values.iter());
-        values.filter(move |(_, value)| set.is_none_or(|set| value.series.meets(set))).map(|(text, _)| text.clone())
+        values.filter(move |(_, value)| wants(&value.series)).map(|(text, _)| text)
     }
 
     /// How early a matcher should be evaluated: lower is earlier.
@@ -210,9 +213,9 @@ mod tests {
                     names.extend(model.series[series].0.iter().map(|(name, _)| name.to_owned()));
                     values.extend(model.series[series].0.get("a").map(str::to_owned));
                 }
-                let found: Vec<String> = model.index.names(Some(&set)).iter().map(|name| name.to_string()).collect();
+                let found: Vec<String> = model.index.names(|series| series.meets(&set)).map(|name| name.to_string()).collect();
                 prop_assert_eq!(found, names.into_iter().collect::<Vec<_>>());
-                let found: Vec<String> = model.index.values("a", Some(&set)).map(|value| value.to_string()).collect();
+                let found: Vec<String> = model.index.values("a", |series| series.any(|one| set.contains(one))).map(|value| value.to_string()).collect();
                 prop_assert_eq!(found, values.into_iter().collect::<Vec<_>>());
 
                 prop_assert_eq!(model.index.len(), model.series.len() as u64);

@@ -19,6 +19,7 @@ use proto::select;
 use proto::select::select_frame::Frame;
 use proto::select::select_server::Select;
 use proto::select::shard_error::Kind;
+use series::Texts;
 use shard::ShardView;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -26,7 +27,7 @@ use tonic::{Request, Response, Status};
 use transport::{ErrorKind, RpcError};
 
 use self::asker::Asker;
-use self::batches::{Batches, What};
+use self::batches::{Batches, Form};
 use crate::replica::Consistency;
 use crate::replicas::Replicas;
 
@@ -128,13 +129,12 @@ impl SelectService {
     async fn labels(
         &self,
         request: select::LabelsRequest,
-        read: impl Fn(&ShardView, &Question, &str, IsWanted<'_>) -> Option<Vec<Arc<str>>> + Clone + Send + 'static,
+        read: impl Fn(&ShardView, &Question, &str, IsWanted<'_>) -> Option<Texts> + Clone + Send + 'static,
     ) -> Result<Response<select::LabelsReply>, Status> {
         let consistency = consistency_of(request.consistency());
         let question = question(&request.tenant, &request.matchers, request.start_ms, request.end_ms, consistency)?;
         let question = Arc::new(question);
-        let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-        let limit_bytes = request.limit_bytes;
+        let form = labels::Form::of(&request);
         let shards = request.shards.iter().map(|shard| {
             let (question, read, name) = (question.clone(), read.clone(), request.name.clone());
             async move {
@@ -154,7 +154,7 @@ impl SelectService {
                 let is_wanted = asker.is_waiting();
                 let reading = move || read(&view, &question, &name, &is_wanted).unwrap_or_default();
                 let texts = self.0.reading().run(reading).await;
-                labels::reply(*shard, header, texts, limit, limit_bytes)
+                form.reply(*shard, header, texts)
             }
         });
         Ok(Response::new(select::LabelsReply { shards: join_all(shards).await }))
@@ -223,15 +223,14 @@ fn shard_error(error: &RpcError) -> select::ShardError {
 
 /// Answers for all shards at once; their frames interleave.
 async fn select(replicas: Arc<Replicas>, request: select::SelectRequest, question: Arc<Question>, frames: Frames) {
-    let limit = usize::try_from(request.limit_bytes).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    let (fold, what) = (request.fold.as_ref(), What::of(&request));
+    let (fold, form) = (request.fold.as_ref(), Form::of(&request));
     let shards = request.shards.iter().map(|shard| {
         let (replicas, question, frames) = (replicas.clone(), question.clone(), frames.clone());
         async move {
             let id = ShardId(*shard);
             let last = match fold {
-                Some(query) => fold::fold_shard(&replicas, id, &question, query, limit, &frames).await,
-                None => select_shard(&replicas, id, &question, what, limit, &frames).await,
+                Some(query) => fold::fold_shard(&replicas, id, &question, query, form.limit_bytes, &frames).await,
+                None => select_shard(&replicas, id, &question, form, &frames).await,
             };
             if let Err(error) = &last
                 && error.kind() == Kind::Corrupt
@@ -259,8 +258,7 @@ async fn select_shard(
     replicas: &Arc<Replicas>,
     shard: ShardId,
     question: &Arc<Question>,
-    what: What,
-    limit: usize,
+    form: Form,
     frames: &Frames,
 ) -> Result<Frame, select::ShardError> {
     let end = Frame::End(select::End {});
@@ -273,18 +271,20 @@ async fn select_shard(
     let question = question.clone();
     let asker = Asker::default();
     let is_wanted = asker.is_waiting();
-    let finding = move || Batches::find(&view, &question, what, limit, &is_wanted);
-    let Some(mut batches) = replicas.reading().run(finding).await else { return Ok(end) };
+    let beginning = move || {
+        let mut batches = Batches::find(&view, &question, form, &is_wanted)?;
+        Some((batches.next(), batches))
+    };
+    let Some((mut batch, mut batches)) = replicas.reading().run(beginning).await else { return Ok(end) };
     let mut reading = replicas.clock().now() - started;
     loop {
-        let resumed = replicas.clock().now();
-        let batch;
-        (batch, batches) = replicas.reading().run(move || (batches.next(), batches)).await;
-        reading += replicas.clock().now() - resumed;
-        let Some(batch) = batch.map_err(|error| error.to_wire(shard))? else { break };
-        if !send(frames, shard.0, Frame::Series(batch)).await {
+        let Some(series) = batch.map_err(|error| error.to_wire(shard))? else { break };
+        if !send(frames, shard.0, Frame::Series(series)).await || batches.are_over() {
             break;
         }
+        let resumed = replicas.clock().now();
+        (batch, batches) = replicas.reading().run(move || (batches.next(), batches)).await;
+        reading += replicas.clock().now() - resumed;
     }
     replicas.metrics().select_seconds.observe(reading.as_secs_f64());
     Ok(end)

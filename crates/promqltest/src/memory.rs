@@ -1,6 +1,6 @@
 //! A backend in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,14 +128,8 @@ fn has_samples(samples: &Samples, range: TimeRange) -> bool {
 }
 
 fn texts<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> Texts {
-    let mut texts: Vec<String> = texts.map(str::to_owned).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let truncated = limit > 0 && texts.len() > limit;
-    if truncated {
-        texts.truncate(limit);
-    }
-    Texts { texts, truncated }
+    let sorted: BTreeSet<&str> = texts.collect();
+    sorted.into_iter().collect::<Texts>().cut(limit)
 }
 
 impl MemoryBackend {

@@ -18,7 +18,7 @@ pub(crate) async fn texts(querier: &Querier, asked: Asked<'_>, query: LabelQuery
     let shards = data_shards(&*querier.state()?);
     let answers = try_join_all(shards.into_iter().map(async |shard| {
         let (texts, held) = asked.one(shard, &query).await?;
-        let charge = query.charge(&budget, &texts.texts)?;
+        let charge = query.charge(&budget, &texts)?;
         Ok::<_, QueryError>((texts, held, charge))
     }));
     let answers = answers.await?;
@@ -29,13 +29,13 @@ pub(crate) async fn texts(querier: &Querier, asked: Asked<'_>, query: LabelQuery
             Some(name) => block.label_values(name, query.clone()).await?,
             None => block.label_names(query.clone()).await?,
         };
-        let charge = query.charge(&budget, &texts.texts)?;
+        let charge = query.charge(&budget, &texts)?;
         Ok::<_, QueryError>((texts, charge))
     }));
     let from_blocks = from_blocks.await?;
     let (texts, _charges): (Vec<Texts>, Vec<_>) =
         answers.into_iter().map(|(texts, _, charge)| (texts, charge)).chain(from_blocks).unzip();
-    Ok(union(texts, query.limit))
+    Ok(Texts::union(texts, query.limit))
 }
 
 /// What each shard is asked.
@@ -59,6 +59,7 @@ impl Asked<'_> {
             name: self.name.unwrap_or_default().to_owned(),
             limit: query.limit as u64,
             limit_bytes: query.limit_bytes,
+            takes_joined: true,
         };
         let wants_values = self.name.is_some();
         self.shards
@@ -76,23 +77,14 @@ impl Asked<'_> {
                         return Err(Refused::of_shard(error, query.limit_bytes, || query.to_string()));
                     }
                     let held = held_of(&answer.header.ok_or_else(broken)?);
-                    Ok((Texts { texts: answer.texts, truncated: answer.truncated }, (shard, held)))
+                    let texts = match answer.texts.is_empty() {
+                        true => Texts::from_joined(answer.joined, answer.lengths).ok_or_else(broken)?,
+                        // It knows no other way.
+                        false => answer.texts.iter().collect(),
+                    };
+                    Ok((texts.cut_before(answer.truncated), (shard, held)))
                 }
             })
             .await
     }
-}
-
-/// All texts, sorted, up to a limit (0: all).
-fn union(all: Vec<Texts>, limit: usize) -> Texts {
-    let mut truncated = all.iter().any(|one| one.truncated);
-    let mut texts: Vec<String> = all.into_iter().flat_map(|one| one.texts).collect();
-    // They are ascending runs, one after another: the stable sort finds these, and merges them.
-    texts.sort();
-    texts.dedup();
-    if limit > 0 && texts.len() > limit {
-        texts.truncate(limit);
-        truncated = true;
-    }
-    Texts { texts, truncated }
 }

@@ -5,6 +5,7 @@
 //! A replica that fails is replaced by another one in the middle of an answer. A shard of which no replica answers is an
 //! error that names it: an answer is whole, or there is none.
 
+mod batches;
 mod blocks;
 mod exemplars;
 mod fold;

@@ -8,9 +8,10 @@ use model::{Labels, Matcher, ShardId, TenantId, TimeRange};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
 use proto::select::select_frame::Frame;
-use series::{Budget, Chunk, QueryError, Series, SeriesStream, Times};
+use series::{Budget, QueryError, Series, SeriesStream};
 use tonic::Streaming;
 
+use crate::batches::{self, Batches};
 use crate::shards::{Consistency, Refused, Shards};
 
 /// A replica that is silent for longer in the middle of an answer is given up.
@@ -46,8 +47,7 @@ pub(crate) struct ShardStream {
     question: Question,
     held: Held,
     frames: Streaming<wire::SelectFrame>,
-    /// The columns of times that came, by number.
-    times: Vec<Arc<Times>>,
+    batches: Batches,
     /// The last series that was handed on: after a failure, the next replica's answer is taken up behind it.
     last: Option<Labels>,
 }
@@ -64,7 +64,7 @@ impl ShardStream {
         let started = shards.clock.now();
         let (held, frames) = begin(&shards, &question).await?;
         shards.metrics.header_seconds.observe((shards.clock.now() - started).as_secs_f64());
-        Ok((held, Self { shards, question, held, frames, times: Vec::new(), last: None }))
+        Ok((held, Self { shards, question, held, frames, batches: Batches::default(), last: None }))
     }
 
     /// The series, sorted by labels.
@@ -104,8 +104,9 @@ impl ShardStream {
         let frame = message.and_then(|message| message.frame);
         match frame.ok_or_else(|| Refused::Replica("its answer broke off".to_owned()))? {
             Frame::Series(batch) => {
-                let bytes = batch_bytes(&batch);
-                Ok(Next::Batch(self.decode(batch)?, bytes))
+                let bytes = batches::size_bytes(&batch);
+                let malformed = || Refused::Replica("its answer makes no sense".to_owned());
+                Ok(Next::Batch(self.batches.read(batch).ok_or_else(malformed)?, bytes))
             }
             Frame::End(_) => Ok(Next::End),
             Frame::Error(error) => {
@@ -116,20 +117,6 @@ impl ShardStream {
                 Err(Refused::Replica("it answered another question".to_owned()))
             }
         }
-    }
-
-    fn decode(&mut self, batch: wire::SeriesBatch) -> Result<Vec<Series>, Refused> {
-        let malformed = || Refused::Replica("its answer makes no sense".to_owned());
-        self.times.extend(batch.times.into_iter().map(|times| Arc::new(Times::new(times))));
-        let series = batch.series.into_iter().map(|series| {
-            let labels = Labels::from_canonical_bytes(&series.labels).ok_or_else(malformed)?;
-            let chunks = series.chunks.into_iter().map(|chunk| {
-                let times = self.times.get(chunk.times as usize).ok_or_else(malformed)?.clone();
-                Ok(Chunk::Encoded { times, bytes: chunk.chunk })
-            });
-            Ok(Series { labels, chunks: chunks.collect::<Result<_, Refused>>()? })
-        });
-        series.collect()
     }
 
     /// Goes on with another replica, or the same one again.
@@ -143,7 +130,7 @@ impl ShardStream {
             return Err(QueryError::Unavailable(message));
         }
         self.frames = frames;
-        self.times.clear();
+        self.batches = Batches::default();
         Ok(())
     }
 }
@@ -183,14 +170,6 @@ pub(crate) fn matcher_to_wire(matcher: &Matcher) -> wire::Matcher {
     wire::Matcher { op: op.into(), name: matcher.name().to_owned(), value: matcher.value().to_owned() }
 }
 
-fn batch_bytes(batch: &wire::SeriesBatch) -> u64 {
-    let times: usize = batch.times.iter().map(bytes::Bytes::len).sum();
-    let series = batch.series.iter().map(|series| {
-        series.labels.len() + 64 + series.chunks.iter().map(|chunk| chunk.chunk.len() + 48).sum::<usize>()
-    });
-    (times + series.sum::<usize>()) as u64
-}
-
 impl Question {
     /// As a shard is asked it. What is left of the budget now is what the answer may have.
     pub(crate) fn to_wire(&self) -> wire::SelectRequest {
@@ -205,6 +184,7 @@ impl Question {
             limit_bytes: self.budget.limit().saturating_sub(self.budget.used()),
             fold: None,
             newest_only: self.newest_only,
+            takes_joined: true,
         }
     }
 }

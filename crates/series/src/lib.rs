@@ -12,13 +12,15 @@ mod order;
 mod queryable;
 mod samples;
 mod series;
+mod texts;
 mod times;
 
 pub use budget::{Budget, Cancel, Charge};
 pub use error::QueryError;
 pub use fold::{Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, Foldings, NoCounter};
 pub use merge::merge;
-pub use queryable::{ExemplarQuery, Hints, LabelQuery, Queryable, Select, SeriesExemplars, SeriesStream, Texts};
+pub use queryable::{ExemplarQuery, Hints, LabelQuery, Queryable, Select, SeriesExemplars, SeriesStream};
 pub use samples::Samples;
 pub use series::{Chunk, Series};
+pub use texts::Texts;
 pub use times::Times;

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use model::{Exemplar, Labels, Matcher, TimeRange, Timestamp};
 
-use crate::{Budget, Charge, Fold, Foldings, QueryError, Series};
+use crate::{Budget, Charge, Fold, Foldings, QueryError, Series, Texts};
 
 /// A question for series.
 #[derive(Clone, Debug)]
@@ -55,9 +55,8 @@ impl LabelQuery {
     ///
     /// # Errors
     /// [`QueryError::OverBudget`], which names the selector, if they are too large.
-    pub fn charge(&self, budget: &Budget, texts: &[String]) -> Result<Charge, QueryError> {
-        let bytes: usize = texts.iter().map(|text| text.len() + size_of::<String>()).sum();
-        budget.charge(bytes as u64, || self.to_string())
+    pub fn charge(&self, budget: &Budget, texts: &Texts) -> Result<Charge, QueryError> {
+        budget.charge(texts.size_bytes() as u64, || self.to_string())
     }
 
     /// A budget of as much as an answer may have.
@@ -107,15 +106,6 @@ impl SeriesExemplars {
 
 /// Series, in batches, sorted by labels over all batches; no label set comes twice.
 pub type SeriesStream = BoxStream<'static, Result<Vec<Series>, QueryError>>;
-
-/// Sorted texts, none twice, and whether there are more than the limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts {
-    /// The texts.
-    pub texts: Vec<String>,
-    /// Whether some were cut off.
-    pub truncated: bool,
-}
 
 /// Whoever has samples.
 ///

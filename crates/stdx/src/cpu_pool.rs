@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Driven;
 
@@ -47,17 +47,22 @@ impl CpuPool {
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let Some(permits) = self.permits.clone() else { return work() };
         let counted = OneMore::of(&self.under_way);
-        // Work that has begun is on a thread of its own, and goes on even if nobody waits for it any more.
-        let work = Driven::new(async move {
-            let permit = permits.acquire_owned().await.expect("the semaphore is never closed");
+        let begin = move |permit: OwnedSemaphorePermit| {
             tokio::task::spawn_blocking(move || {
                 let result = work();
                 drop((permit, counted));
                 result
             })
-            .await
-        });
-        work.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        };
+        let worked = match permits.clone().try_acquire_owned() {
+            Ok(permit) => begin(permit).await,
+            // Whoever waits must be driven by somebody: they may not be polled when it is their turn.
+            Err(_) => {
+                let waiting = async move { permits.acquire_owned().await.expect("the semaphore is never closed") };
+                Driven::new(async move { begin(waiting.await).await }).await
+            }
+        };
+        worked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The texts that are answered.
 
+use series::Texts;
 use stdx::CpuPool;
 
 use super::asked::{Asked, Order};
@@ -27,7 +28,8 @@ impl Hits {
 }
 
 /// What of the texts, which are sorted, is a hit.
-pub(super) async fn find_hits(pool: &CpuPool, mut texts: Vec<String>, asked: &Asked) -> Hits {
+pub(super) async fn find_hits(pool: &CpuPool, texts: &Texts, asked: &Asked) -> Hits {
+    let mut texts: Vec<String> = texts.iter().map(str::to_owned).collect();
     if asked.order.is_backwards() {
         texts.reverse();
     }

@@ -42,9 +42,10 @@ fn every_damaged_page_is_named() {
 fn everything(bytes: &Bytes) -> Result<Vec<String>, QueryError> {
     let block = open(bytes.clone())?;
     let query = || LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit: 0, limit_bytes: 0 };
-    let mut said = block_on(block.label_names(query()))?.texts;
-    for name in said.clone() {
-        said.extend(block_on(block.label_values(&name, query()))?.texts);
+    let mut said = Vec::new();
+    for name in block_on(block.label_names(query()))?.iter() {
+        said.push(name.to_owned());
+        said.extend(block_on(block.label_values(name, query()))?.iter().map(str::to_owned));
     }
     for series in select(&block, &[], TimeRange::ALL, Hints::default())? {
         said.push(format!("{} {:?}", series.labels, read(&series, TimeRange::ALL)?));

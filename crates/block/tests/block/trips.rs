@@ -46,12 +46,12 @@ fn label_names_take_no_trip_and_values_one() {
     let block = block_on(BlockReader::open("test", source.clone())).unwrap();
     source.calls();
     let query = |limit| LabelQuery { matchers: [].into(), range: TimeRange::ALL, limit, limit_bytes: 0 };
-    assert_eq!(block_on(block.label_names(query(0))).unwrap().texts, ["__name__", "id"]);
+    assert_eq!(block_on(block.label_names(query(0))).unwrap(), ["__name__", "id"].into_iter().collect());
     assert_eq!(source.calls().len(), 0);
-    assert_eq!(block_on(block.label_values("id", query(0))).unwrap().texts.len(), 20_000);
+    assert_eq!(block_on(block.label_values("id", query(0))).unwrap().len(), 20_000);
     let all = source.calls();
     assert_eq!(all.len(), 1);
-    assert_eq!(block_on(block.label_values("id", query(5))).unwrap().texts.len(), 5);
+    assert_eq!(block_on(block.label_values("id", query(5))).unwrap().len(), 5);
     assert!(source.calls()[0].len() < all[0].len(), "only as many pages as needed");
 }
 
@@ -64,6 +64,6 @@ fn labels_that_are_too_large_are_refused() {
         let refused = block_on(block.label_values("id", query.clone())).unwrap_err();
         let what = format!("the labels of {selector}");
         assert_eq!(refused, QueryError::OverBudget { limit_bytes: 1000, what });
-        assert_eq!(block_on(block.label_names(query)).unwrap().texts, ["__name__", "id"]);
+        assert_eq!(block_on(block.label_names(query)).unwrap(), ["__name__", "id"].into_iter().collect());
     }
 }

@@ -74,6 +74,11 @@ impl Ranked {
         self.series.next().map(|place| (place.series, place.ranks))
     }
 
+    /// Whether there are no more.
+    pub(super) fn is_over(&self) -> bool {
+        self.series.len() == 0
+    }
+
     /// The next series, if its labels are those that are in this place.
     pub(super) fn next_if_same(&mut self, labels: &Range<u32>) -> Option<u32> {
         let next = self.series.as_slice().first()?;

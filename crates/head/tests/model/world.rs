@@ -511,6 +511,31 @@ impl World {
         assert_eq!(read, found.filter(|(_, newest)| newest.is_some()).collect(), "the newest before {end}");
     }
 
+    /// Compares what is said of labels alone with the series that have samples from a time on: it may be a little more.
+    fn check_labels(&self, found: &BTreeMap<Labels, Plain>, from: i64) {
+        let range = TimeRange::new(Timestamp(from), Timestamp(i64::MAX));
+        let view = self.head.view();
+        let sets = view.select_labels(&self.tenant, &[], range, &|| true).unwrap();
+        assert!(sets.is_sorted_by(|a, b| a < b), "sorted, and none twice");
+        let has_values = |samples: &Plain| samples.range(from..).any(|(_, sample)| !is_stale(f64::from_bits(sample.1)));
+        for labels in found.iter().filter(|(_, samples)| has_values(samples)).map(|(labels, _)| labels) {
+            assert!(sets.binary_search(labels).is_ok(), "{labels} has samples from {from} on");
+        }
+        let known: BTreeSet<Labels> = self.samples.keys().map(without_mark).collect();
+        assert!(sets.iter().all(|labels| known.contains(labels)));
+
+        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (name, value) in sets.iter().flat_map(Labels::iter) {
+            values.entry(name).or_default().insert(value);
+        }
+        let names = view.label_names(&self.tenant, &[], range, &|| true).unwrap();
+        assert!(names.iter().eq(values.keys().copied()), "{names:?} of {values:?} from {from} on");
+        for (name, values) in values {
+            let found = view.label_values(&self.tenant, name, (&[], range), &|| true).unwrap();
+            assert!(found.iter().eq(values.iter().copied()), "{name}: {found:?} instead of {values:?}");
+        }
+    }
+
     /// Compares everything that can be read, or was cut, with the map.
     pub(crate) fn check(&self) {
         let mut expected: BTreeMap<Labels, Plain> = BTreeMap::new();
@@ -530,7 +555,9 @@ impl World {
         for end in times.iter().rev().step_by(7).take(3) {
             self.check_newest(&found, *end);
             self.check_newest(&found, end + 1);
+            self.check_labels(&found, *end);
         }
+        self.check_labels(&found, i64::MIN);
         for (labels, samples) in &expected {
             let held: Plain = samples.iter().filter(|(time, _)| **time >= held_from).map(|(t, s)| (*t, *s)).collect();
             let read: Plain = found.get(labels).into_iter().flatten().map(|(t, s)| (*t, *s)).collect();

@@ -180,12 +180,12 @@ impl Queryable for LocalShard {
 
     fn label_names(&self, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
         let names = self.view.label_names(&self.tenant, &query.matchers, query.range, &|| true);
-        Box::pin(async move { texts(&names.unwrap_or_default(), &query) })
+        Box::pin(async move { charged(names, &query) })
     }
 
     fn label_values(&self, name: &str, query: LabelQuery) -> BoxFuture<'_, Result<Texts, QueryError>> {
         let values = self.view.label_values(&self.tenant, name, (&query.matchers, query.range), &|| true);
-        Box::pin(async move { texts(&values.unwrap_or_default(), &query) })
+        Box::pin(async move { charged(values, &query) })
     }
 }
 
@@ -194,9 +194,8 @@ fn next_batch(selection: &mut Selection) -> Result<Vec<Series>, QueryError> {
     series.map(|series| series.map_err(|error| QueryError::Corrupt(error.to_string()))).collect()
 }
 
-fn texts(all: &[Arc<str>], query: &LabelQuery) -> Result<Texts, QueryError> {
-    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-    let texts: Vec<String> = all.iter().take(limit).map(|text| text.to_string()).collect();
+fn charged(found: Option<Texts>, query: &LabelQuery) -> Result<Texts, QueryError> {
+    let texts = found.unwrap_or_default().cut(query.limit);
     query.charge(&query.budget(), &texts)?;
-    Ok(Texts { texts, truncated: all.len() > limit })
+    Ok(texts)
 }
