@@ -69,6 +69,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 const ENOUGH_CPU_MS: f64 = 400.0;
 /// ... unless it was asked so often.
 const MOST_REPEATS: u32 = 200;
+/// A system that takes less than a twentieth of a core for so long is at rest, ...
+const LOOK: Duration = Duration::from_millis(500);
+/// ... for which it is given so many of these.
+const MOST_LOOKS: u32 = 240;
 
 /// What one question came to.
 struct Cost {
@@ -226,6 +230,7 @@ async fn ask_all(
 ) -> anyhow::Result<Vec<Cost>> {
     let mut costs = Vec::with_capacity(questions.len());
     for question in questions {
+        come_to_rest(system).await?;
         // The first answer finds nothing in any cache.
         let before = system.reset_peak()?;
         let body = ask(client, system, question).await?;
@@ -242,6 +247,18 @@ async fn ask_all(
         costs.push(Cost { cpu_ms, growth_kib, answer });
     }
     Ok(costs)
+}
+
+/// Waits until a system does next to nothing: what it still does about one question is not for the next one.
+async fn come_to_rest(system: &System) -> anyhow::Result<()> {
+    for _ in 0..MOST_LOOKS {
+        let before = system.cpu_ms()?;
+        Clock::system().sleep(LOOK).await;
+        if system.cpu_ms()? - before < LOOK.as_millis() as f64 / 20.0 {
+            return Ok(());
+        }
+    }
+    bail!("{} does not come to rest: it goes on with something that nobody asked for", system.url)
 }
 
 async fn ask(client: &HttpClient, system: &System, question: &Question) -> anyhow::Result<bytes::Bytes> {
