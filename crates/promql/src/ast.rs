@@ -167,6 +167,7 @@ mod tests {
             ("-(a @ 1)", true),
             ("time()", false),
             ("timestamp(a @ 1)", true),
+            ("timestamp(((a @ 1)))", true),
             ("timestamp(abs(a @ 1))", false),
             ("timestamp(a)", false),
             ("predict_linear(a[5m] @ 1, 5)", false),

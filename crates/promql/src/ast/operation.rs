@@ -140,7 +140,7 @@ pub struct Paren {
 impl Call {
     pub(super) fn is_step_invariant(&self) -> bool {
         let is_safe = match self.args.as_slice() {
-            [Expr::Vector(_)] if self.function.name == "timestamp" => true,
+            [arg] if self.function.name == "timestamp" && matches!(arg.without_parens(), Expr::Vector(_)) => true,
             _ => !self.function.reads_time,
         };
         // The second argument of `info` is only written as a selector.
