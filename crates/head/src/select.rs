@@ -181,12 +181,12 @@ pub type IsWanted<'a> = &'a dyn Fn() -> bool;
 const BETWEEN_QUESTIONS: usize = 4096;
 
 /// Collects items for as long as they are wanted.
-fn collect_while<T, C: Default + Extend<T>>(items: impl Iterator<Item = T>, is_wanted: IsWanted<'_>) -> Option<C> {
+fn collect_while<T, C: Default + Extend<T>>(mut items: impl Iterator<Item = T>, is_wanted: IsWanted<'_>) -> Option<C> {
     let mut collected = C::default();
-    let mut items = items.peekable();
     while is_wanted() {
-        collected.extend(items.by_ref().take(BETWEEN_QUESTIONS));
-        if items.peek().is_none() {
+        let mut count = 0;
+        collected.extend(items.by_ref().take(BETWEEN_QUESTIONS).inspect(|_| count += 1));
+        if count < BETWEEN_QUESTIONS {
             return Some(collected);
         }
     }
@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn what_is_wanted_is_whole_and_sorted() {
         for count in [0, 1, BETWEEN_QUESTIONS, BETWEEN_QUESTIONS + 1, 3 * BETWEEN_QUESTIONS] {
-            let collected = collect_while((0..count).rev(), &|| true).unwrap();
+            let collected: Vec<_> = collect_while((0..count).rev(), &|| true).unwrap();
             assert_eq!(sort_while(collected, Ord::cmp, &|| true), Some((0..count).collect()));
         }
     }

@@ -134,11 +134,12 @@ async fn read(
         match frame.ok_or_else(|| Refused::Replica("its answer broke off".to_owned()))? {
             Frame::Working(_) => {}
             Frame::Groups(batch) => {
+                let before = groups.len();
                 for group in batch.groups {
                     groups.push(group_of_wire(group).ok_or_else(senseless)?);
                 }
-                let bytes = groups.iter().map(FoldedGroup::size_bytes).sum::<usize>();
-                charge.resize(bytes as u64, || question.to_string()).map_err(over)?;
+                let bytes = groups[before..].iter().map(FoldedGroup::size_bytes).sum::<usize>();
+                charge.grow(bytes as u64, || question.to_string()).map_err(over)?;
             }
             Frame::Folded(folded) => {
                 let folded = folded_of_wire(folded, groups).ok_or_else(senseless)?;

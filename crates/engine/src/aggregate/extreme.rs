@@ -57,7 +57,7 @@ impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
 
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, mut values, .. } = *self;
-        groups.into_folded(|group| vec![values.copied(group)])
+        groups.into_folded(|group| vec![values.take(group)])
     }
 
     fn fold_group(&mut self, group: &FoldedGroup) -> bool {

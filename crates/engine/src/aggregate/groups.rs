@@ -212,9 +212,10 @@ impl Columns {
         &mut self.values[group]
     }
 
-    /// A copy of the column of a group.
-    pub(super) fn copied(&mut self, group: usize) -> Vec<f64> {
-        self.of(group).to_vec()
+    /// The column of a group, of which nothing is left behind.
+    pub(super) fn take(&mut self, group: usize) -> Vec<f64> {
+        self.of(group);
+        std::mem::take(&mut self.values[group]).into_vec()
     }
 
     /// The number of a group at a step, if its column was looked at before.

@@ -68,7 +68,7 @@ impl Sink for Sum {
 
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, mut sums, mut compensations, .. } = *self;
-        groups.into_folded(|group| vec![sums.copied(group), compensations.copied(group)])
+        groups.into_folded(|group| vec![sums.take(group), compensations.take(group)])
     }
 
     fn fold_group(&mut self, group: &FoldedGroup) -> bool {
