@@ -211,8 +211,12 @@ impl Membership {
             self.leave().await;
         } else {
             self.leave().await;
+            // Nobody has to take over what is not there.
+            let has_targets = self.targets.load(Ordering::Relaxed) > 0;
             self.standing.send_modify(Standing::give_all);
-            self.clock.sleep(BLIND_HAND_OVER).await;
+            if has_targets {
+                self.clock.sleep(BLIND_HAND_OVER).await;
+            }
             self.standing.send_if_modified(|standing| standing.settle(u64::MAX));
             loops.wait().await;
         }

@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 use series::Samples;
 use stdx::{Clock, TimeSource};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use transport::{Net, TcpNet};
 
 use crate::flags::{Cli, ServerFlags};
@@ -40,32 +41,29 @@ pub(super) struct Options {
     pub(super) ship: bool,
 }
 
-/// Loads samples into a cluster and asks it. It is not there before the first load or question.
+/// Loads samples into a cluster and asks it.
 pub(super) struct ScriptCluster {
     options: Options,
-    cluster: Option<Cluster>,
+    /// Not there before the first load or question.
+    cluster: Mutex<Option<Cluster>>,
     /// Everything since the last `clear`, by series.
     loaded: BTreeMap<Labels, Samples>,
 }
 
 impl ScriptCluster {
     pub(super) fn new(options: Options) -> Self {
-        Self { options, cluster: None, loaded: BTreeMap::new() }
+        Self { options, cluster: Mutex::default(), loaded: BTreeMap::new() }
     }
 
     async fn end(&mut self) {
-        if let Some(cluster) = self.cluster.take() {
+        if let Some(cluster) = self.cluster.get_mut().take() {
             cluster.running.end().await;
         }
     }
 
     /// Appends to what is there.
     async fn append(&mut self, series: Vec<PushedSeries>) -> Result<(), String> {
-        if self.cluster.is_none() {
-            self.cluster = Some(Cluster::start(self.options.shards, WINDOW_MS).await?);
-        }
-        let cluster = self.cluster.as_ref().expect("it was started just now");
-        cluster.push(&series).await
+        started(self.cluster.get_mut(), self.options.shards).await?.push(&series).await
     }
 
     /// Has a new cluster that holds everything, old and new, partly in blocks. What is in the bucket takes nothing in any
@@ -86,9 +84,18 @@ impl ScriptCluster {
         let all: Vec<_> = all.map(|(labels, samples)| PushedSeries { labels, samples }).collect();
         cluster.push(&all).await?;
         cluster.ship(&all).await?;
-        self.cluster = Some(cluster);
+        *self.cluster.get_mut() = Some(cluster);
         Ok(())
     }
+}
+
+/// The cluster that is there; if there is none, a new one.
+async fn started(cluster: &mut Option<Cluster>, shards: u32) -> Result<&Cluster, String> {
+    let running = match cluster.take() {
+        Some(running) => running,
+        None => Cluster::start(shards, WINDOW_MS).await?,
+    };
+    Ok(cluster.insert(running))
 }
 
 impl HttpServer for ScriptCluster {
@@ -110,10 +117,8 @@ impl HttpServer for ScriptCluster {
 
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Json, String>> {
         async move {
-            match &self.cluster {
-                Some(cluster) => cluster.client.get(path).await,
-                None => Cluster::start(self.options.shards, WINDOW_MS).await?.ask_and_end(path).await,
-            }
+            let mut cluster = self.cluster.lock().await;
+            started(&mut cluster, self.options.shards).await?.client.get(path).await
         }
         .boxed()
     }
@@ -153,12 +158,6 @@ impl Cluster {
         let has_formed = || std::future::ready(ingester.readiness().is_ok());
         cluster.until("the cluster did not form", has_formed).await?;
         Ok(cluster)
-    }
-
-    async fn ask_and_end(self, path: &str) -> Result<Json, String> {
-        let answer = self.client.get(path).await;
-        self.running.end().await;
-        answer
     }
 
     fn ingester(&self) -> &Ingester {
