@@ -393,8 +393,10 @@ impl<S: StateMachine> Group<S> {
             return Ok(Step::Waiting("two configurations are in force".to_owned()));
         }
         if status.is_joint {
-            // Whoever began the change may be gone. If it is at work still, this is refused.
-            self.set_voters(wanted.clone()).await?;
+            // Whoever began the change may be gone. If it is at work still, this is refused. A newcomer can't vote before it
+            // follows, which it does once a single configuration is left: that of all who have a vote now.
+            let are_known = wanted.iter().all(|node| status.voters.contains(node) || status.learners.contains(node));
+            self.set_voters(if are_known { wanted } else { &status.voters }.clone()).await?;
             return Ok(Step::Waiting("two configurations were in force".to_owned()));
         }
         if status.voters == *wanted && status.learners.is_empty() {
