@@ -13,6 +13,9 @@ use parking_lot::Mutex;
 use crate::universe::{Shared, id_of};
 use crate::{Event, Node};
 
+/// The pause between two looks whether nobody ends or starts a process.
+const BUSY: Duration = Duration::from_millis(10);
+
 /// Machines by number, and what runs on them.
 pub(crate) struct Cluster {
     shared: Shared,
@@ -109,10 +112,13 @@ impl Cluster {
 
     /// Ends all processes at once, and starts them again after a while.
     pub(crate) async fn blackout(&self, lasts: Duration) {
-        let mut places = Vec::new();
-        for place in &self.places {
-            places.push(place.lock().await);
-        }
+        // None is held while another one is waited for, which may need those to come up.
+        let mut places: Vec<_> = loop {
+            if let Ok(places) = self.places.iter().map(tokio::sync::Mutex::try_lock).collect() {
+                break places;
+            }
+            self.shared.clock.sleep(BUSY).await;
+        };
         // All lose what they did not sync before the first of them is waited for.
         join_all(places.iter_mut().enumerate().map(|(machine, place)| self.end(machine, place, End::PowerLoss))).await;
         self.shared.clock.sleep(lasts).await;

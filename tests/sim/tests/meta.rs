@@ -1,5 +1,5 @@
-//! Meta's log stays short, who comes late gets the state instead of all that led to it, and a leader that is cut off is not
-//! waited for.
+//! Meta's log stays short, who comes late gets the state instead of all that led to it, a leader that is cut off is not waited
+//! for, and nothing is removed because of what a node has merely heard.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use consensus::{GroupStatus, Standing};
 use meta::Birth;
-use model::{ShardId, Slot};
+use model::{NodeId, ShardId, Slot};
 use proto::meta::LeaseRequest;
 use sim::{Node, Outsider, World, virtual_clock};
 
 /// When the test begins: some time in 2026.
 const START_MS: i64 = 1_790_000_000_000;
 const LIMIT: Duration = Duration::from_secs(10);
+/// The shard that a node gives away.
+const SHARD: ShardId = ShardId(1);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Sends a slot from one of two shards to the other: two commands of meta.
@@ -50,6 +52,23 @@ async fn wait_for(node: &Node, what: &str, is_so: impl Fn(&GroupStatus) -> bool)
 
 fn leads(node: &Node) -> bool {
     status(node).standing == Standing::Leader
+}
+
+/// What a replica is; `None` if the node has none.
+fn standing(node: &Node, shard: ShardId) -> Option<Standing> {
+    let all = (node.ingester.observer())();
+    all.into_iter().find(|(id, _)| *id == shard).map(|(_, status)| status.standing)
+}
+
+fn id(node: &Node) -> NodeId {
+    node.ingester.identity().node
+}
+
+/// Whether a node has heard that it has no part in the shard any more.
+fn has_heard(node: &Node) -> bool {
+    let state = node.ingester.client().state();
+    let shard = &state.shard_map.as_ref().unwrap().shards[&SHARD];
+    [&shard.replicas, &shard.joining, &shard.leaving].iter().all(|named| !named.contains(&id(node)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,6 +146,41 @@ async fn a_leader_that_is_cut_off_from_the_others_keeps_nobody_waiting() {
         }
         wait_until("only one leads", || nodes.iter().filter(|node| leads(node)).count() == 1).await;
     }
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_not_wanted_stays_until_the_leader_of_meta_says_so() {
+    let birth = Birth { shards: 1, replication: 3, block_window_ms: 7_200_000 };
+    let names = ["a", "b", "c", "d"];
+    let world = World::new(&names, birth, virtual_clock(START_MS));
+    let nodes = world.start_all().await;
+    let outsider = world.outsider();
+    let mut states = outsider.client.watch();
+    states.wait_for(|state| state.shard_map.is_some()).await.unwrap();
+    let holds = |node: &&Node| standing(node, SHARD) == Some(Standing::Follower);
+    wait_until("the shard has followers", || nodes.iter().any(|node| holds(&node))).await;
+    let emptied =
+        nodes.iter().filter(holds).find(|node| standing(node, ShardId::META) != Some(Standing::Leader)).unwrap();
+
+    outsider.client.drain(id(emptied), false, LIMIT).await.unwrap();
+    wait_until("it has heard that it is not wanted", || has_heard(emptied)).await;
+    let others = || names.into_iter().filter(|name| *name != emptied.name);
+    for other in others() {
+        world.wires.cut(&emptied.name, other);
+        world.wires.cut(other, &emptied.name);
+    }
+    // It would have been given back meanwhile, and not have heard of it.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(standing(emptied, SHARD).is_some(), "what it has may be wanted again");
+    for other in others() {
+        world.wires.mend(&emptied.name, other);
+        world.wires.mend(other, &emptied.name);
+    }
+    wait_until("it lets its replica go", || standing(emptied, SHARD).is_none()).await;
     for node in nodes {
         node.die().await;
     }
