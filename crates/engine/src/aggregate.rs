@@ -102,7 +102,8 @@ impl Aggregate {
     /// Whether these values come to the same in parts, whatever the order of the series.
     pub(crate) fn allows(&self, purpose: Purpose, table: &Table) -> bool {
         let sums = matches!(self.op, AggregateOp::Sum | AggregateOp::Avg);
-        purpose == Purpose::Result || table.has_only_floats() && (!sums || purpose.allows(table.all_floats()))
+        purpose == Purpose::Result
+            || table.has_only_floats() && (!sums || table.all_floats().all(|floats| purpose.allows(floats)))
     }
 
     /// The sink that aggregates. Remarks on the parameter.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Histogram, Labels};
 use series::Charge;
 
-use crate::{Annotation, Statistics};
+use crate::{Annotation, Matrix, Statistics};
 
 /// The answer to a query. What it holds is charged to the query's budget until it is dropped.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub enum Value {
     /// Series with one value each, at the time of the query. No order, unless the outermost function has one.
     Vector(Vec<VectorSample>),
     /// Series with values at many times, sorted by labels.
-    Matrix(Vec<MatrixSeries>),
+    Matrix(Matrix),
 }
 
 /// A series with one value.

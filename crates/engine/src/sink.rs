@@ -33,7 +33,7 @@ pub(crate) trait Sink: Send {
 
     /// Takes in what another sink of the kind took in, whose groups come in the order of their first series. Whether its
     /// columns are those of this kind.
-    fn fold_group(&mut self, _group: &FoldedGroup) -> bool {
+    fn fold_group(&mut self, _group: FoldedGroup) -> bool {
         false
     }
 

@@ -1,5 +1,7 @@
 //! Intermediate results: for each series a value at each step.
 
+mod floats;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use foldhash::fast::RandomState;
 use model::{Histogram, Labels, STALE_NAN, is_stale};
 use series::QueryError;
 
+use self::floats::{Floats, Place};
 use crate::grid::Grid;
 use crate::identity::Identity;
 use crate::unique::same_labels;
@@ -22,14 +25,14 @@ pub(crate) fn is_present(value: f64) -> bool {
 
 /// Series over the steps of one grid.
 ///
-/// Floats of all series are side by side, dense from the first step of a series to the last one, [`ABSENT`] in between
+/// Floats of a series are side by side, dense from the first step of a series to the last one, [`ABSENT`] in between
 /// where there is none. Histograms, which are rare, are kept apart, with their steps.
 ///
 /// Two rows may have the same labels, but not at the same step.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Meta>,
-    floats: Vec<f64>,
+    floats: Floats,
     /// What labels and histograms take, of rows that went too.
     other_bytes: usize,
 }
@@ -37,11 +40,11 @@ pub(crate) struct Table {
 /// A histogram at a step.
 pub(crate) type HistogramAt = (u32, Arc<Histogram>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Meta {
     id: Identity,
     /// Where the row's floats are.
-    at: usize,
+    at: Place,
     /// The step of the first one.
     first: u32,
     len: u32,
@@ -133,7 +136,7 @@ impl Table {
 
     pub(crate) fn row(&self, row: usize) -> Row<'_> {
         let meta = &self.rows[row];
-        let floats = &self.floats[meta.at..meta.at + meta.len as usize];
+        let floats = self.floats.column(meta.at, meta.len as usize);
         Row { id: &meta.id, first: meta.first as usize, floats, histograms: &meta.histograms }
     }
 
@@ -146,21 +149,16 @@ impl Table {
         self.rows.iter().all(|meta| meta.histograms.is_empty())
     }
 
-    /// The floats of all series, those of rows that went too.
-    pub(crate) fn all_floats(&self) -> &[f64] {
-        &self.floats
-    }
-
-    /// Makes room for so many floats.
-    pub(crate) fn reserve(&mut self, floats: usize) {
-        self.floats.reserve(floats);
+    /// The floats of all series, those of rows that went too, some columns at a time.
+    pub(crate) fn all_floats(&self) -> impl Iterator<Item = &[f64]> {
+        self.floats.blocks()
     }
 
     /// Changes all series. Those left without a value go; they may get no values beyond the steps they have.
     pub(crate) fn change(&mut self, mut change: impl FnMut(RowMut<'_>)) {
         let floats = &mut self.floats;
         self.rows.retain_mut(|meta| {
-            let own = &mut floats[meta.at..meta.at + meta.len as usize];
+            let own = floats.column_mut(meta.at, meta.len as usize);
             let first = meta.first as usize;
             change(RowMut { id: &mut meta.id, first, floats: own, histograms: &mut meta.histograms });
             !meta.histograms.is_empty() || own.iter().any(|value| is_present(*value))
@@ -174,29 +172,39 @@ impl Table {
 
     /// A new series over so many steps, which has no values yet.
     pub(crate) fn start_row(&mut self, steps: usize) -> NewRow<'_> {
-        let at = self.floats.len();
-        self.floats.resize(at + steps, ABSENT);
+        let at = self.floats.start(steps);
         NewRow { table: self, at, histograms: Vec::new() }
+    }
+
+    /// Adds a series, with a float or [`ABSENT`] for each step, and its histograms. Without any values it is not added.
+    pub(crate) fn push_column(&mut self, id: Identity, column: Vec<f64>, histograms: Vec<HistogramAt>) {
+        let (first, end) = present_part(&column);
+        if first < end || !histograms.is_empty() {
+            let at = self.floats.adopt(column);
+            let at = Place { at: at.at + first as u32, ..at };
+            self.push(Meta { id, at, first: first as u32, len: (end - first) as u32, histograms });
+        }
     }
 
     /// Adds a copy of a series of another table, with another identity.
     pub(crate) fn push_copy(&mut self, id: Identity, row: Row<'_>) {
-        let at = self.floats.len();
-        self.floats.extend_from_slice(row.floats);
+        let at = self.floats.copy(row.floats);
         let histograms = row.histograms.to_vec();
         self.push(Meta { id, at, first: row.first as u32, len: row.floats.len() as u32, histograms });
     }
 
     /// Adds the series of another table behind those of this one.
-    pub(crate) fn append(&mut self, mut other: Self) {
+    pub(crate) fn append(&mut self, other: Self) {
         if self.rows.is_empty() {
             *self = other;
             return;
         }
-        let shift = self.floats.len();
         self.other_bytes += other.other_bytes;
-        self.floats.append(&mut other.floats);
-        self.rows.extend(other.rows.into_iter().map(|meta| Meta { at: meta.at + shift, ..meta }));
+        let shift = self.floats.append(other.floats);
+        self.rows.extend(other.rows.into_iter().map(|mut meta| {
+            meta.at.block += shift;
+            meta
+        }));
     }
 
     /// Sorts the series; those that are equal stay in their order.
@@ -274,7 +282,7 @@ impl Table {
 
     /// About how many bytes it takes in memory.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.floats.capacity() * 8 + self.rows.capacity() * size_of::<Meta>() + self.other_bytes
+        self.floats.size_bytes() + self.rows.capacity() * size_of::<Meta>() + self.other_bytes
     }
 
     fn push(&mut self, meta: Meta) {
@@ -288,20 +296,20 @@ impl Table {
 #[derive(Debug)]
 pub(crate) struct NewRow<'a> {
     table: &'a mut Table,
-    at: usize,
+    at: Place,
     histograms: Vec<HistogramAt>,
 }
 
 impl NewRow<'_> {
     /// The floats of all steps.
     pub(crate) fn floats(&mut self) -> &mut [f64] {
-        &mut self.table.floats[self.at..]
+        self.table.floats.last_mut(self.at)
     }
 
     /// Sets the float of a step.
     #[inline]
     pub(crate) fn set(&mut self, step: usize, value: f64) {
-        self.table.floats[self.at + step] = value;
+        self.floats()[step] = value;
     }
 
     /// Adds the histogram of a step, which is behind those that have one.
@@ -311,20 +319,15 @@ impl NewRow<'_> {
 
     /// The series as it is now.
     pub(crate) fn as_row<'a>(&'a self, id: &'a Identity) -> Row<'a> {
-        Row { id, first: 0, floats: &self.table.floats[self.at..], histograms: &self.histograms }
+        Row { id, first: 0, floats: self.table.floats.last(self.at), histograms: &self.histograms }
     }
 
     /// Ends the series. Without any values it is not added. Whether it was.
     pub(crate) fn finish(self, id: Identity) -> bool {
         let Self { table, at, histograms } = self;
-        let floats = &table.floats[at..];
-        let first = floats.iter().position(|value| is_present(*value)).unwrap_or(floats.len());
-        let end = floats.iter().rposition(|value| is_present(*value)).map_or(first, |last| last + 1);
+        let (first, end) = present_part(table.floats.last(at));
         let len = end - first;
-        if first > 0 {
-            table.floats.copy_within(at + first..at + end, at);
-        }
-        table.floats.truncate(at + len);
+        table.floats.cut_last(at, first, end);
         let is_empty = len == 0 && histograms.is_empty();
         if !is_empty {
             table.push(Meta { id, at, first: first as u32, len: len as u32, histograms });
@@ -334,8 +337,15 @@ impl NewRow<'_> {
 
     /// Forgets the series.
     pub(crate) fn abandon(self) {
-        self.table.floats.truncate(self.at);
+        self.table.floats.cut_last(self.at, 0, 0);
     }
+}
+
+/// Where the first float is that is there, and where the last one ends. Nothing lies between if there is none.
+fn present_part(floats: &[f64]) -> (usize, usize) {
+    let first = floats.iter().position(|value| is_present(*value)).unwrap_or(floats.len());
+    let end = floats.iter().rposition(|value| is_present(*value)).map_or(first, |last| last + 1);
+    (first, end)
 }
 
 #[cfg(test)]
@@ -360,12 +370,53 @@ mod tests {
         assert!(push(&mut table, "a", &[ABSENT, 1.0, ABSENT, 3.0, ABSENT]));
         assert!(!push(&mut table, "b", &[ABSENT; 5]));
         assert!(push(&mut table, "c", &[5.0; 5]));
-        assert_eq!((table.len(), table.floats.len()), (2, 8));
+        assert_eq!((table.len(), table.all_floats().map(<[f64]>::len).sum::<usize>()), (2, 8));
         let row = table.row(0);
         assert_eq!((row.first, row.floats.len(), row.first_step(), row.last_step()), (1, 3, 1, 3));
         assert_eq!(row.present_floats().collect::<Vec<_>>(), [(1, 1.0), (3, 3.0)]);
         assert_eq!([0, 1, 2, 4].map(|step| is_present(row.float(step))), [false, true, false, false]);
         assert_eq!(table.row(1).float(4), 5.0);
+    }
+
+    #[test]
+    fn rows_stay_what_they_are_in_whichever_block_they_lie() {
+        let column = |row: usize, steps: usize| -> Vec<f64> {
+            let value = |step: usize| if (step + row).is_multiple_of(7) { ABSENT } else { (row * 1000 + step) as f64 };
+            (0..steps).map(value).collect()
+        };
+        for steps in [1, 63, 64, 241, 8191, 8192, 8193, 11_000] {
+            let mut tables = [Table::new(), Table::new()];
+            for row in 0..100 {
+                let (table, floats) = (&mut tables[row / 60], column(row, steps));
+                match row % 3 {
+                    0 => drop(push(table, &row.to_string(), &floats)),
+                    1 => table.push_column(id(&row.to_string()), floats, Vec::new()),
+                    _ => {
+                        let name = id(&row.to_string());
+                        let copied = Row { id: &name, first: 0, floats: &floats, histograms: &[] };
+                        table.push_copy(name.clone(), copied);
+                    }
+                }
+                table.start_row(steps).abandon();
+            }
+            let [mut table, rest] = tables;
+            table.append(rest);
+            let mut found = 0;
+            for row in table.rows() {
+                let number: usize = row.id.value("n").parse().unwrap();
+                let expected = column(number, steps);
+                let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                let floats: Vec<f64> = (0..steps).map(|step| row.float(step)).collect();
+                assert_eq!(bits(&floats), bits(&expected), "row {number} of {steps} steps");
+                found += usize::from(expected.iter().any(|value| is_present(*value)));
+            }
+            assert_eq!(
+                found,
+                (0..100).filter(|row| column(*row, steps).iter().any(|value| is_present(*value))).count()
+            );
+            let needed = found * steps * size_of::<f64>();
+            assert!(table.size_bytes() >= needed && table.size_bytes() < 2 * needed + 100_000, "{steps} steps");
+        }
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn floats(value: &Value) -> Vec<Row> {
             })
             .collect(),
         Value::Matrix(all) => {
-            all.iter().map(|series| (series.labels.clone(), series.floats.clone(), series.histograms.len())).collect()
+            all.iter().map(|series| (series.labels, series.floats, series.histograms.len())).collect()
         }
         other => panic!("{other:?} is no vector"),
     }

@@ -31,7 +31,7 @@ fn run(samples: &BTreeMap<i64, f64>, query: String, start: i64, end: i64, step: 
     let query = engine.prepare(QueryRequest::range(query, start, end, step)).expect("the query makes sense");
     let result = runtime.block_on(engine.run(query, Arc::new(storage))).expect("the query has an answer");
     let Value::Matrix(matrix) = result.value else { panic!("a range query answers a matrix") };
-    matrix.into_iter().flat_map(|series| series.floats).collect()
+    matrix.iter().flat_map(|series| series.floats).collect()
 }
 
 proptest! {

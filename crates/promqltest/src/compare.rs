@@ -29,7 +29,8 @@ pub(crate) fn instant_mismatch(expected: &Expected, value: &Value, is_ordered: b
 /// nothing is.
 pub(crate) fn matrix_mismatch(expected: &[ExpectedSeries], value: &Value, (start, step): (i64, i64)) -> Option<String> {
     let Value::Matrix(matrix) = value else { return Some(format!("expected a matrix, got {value:?}")) };
-    if let Some(mismatch) = order_mismatch(matrix) {
+    let matrix: Vec<MatrixSeries> = matrix.iter().collect();
+    if let Some(mismatch) = order_mismatch(&matrix) {
         return Some(mismatch);
     }
     let actual: BTreeMap<&Labels, &MatrixSeries> = matrix.iter().map(|series| (&series.labels, series)).collect();

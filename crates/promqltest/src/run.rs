@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use engine::Value;
+use engine::{MatrixSeries, Value};
 
 use crate::native::native_histograms;
 use crate::script::{CommandKind, Evaluation, Expected, Load, Times};
@@ -149,7 +149,8 @@ fn check_range(evaluation: &Evaluation, answer: Result<Answer, String>, times: (
 fn check_middle(evaluation: &Evaluation, answer: Result<Answer, String>, at: i64) -> Result<(), String> {
     let answer = answer.map_err(|error| format!("failed: {error}"))?;
     let Value::Matrix(matrix) = &answer.value else { return Err(format!("expected a matrix, got {:?}", answer.value)) };
-    let vector = compare::vector_at(matrix, at);
+    let matrix: Vec<MatrixSeries> = matrix.iter().collect();
+    let vector = compare::vector_at(&matrix, at);
     let value = match (&evaluation.expectation.result, vector.as_slice()) {
         (Expected::Scalar(_), [only]) => match only.value {
             model::Value::Float(value) => Value::Scalar(value),
@@ -158,7 +159,7 @@ fn check_middle(evaluation: &Evaluation, answer: Result<Answer, String>, at: i64
         _ => Value::Vector(vector),
     };
     let mismatch = compare::instant_mismatch(&evaluation.expectation.result, &value, false);
-    refuse(compare::order_mismatch(matrix).or(mismatch))
+    refuse(compare::order_mismatch(&matrix).or(mismatch))
 }
 
 fn refuse(mismatch: Option<String>) -> Result<(), String> {

@@ -188,9 +188,7 @@ fn query_to_wire(query: &FoldQuery) -> wire::FoldQuery {
 fn group_of_wire(group: wire::Group) -> Option<FoldedGroup> {
     let mut columns = Vec::with_capacity(group.columns.len());
     for bytes in &group.columns {
-        let column: Vec<f64> = words(bytes)?.map(f64::from_bits).collect();
-        let len = columns.first().map_or(column.len(), Vec::len);
-        columns.push(if column.is_empty() { vec![0.0; len] } else { column });
+        columns.push(words(bytes)?.map(f64::from_bits).collect());
     }
     let name = match group.name() {
         wire::group::Name::Kept => FoldedName::Kept,

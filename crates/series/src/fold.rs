@@ -73,8 +73,8 @@ pub struct FoldedGroup {
     pub name: FoldedName,
     /// The step of the first value.
     pub first_step: u32,
-    /// What the aggregation keeps, step by step: sums and their compensations, or the like. All are of one length; the first
-    /// one has staleness markers where there is no value.
+    /// What the aggregation keeps, step by step: sums and their compensations, or the like. All are of one length, but one
+    /// that has zeros only may be empty; the first one has staleness markers where there is no value.
     pub columns: Vec<Vec<f64>>,
 }
 

@@ -175,7 +175,9 @@ fn compare_values(expected: &Value, got: &Value, order: Order) -> Option<Differe
             }
             compare_rows(&expected, &got)
         }
-        (Value::Matrix(expected), Value::Matrix(got)) => compare_rows(expected, got),
+        (Value::Matrix(expected), Value::Matrix(got)) => {
+            compare_rows(&expected.iter().collect::<Vec<_>>(), &got.iter().collect::<Vec<_>>())
+        }
         (expected, got) => difference(Kind::Type, format!("{expected:?}"), format!("{got:?}")),
     }
 }

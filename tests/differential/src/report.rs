@@ -63,7 +63,7 @@ fn expectation(times: QueryTimes, outcome: &Outcome) -> Vec<String> {
             model::Value::Float(value) => format!("{} {}", sample.labels, float_text(*value)),
             model::Value::Histogram(histogram) => format!("{} {}", sample.labels, histogram_text(histogram)),
         })),
-        Value::Matrix(matrix) => lines.extend(matrix.iter().map(|series| series_text(series, times))),
+        Value::Matrix(matrix) => lines.extend(matrix.iter().map(|series| series_text(&series, times))),
     }
     lines
 }

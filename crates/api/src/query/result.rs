@@ -18,7 +18,8 @@ pub(crate) struct QueryData {
     is_open: bool,
     /// How many series are written.
     series: usize,
-    /// How many values of the next one are.
+    /// The next one of a matrix, and how many of its values are.
+    current: Option<MatrixSeries>,
     values: usize,
     steps: StepTexts,
 }
@@ -34,7 +35,7 @@ struct StepTexts {
 impl QueryData {
     pub(crate) fn new(result: QueryResult, times: QueryTimes, shown: Shown) -> Self {
         let steps = StepTexts::new(times);
-        Self { result, times, shown, is_open: false, series: 0, values: 0, steps }
+        Self { result, times, shown, is_open: false, series: 0, current: None, values: 0, steps }
     }
 
     /// Writes values; answers whether there are more.
@@ -50,11 +51,13 @@ impl QueryData {
                 return self.series < samples.len();
             }
             Value::Matrix(all) => {
-                let Some(series) = all.get(self.series) else { return false };
-                self.values = write_series_part(json, series, self.values, &mut self.steps);
-                if self.values == value_count(series) {
+                let Some(series) = self.current.take().or_else(|| all.get(self.series)) else { return false };
+                self.values = write_series_part(json, &series, self.values, &mut self.steps);
+                if self.values == value_count(&series) {
                     json.close_object();
                     (self.series, self.values) = (self.series + 1, 0);
+                } else {
+                    self.current = Some(series);
                 }
                 return self.series < all.len();
             }

@@ -11,13 +11,12 @@ use super::groups::{Columns, SortedGrouping};
 use crate::identity::Identity;
 use crate::ledger::Record;
 use crate::sink::{Output, Sink};
-use crate::table::Table;
+use crate::table::{ABSENT, Table};
 
 /// How many series have each value.
 pub(super) struct CountValues {
     grouping: SortedGrouping,
     label: String,
-    steps: usize,
     numbers: HashMap<Labels, usize, RandomState>,
     groups: Vec<Labels>,
     counts: Columns,
@@ -33,7 +32,6 @@ impl CountValues {
         Self {
             grouping: SortedGrouping::new(&grouping),
             label: label.to_owned(),
-            steps,
             numbers: HashMap::default(),
             groups: Vec::new(),
             counts: Columns::zero(steps),
@@ -75,16 +73,13 @@ impl Sink for CountValues {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, mut counts, .. } = *self;
         let mut table = Table::new();
-        for (number, labels) in std::mem::take(&mut self.groups).into_iter().enumerate() {
-            let mut row = table.start_row(self.steps);
-            for (value, count) in row.floats().iter_mut().zip(self.counts.of(number)) {
-                if *count > 0.0 {
-                    *value = *count;
-                }
-            }
-            row.finish(Identity::new(labels));
+        for (number, labels) in groups.into_iter().enumerate() {
+            let mut counts = counts.take(number);
+            counts.iter_mut().filter(|count| **count == 0.0).for_each(|count| *count = ABSENT);
+            table.push_column(Identity::new(labels), counts, Vec::new());
         }
         Ok(Output::Table(table))
     }

@@ -46,9 +46,9 @@ impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
-        let Self { groups, values, .. } = &mut *self;
-        Ok(Output::Table(groups.to_table(|group, row| row.floats().copy_from_slice(values.of(group)))))
+    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, mut values, .. } = *self;
+        Ok(Output::Table(groups.into_table(|group| values.take(group))))
     }
 
     fn group_count(&self) -> usize {
@@ -60,10 +60,15 @@ impl<const IS_LARGEST: bool> Sink for Extreme<IS_LARGEST> {
         groups.into_folded(|group| vec![values.take(group)])
     }
 
-    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
-        let [values] = group.columns.as_slice() else { return false };
-        let number = self.groups.number_of_folded(group);
-        self.take_in(number, group.first_step as usize, values);
+    fn fold_group(&mut self, mut group: FoldedGroup) -> bool {
+        let number = self.groups.number_of_folded(&group);
+        let [values] = group.columns.as_mut_slice() else { return false };
+        let (first, values) = (group.first_step as usize, std::mem::take(values));
+        if self.values.get(number).is_none() {
+            self.values.set(number, first, values);
+        } else {
+            self.take_in(number, first, &values);
+        }
         true
     }
 
@@ -101,14 +106,18 @@ impl Sink for Count {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
-        let Self { groups, counts, is_group } = &mut *self;
-        Ok(Output::Table(groups.to_table(|group, row| {
-            for (value, count) in row.floats().iter_mut().zip(counts.of(group)) {
-                if *count > 0.0 {
-                    *value = if *is_group { 1.0 } else { *count };
-                }
+    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, mut counts, is_group } = *self;
+        Ok(Output::Table(groups.into_table(|group| {
+            let mut counts = counts.take(group);
+            for count in &mut counts {
+                *count = match *count > 0.0 {
+                    true if is_group => 1.0,
+                    true => *count,
+                    false => ABSENT,
+                };
             }
+            counts
         })))
     }
 
@@ -119,12 +128,12 @@ impl Sink for Count {
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, mut counts, .. } = *self;
         let marked = |count: f64| if count > 0.0 { count } else { ABSENT };
-        groups.into_folded(|group| vec![counts.of(group).iter().copied().map(marked).collect()])
+        groups.into_folded(|group| vec![counts.take(group).into_iter().map(marked).collect()])
     }
 
-    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
+    fn fold_group(&mut self, group: FoldedGroup) -> bool {
         let [others] = group.columns.as_slice() else { return false };
-        let number = self.groups.number_of_folded(group);
+        let number = self.groups.number_of_folded(&group);
         for (count, other) in self.counts.of(number)[group.first_step as usize..].iter_mut().zip(others) {
             *count += if is_present(*other) { *other } else { 0.0 };
         }

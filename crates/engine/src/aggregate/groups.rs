@@ -8,7 +8,7 @@ use promql::ast::Grouping;
 use series::{FoldedGroup, FoldedName};
 
 use crate::identity::Identity;
-use crate::table::{ABSENT, NewRow, Row, Table, is_present};
+use crate::table::{ABSENT, HistogramAt, Row, Table, is_present};
 
 /// The groups of an aggregation, numbered in the order in which they appear.
 #[derive(Debug)]
@@ -149,14 +149,17 @@ impl Groups {
         number
     }
 
-    /// A column for each group, with a value made by `write` for each.
-    pub(super) fn to_table(&self, mut write: impl FnMut(usize, &mut NewRow<'_>)) -> Table {
+    /// A series for each group, with a float or [`ABSENT`] for each step.
+    pub(super) fn into_table(self, mut floats: impl FnMut(usize) -> Vec<f64>) -> Table {
+        self.into_table_with(|group| (floats(group), Vec::new()))
+    }
+
+    /// A series for each group, with histograms beside the floats.
+    pub(super) fn into_table_with(self, mut values: impl FnMut(usize) -> (Vec<f64>, Vec<HistogramAt>)) -> Table {
         let mut table = Table::new();
-        table.reserve(self.groups.len() * self.steps);
-        for (number, group) in self.groups.iter().enumerate() {
-            let mut row = table.start_row(self.steps);
-            write(number, &mut row);
-            row.finish(Identity::marked(group.labels.clone(), group.last.1));
+        for (number, group) in self.groups.into_iter().enumerate() {
+            let (floats, histograms) = values(number);
+            table.push_column(Identity::marked(group.labels, group.last.1), floats, histograms);
         }
         table
     }
@@ -183,47 +186,86 @@ impl Groups {
     }
 }
 
-/// A number for each group and step.
+/// A value for each group and step: a number, or what comes to one.
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(super) struct Columns<T = f64> {
     steps: usize,
-    /// One after the other on their own: many groups never have to be moved to make room for more.
-    values: Vec<Box<[f64]>>,
-    /// What stands where there is none yet.
-    empty: f64,
+    /// One after the other on their own: many groups never have to be moved to make room for more. Those that nobody looked at
+    /// are not there.
+    values: Vec<Option<Box<[T]>>>,
+    /// What stands where there is nothing yet.
+    empty: T,
+    /// How many are there.
+    present: usize,
 }
 
 impl Columns {
     /// Columns with nothing in them.
     pub(super) fn absent(steps: usize) -> Self {
-        Self { steps, values: Vec::new(), empty: ABSENT }
+        Self::of_empty(steps, ABSENT)
     }
 
     /// Columns of zeros.
     pub(super) fn zero(steps: usize) -> Self {
-        Self { steps, values: Vec::new(), empty: 0.0 }
+        Self::of_empty(steps, 0.0)
+    }
+
+    /// The number of a group at a step.
+    pub(super) fn at(&self, group: usize, step: usize) -> f64 {
+        self.get(group).and_then(|column| column.get(step)).copied().unwrap_or(self.empty)
+    }
+}
+
+impl<T: Copy> Columns<T> {
+    /// Columns of so many steps that have this everywhere.
+    pub(super) fn of_empty(steps: usize, empty: T) -> Self {
+        Self { steps, values: Vec::new(), empty, present: 0 }
     }
 
     /// The column of a group.
-    pub(super) fn of(&mut self, group: usize) -> &mut [f64] {
-        while self.values.len() <= group {
-            self.values.push(vec![self.empty; self.steps].into());
+    pub(super) fn of(&mut self, group: usize) -> &mut [T] {
+        let (steps, empty) = (self.steps, self.empty);
+        if self.get(group).is_none() {
+            self.present += 1;
         }
-        &mut self.values[group]
+        self.slot(group).get_or_insert_with(|| vec![empty; steps].into())
+    }
+
+    /// The column of a group that somebody looked at before.
+    pub(super) fn get(&self, group: usize) -> Option<&[T]> {
+        self.values.get(group)?.as_deref()
+    }
+
+    /// Sets what the column of a group has from a step on; nobody looked at it before.
+    pub(super) fn set(&mut self, group: usize, first: usize, part: Vec<T>) {
+        if part.len() == self.steps {
+            self.present += 1;
+            *self.slot(group) = Some(part.into());
+        } else {
+            self.of(group)[first..first + part.len()].copy_from_slice(&part);
+        }
     }
 
     /// The column of a group, of which nothing is left behind.
-    pub(super) fn take(&mut self, group: usize) -> Vec<f64> {
-        self.of(group);
-        std::mem::take(&mut self.values[group]).into_vec()
+    pub(super) fn take(&mut self, group: usize) -> Vec<T> {
+        self.take_seen(group).unwrap_or_else(|| vec![self.empty; self.steps])
     }
 
-    /// The number of a group at a step, if its column was looked at before.
-    pub(super) fn at(&self, group: usize, step: usize) -> f64 {
-        self.values.get(group).and_then(|column| column.get(step)).copied().unwrap_or(self.empty)
+    /// The same, if somebody looked at it before.
+    pub(super) fn take_seen(&mut self, group: usize) -> Option<Vec<T>> {
+        let column = self.values.get_mut(group)?.take()?;
+        self.present -= 1;
+        Some(column.into_vec())
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.values.len() * self.steps * size_of::<f64>()
+        self.present * self.steps * size_of::<T>() + self.values.capacity() * size_of::<Option<Box<[T]>>>()
+    }
+
+    fn slot(&mut self, group: usize) -> &mut Option<Box<[T]>> {
+        if self.values.len() <= group {
+            self.values.resize_with(group + 1, || None);
+        }
+        &mut self.values[group]
     }
 }

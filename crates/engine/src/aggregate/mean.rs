@@ -7,35 +7,33 @@ use model::{CounterReset, Histogram, HistogramSum, IncompatibleSchemas, Merged};
 use promql::Span;
 use series::{FoldedGroup, QueryError};
 
-use super::groups::Groups;
+use super::groups::{Columns, Groups};
 use crate::annotation::{Annotations, HistogramOperation, Remark};
 use crate::ledger::Record;
 use crate::mean::Mean;
 use crate::sink::{Output, Sink};
-use crate::table::{ABSENT, NewRow, Row, Table, is_present};
+use crate::table::{ABSENT, HistogramAt, Row, Table, is_present};
 
 /// Averages floats, or histograms.
 pub(super) struct Avg {
     groups: Groups,
-    /// One for each group and step.
-    means: Vec<Option<Mean>>,
+    means: Columns<Option<Mean>>,
     histograms: HistogramColumns,
 }
 
 impl Avg {
     pub(super) fn new(groups: Groups, span: Span) -> Self {
         let histograms = HistogramColumns::new(span, |mean, histogram| mean.add_to_mean(histogram), HistogramSum::mean);
-        Self { groups, means: Vec::new(), histograms }
+        let means = Columns::of_empty(groups.steps(), None);
+        Self { groups, means, histograms }
     }
 }
 
 impl Sink for Avg {
     fn fold(&mut self, table: Table, record: &mut Record) -> Result<(), QueryError> {
-        let steps = self.groups.steps();
         for row in table.rows() {
             let group = self.groups.number_of(row);
-            self.means.resize(self.groups.len() * steps, None);
-            let means = &mut self.means[group * steps..][..steps];
+            let means = self.means.of(group);
             let has_broken = self.histograms.has_broken(group);
             for (step, value) in row.present_floats() {
                 if has_broken && self.histograms.is_broken(group, step) {
@@ -51,16 +49,13 @@ impl Sink for Avg {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, record: &mut Record) -> Result<Output, QueryError> {
-        let Self { groups, means, histograms } = &mut *self;
-        let steps = groups.steps();
-        Ok(Output::Table(groups.to_table(|group, row| {
-            for (value, mean) in row.floats().iter_mut().zip(&means[group * steps..]) {
-                if let Some(mean) = mean {
-                    *value = mean.value();
-                }
-            }
-            histograms.finish(group, row, &mut record.annotations);
+    fn finish(self: Box<Self>, record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, mut means, mut histograms } = *self;
+        Ok(Output::Table(groups.into_table_with(|group| {
+            let mut floats: Vec<f64> =
+                means.take(group).into_iter().map(|mean| mean.map_or(ABSENT, Mean::value)).collect();
+            let histograms = histograms.finish(group, &mut floats, &mut record.annotations);
+            (floats, histograms)
         })))
     }
 
@@ -69,24 +64,24 @@ impl Sink for Avg {
     }
 
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
-        let Self { groups, means, .. } = *self;
-        let steps = groups.steps();
+        let Self { groups, mut means, .. } = *self;
         groups.into_folded(|group| {
-            let column = |of: fn(&Mean) -> f64, none: f64| {
-                means[group * steps..][..steps].iter().map(|mean| mean.as_ref().map_or(none, of)).collect()
-            };
+            let means = means.take(group);
+            let column =
+                |of: fn(&Mean) -> f64, none: f64| means.iter().map(|mean| mean.as_ref().map_or(none, of)).collect();
             vec![column(Mean::sum, ABSENT), column(Mean::compensation, 0.0), column(Mean::count, 0.0)]
         })
     }
 
-    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
+    fn fold_group(&mut self, group: FoldedGroup) -> bool {
         let [sums, compensations, counts] = group.columns.as_slice() else { return false };
-        let (number, steps) = (self.groups.number_of_folded(group), self.groups.steps());
-        self.means.resize(self.groups.len() * steps, None);
-        let means = &mut self.means[number * steps + group.first_step as usize..];
-        for (mean, (sum, (compensation, count))) in
-            means.iter_mut().zip(sums.iter().zip(compensations.iter().zip(counts)))
-        {
+        if counts.len() != sums.len() {
+            return false;
+        }
+        let number = self.groups.number_of_folded(&group);
+        let means = &mut self.means.of(number)[group.first_step as usize..];
+        let compensations = compensations.iter().chain(std::iter::repeat(&0.0));
+        for (mean, (sum, (compensation, count))) in means.iter_mut().zip(sums.iter().zip(compensations.zip(counts))) {
             if is_present(*sum) {
                 let other = Mean::of_sum(*sum, *compensation, *count);
                 match mean {
@@ -99,8 +94,7 @@ impl Sink for Avg {
     }
 
     fn size_bytes(&self) -> usize {
-        let means = self.means.capacity() * size_of::<Option<Mean>>();
-        self.groups.size_bytes() + means + self.histograms.size_bytes()
+        self.groups.size_bytes() + self.means.size_bytes() + self.histograms.size_bytes()
     }
 }
 
@@ -179,13 +173,19 @@ impl HistogramColumns {
         }
     }
 
-    /// Writes the results of a group. Where there are floats as well, there is none of either kind.
-    pub(super) fn finish(&mut self, group: usize, row: &mut NewRow<'_>, annotations: &mut Annotations) {
-        let Some(cells) = self.groups.remove(&group) else { return };
+    /// The results of a group that has these floats. Where there are floats as well, there is none of either kind.
+    pub(super) fn finish(
+        &mut self,
+        group: usize,
+        floats: &mut [f64],
+        annotations: &mut Annotations,
+    ) -> Vec<HistogramAt> {
+        let mut histograms = Vec::new();
+        let Some(cells) = self.groups.remove(&group) else { return histograms };
         for (step, cell) in cells.cells {
-            if crate::table::is_present(row.floats()[step]) {
+            if is_present(floats[step]) {
                 annotations.add(self.span, Remark::MixedFloatsHistogramsInAggregation, "");
-                row.set(step, crate::table::ABSENT);
+                floats[step] = ABSENT;
                 continue;
             }
             if let Cell::Sum { sum, has_reset, has_no_reset } = cell {
@@ -194,9 +194,10 @@ impl HistogramColumns {
                 }
                 let mut result = (self.result)(*sum);
                 result.compact(0);
-                row.push_histogram(step, Arc::new(result));
+                histograms.push((step as u32, Arc::new(result)));
             }
         }
+        histograms
     }
 
     pub(super) fn size_bytes(&self) -> usize {

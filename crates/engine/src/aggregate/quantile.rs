@@ -9,7 +9,7 @@ use crate::annotation::Remark;
 use crate::ledger::Record;
 use crate::quantile::quantile_of;
 use crate::sink::{Output, Sink};
-use crate::table::{Table, is_present};
+use crate::table::{ABSENT, Table, is_present};
 
 /// A quantile of floats. All of them are held until the end.
 pub(super) struct Quantile {
@@ -42,16 +42,16 @@ impl Sink for Quantile {
     }
 
     fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
-        let mut values = Vec::new();
-        Ok(Output::Table(self.groups.to_table(|group, row| {
-            let members: Vec<_> = self.members[group].iter().map(|at| self.series.row(*at as usize)).collect();
-            for (step, result) in row.floats().iter_mut().enumerate() {
+        let Self { groups, parameter, series, members, .. } = *self;
+        let (steps, mut values) = (groups.steps(), Vec::new());
+        Ok(Output::Table(groups.into_table(|group| {
+            let members: Vec<_> = members[group].iter().map(|at| series.row(*at as usize)).collect();
+            let at = |step| {
                 values.clear();
                 values.extend(members.iter().map(|member| member.float(step)).filter(|value| is_present(*value)));
-                if !values.is_empty() {
-                    *result = quantile_of(self.parameter.at(step), &mut values);
-                }
-            }
+                if values.is_empty() { ABSENT } else { quantile_of(parameter.at(step), &mut values) }
+            };
+            (0..steps).map(at).collect()
         })))
     }
 

@@ -7,7 +7,7 @@ use super::groups::{Columns, Groups};
 use crate::annotation::Remark;
 use crate::ledger::Record;
 use crate::sink::{Output, Sink};
-use crate::table::Table;
+use crate::table::{ABSENT, Table};
 
 /// How far floats lie from their mean, by Welford's algorithm.
 pub(super) struct Spread {
@@ -51,17 +51,20 @@ impl Sink for Spread {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
-        let Self { groups, counts, squares, op, .. } = &mut *self;
-        let is_root = *op == "stddev";
-        Ok(Output::Table(groups.to_table(|group, row| {
-            let columns = counts.of(group).iter().zip(squares.of(group));
-            for (value, (count, square)) in row.floats().iter_mut().zip(columns) {
-                if *count > 0.0 {
-                    let variance = *square / *count;
-                    *value = if is_root { variance.sqrt() } else { variance };
-                }
+    fn finish(self: Box<Self>, _record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, mut counts, mut squares, op, .. } = *self;
+        let is_root = op == "stddev";
+        Ok(Output::Table(groups.into_table(|group| {
+            let mut values = squares.take(group);
+            for (value, count) in values.iter_mut().zip(counts.take(group)) {
+                let variance = *value / count;
+                *value = match count > 0.0 {
+                    true if is_root => variance.sqrt(),
+                    true => variance,
+                    false => ABSENT,
+                };
             }
+            values
         })))
     }
 

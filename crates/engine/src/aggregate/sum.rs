@@ -15,6 +15,7 @@ use crate::table::{Table, is_present};
 pub(super) struct Sum {
     groups: Groups,
     sums: Columns,
+    /// What rounding lost. A group of one series has none.
     compensations: Columns,
     histograms: HistogramColumns,
 }
@@ -32,6 +33,11 @@ impl Sink for Sum {
         for row in table.rows() {
             let group = self.groups.number_of(row);
             let steps = row.first..row.first + row.floats.len();
+            if self.sums.get(group).is_none() {
+                self.sums.of(group)[steps].copy_from_slice(row.floats);
+                self.histograms.fold(group, row, |_| false, &mut record.annotations);
+                continue;
+            }
             let sums = &mut self.sums.of(group)[steps.clone()];
             let compensations = &mut self.compensations.of(group)[steps];
             if self.histograms.has_broken(group) {
@@ -49,16 +55,19 @@ impl Sink for Sum {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, record: &mut Record) -> Result<Output, QueryError> {
-        let Self { groups, sums, compensations, histograms } = &mut *self;
-        Ok(Output::Table(groups.to_table(|group, row| {
-            let totals = sums.of(group).iter().zip(compensations.of(group));
-            for (total, (sum, compensation)) in row.floats().iter_mut().zip(totals) {
-                if is_present(*sum) {
-                    *total = *sum + *compensation;
+    fn finish(self: Box<Self>, record: &mut Record) -> Result<Output, QueryError> {
+        let Self { groups, mut sums, mut compensations, mut histograms } = *self;
+        Ok(Output::Table(groups.into_table_with(|group| {
+            let mut totals = sums.take(group);
+            match compensations.take_seen(group) {
+                Some(compensations) => {
+                    totals.iter_mut().zip(compensations).for_each(|(total, lost)| add_lost(total, lost))
                 }
+                // A sum of nothing but -0 is 0.
+                None => totals.iter_mut().for_each(|total| add_lost(total, 0.0)),
             }
-            histograms.finish(group, row, &mut record.annotations);
+            let histograms = histograms.finish(group, &mut totals, &mut record.annotations);
+            (totals, histograms)
         })))
     }
 
@@ -68,17 +77,26 @@ impl Sink for Sum {
 
     fn into_groups(self: Box<Self>) -> Option<Vec<FoldedGroup>> {
         let Self { groups, mut sums, mut compensations, .. } = *self;
-        groups.into_folded(|group| vec![sums.take(group), compensations.take(group)])
+        groups.into_folded(|group| vec![sums.take(group), compensations.take_seen(group).unwrap_or_default()])
     }
 
-    fn fold_group(&mut self, group: &FoldedGroup) -> bool {
-        let [others, other_compensations] = group.columns.as_slice() else { return false };
-        let number = self.groups.number_of_folded(group);
+    fn fold_group(&mut self, mut group: FoldedGroup) -> bool {
+        let number = self.groups.number_of_folded(&group);
+        let [others, lost] = group.columns.as_mut_slice() else { return false };
+        let (others, lost) = (std::mem::take(others), std::mem::take(lost));
         let steps = group.first_step as usize..group.first_step as usize + others.len();
+        if self.sums.get(number).is_none() {
+            self.sums.set(number, steps.start, others);
+            if !lost.is_empty() {
+                self.compensations.set(number, steps.start, lost);
+            }
+            return true;
+        }
         let own = self.sums.of(number)[steps.clone()].iter_mut().zip(&mut self.compensations.of(number)[steps]);
-        for ((sum, compensation), (other, lost)) in own.zip(others.iter().zip(other_compensations)) {
-            if is_present(*other) {
-                (*sum, *compensation) = added(*other, *sum, *compensation);
+        let lost = lost.into_iter().chain(std::iter::repeat(0.0));
+        for ((sum, compensation), (other, lost)) in own.zip(others.into_iter().zip(lost)) {
+            if is_present(other) {
+                (*sum, *compensation) = added(other, *sum, *compensation);
                 *compensation += lost;
             }
         }
@@ -98,6 +116,13 @@ fn add_column(floats: &[f64], sums: &mut [f64], compensations: &mut [f64]) {
         // Selecting instead of branching keeps whole columns in vector registers.
         *sum = if is_present(*value) { new_sum } else { *sum };
         *compensation = if is_present(*value) { new_compensation } else { *compensation };
+    }
+}
+
+/// Adds what rounding lost of a sum, if there is one.
+fn add_lost(sum: &mut f64, lost: f64) {
+    if is_present(*sum) {
+        *sum += lost;
     }
 }
 

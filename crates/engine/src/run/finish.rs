@@ -8,6 +8,7 @@ use super::outputs::Charged;
 use super::{Carried, RootOutput};
 use crate::annotation::Annotation;
 use crate::grid::Grid;
+use crate::matrix::Matrix;
 use crate::plan::{Plan, Root};
 use crate::query::{QueryRequest, QueryTimes};
 use crate::result::{MatrixSeries, Value, VectorSample};
@@ -73,17 +74,18 @@ fn into_value(output: RootOutput, times: QueryTimes, grid: Grid, plan: &Plan) ->
         RootOutput::String(text) => Value::String(text),
         RootOutput::Samples(mut series) => {
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
-            Value::Matrix(series)
+            Value::Matrix(series.into_iter().collect())
         }
         RootOutput::Scalar(values) if is_instant => Value::Scalar(values.first().copied().unwrap_or(f64::NAN)),
         RootOutput::Scalar(values) => {
             let floats = grid.times().zip(values).collect();
-            Value::Matrix(vec![MatrixSeries { labels: Labels::empty(), floats, histograms: Vec::new() }])
+            let series = MatrixSeries { labels: Labels::empty(), floats, histograms: Vec::new() };
+            Value::Matrix(std::iter::once(series).collect())
         }
         RootOutput::Table(Charged { table, .. }) if is_instant && !matches!(plan.root, Root::Subquery(..)) => {
             Value::Vector(into_vector(&table)?)
         }
-        RootOutput::Table(Charged { table, .. }) => Value::Matrix(into_matrix(&table, grid)?),
+        RootOutput::Table(Charged { table, .. }) => Value::Matrix(Matrix::of_table(table, grid)?),
     })
 }
 
@@ -116,52 +118,13 @@ fn into_vector(table: &Table) -> Result<Vec<VectorSample>, QueryError> {
     Ok(vector)
 }
 
-/// The series sorted by labels, those with the same labels put together.
-fn into_matrix(table: &Table, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
-    let mut rows: Vec<(Labels, usize)> =
-        table.rows().enumerate().map(|(at, row)| (row.id.clone().into_labels(), at)).collect();
-    rows.sort_unstable();
-    let mut matrix: Vec<MatrixSeries> = Vec::with_capacity(rows.len());
-    for (labels, at) in rows {
-        let row = table.row(at);
-        let mut floats = Vec::with_capacity(row.floats.len());
-        floats.extend(row.present_floats().map(|(step, value)| (grid.time(step), value)));
-        let histograms: Vec<_> =
-            row.histograms.iter().map(|(step, histogram)| (grid.time(*step as usize), histogram.clone())).collect();
-        match matrix.last_mut().filter(|last| last.labels == labels) {
-            None => matrix.push(MatrixSeries { labels, floats, histograms }),
-            Some(last) => {
-                last.floats.extend(floats);
-                last.histograms.extend(histograms);
-                put_in_order(last)?;
-            }
-        }
-    }
-    Ok(matrix)
-}
-
-/// # Errors
-/// If a time comes twice among values of one kind.
-fn put_in_order(series: &mut MatrixSeries) -> Result<(), QueryError> {
-    series.floats.sort_by_key(|(time, _)| *time);
-    series.histograms.sort_by_key(|(time, _)| *time);
-    let has_twice = series.floats.windows(2).any(|pair| pair[0].0 == pair[1].0)
-        || series.histograms.windows(2).any(|pair| pair[0].0 == pair[1].0);
-    if has_twice { Err(same_labels()) } else { Ok(()) }
-}
-
 /// About how many bytes a result takes in memory.
 fn size_bytes(value: &Value) -> u64 {
     let bytes = match value {
         Value::Scalar(_) => 8,
         Value::String(text) => text.len(),
         Value::Vector(vector) => vector.iter().map(|sample| sample.labels.size_bytes() + 32).sum(),
-        Value::Matrix(matrix) => matrix.iter().map(series_bytes).sum(),
+        Value::Matrix(matrix) => matrix.size_bytes(),
     };
     bytes as u64
-}
-
-fn series_bytes(series: &MatrixSeries) -> usize {
-    let histograms: usize = series.histograms.iter().map(|(_, histogram)| histogram.size_bytes() + 16).sum();
-    series.labels.size_bytes() + series.floats.len() * 16 + histograms + size_of::<MatrixSeries>()
 }

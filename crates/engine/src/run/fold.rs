@@ -82,7 +82,7 @@ fn is_sound(part: &Folded, sink_steps: usize, steps: usize) -> bool {
     let groups = part.groups.iter().all(|group| {
         let len = group.columns.first().map_or(0, Vec::len);
         let end = (group.first_step as usize).saturating_add(len);
-        end <= sink_steps && group.columns.iter().all(|column| column.len() == len)
+        end <= sink_steps && group.columns.iter().all(|column| column.len() == len || column.is_empty())
     });
     let counts = part.counts.iter().all(|counts| {
         let [size, peak, rest, alike] = [counts.size, counts.peak, counts.rest, counts.alike];

@@ -25,8 +25,8 @@ use crate::replicas::Replicas;
 
 /// How often whoever waits is told that work goes on.
 const WORKING: Duration = Duration::from_secs(2);
-/// A message has groups of about so many bytes.
-const BATCH_BYTES: usize = 1 << 20;
+/// A message has groups of about so many bytes. Some messages are on their way at a time, which nobody accounts for.
+const BATCH_BYTES: usize = 1 << 17;
 /// What a question does while its series are found.
 const FINDING: &str = "finding series";
 /// Series that are read at a time.
@@ -85,7 +85,10 @@ async fn send_folded(shard: ShardId, folded: Folded, frames: &Frames) -> Result<
         bytes += group.labels.len() + group.columns.iter().map(Bytes::len).sum::<usize>();
         batch.push(group);
         if bytes >= BATCH_BYTES {
-            send(frames, shard.0, Frame::Groups(wire::GroupBatch { groups: std::mem::take(&mut batch) })).await;
+            let groups = wire::GroupBatch { groups: std::mem::take(&mut batch) };
+            if !send(frames, shard.0, Frame::Groups(groups)).await {
+                break;
+            }
             bytes = 0;
         }
     }
@@ -110,7 +113,10 @@ fn group_to_wire(group: &FoldedGroup) -> wire::Group {
         if at > 0 && column.iter().all(|value| value.to_bits() == 0) {
             return Bytes::new();
         }
-        column.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into()
+        let mut bytes = vec![0; size_of_val(column.as_slice())];
+        let (words, _) = bytes.as_chunks_mut::<8>();
+        words.iter_mut().zip(column).for_each(|(word, value)| *word = value.to_le_bytes());
+        bytes.into()
     };
     let name = match group.name {
         FoldedName::Kept => wire::group::Name::Kept,

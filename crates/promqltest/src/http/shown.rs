@@ -31,7 +31,7 @@ pub(super) fn shown(answer: &Answer) -> Shown {
         Value::Scalar(value) => ("scalar", vec![unnamed(value.to_string().replace("inf", "Inf"))]),
         Value::String(text) => ("string", vec![unnamed(text.clone())]),
         Value::Vector(samples) => ("vector", samples.iter().map(shown_sample).collect()),
-        Value::Matrix(series) => ("matrix", series.iter().map(shown_series).collect()),
+        Value::Matrix(series) => ("matrix", series.iter().map(|series| shown_series(&series)).collect()),
     };
     let (warnings, infos) = (remarks(Severity::Warning), remarks(Severity::Info));
     Shown::Value { kind: kind.to_owned(), series, warnings, infos }

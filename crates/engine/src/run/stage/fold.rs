@@ -74,8 +74,9 @@ impl Folding {
         // Groups appear in the order of their first series, as if these came one after the other.
         groups.sort_by(|a, b| a.labels.cmp(&b.labels));
         for group in groups {
-            if !self.sink.fold_group(&group) {
-                let message = format!("a part of an aggregation has {} columns", group.columns.len());
+            let columns = group.columns.len();
+            if !self.sink.fold_group(group) {
+                let message = format!("a part of an aggregation has {columns} columns");
                 return Err(QueryError::Execution(message));
             }
         }
