@@ -290,6 +290,16 @@ impl Ingester {
         count
     }
 
+    /// Before which time, in ms, each shard on this node may have dropped data, and from which version on the catalog has their
+    /// blocks.
+    pub async fn held(&self) -> Vec<(ShardId, (i64, u64))> {
+        let mut held = Vec::new();
+        for replica in self.replicas.all() {
+            held.push((replica.shard, replica.group.view().await.1.held_from()));
+        }
+        held
+    }
+
     /// Hands all leaderships over, as far as others can take them, and stops. What is committed stays committed.
     pub async fn drain(&self, limit: Duration) {
         let meta_status = self.meta_group.status();

@@ -72,6 +72,19 @@ impl Cluster {
         observed.collect()
     }
 
+    /// From when on, in ms, each shard has data on machines that run, and the version of the catalog that has all before.
+    pub(crate) async fn held(&self) -> Vec<(usize, ShardId, i64, u64)> {
+        let mut all = Vec::new();
+        for (machine, place) in self.places.iter().enumerate() {
+            // Whoever ends or starts a process is not waited for.
+            let Ok(place) = place.try_lock() else { continue };
+            let Some(node) = &*place else { continue };
+            let held = self.shared.clock.timeout(BUSY, node.ingester.held()).await.unwrap_or_default();
+            all.extend(held.into_iter().map(|(shard, (from_ms, version))| (machine, shard, from_ms, version)));
+        }
+        all
+    }
+
     /// The id of the node on a machine, if one runs there.
     pub(crate) async fn id(&self, machine: usize) -> Option<NodeId> {
         self.places[machine].lock().await.as_ref().map(id_of)

@@ -2,6 +2,7 @@
 
 mod answers;
 mod blocks;
+mod catalogs;
 mod disks;
 mod leaders;
 mod maps;
@@ -32,10 +33,12 @@ impl Watcher {
 
     pub(crate) async fn run(self) {
         let (mut leaders, mut maps) = (leaders::Leaders::default(), maps::Maps::default());
+        let mut catalogs = catalogs::Catalogs::default();
         loop {
             leaders.look(&self.shared, &self.cluster);
             maps.look(&self.shared);
             disks::look(&self.shared, &self.cluster);
+            catalogs.look(&self.shared, &self.cluster).await;
             self.shared.clock.sleep(Duration::from_millis(100)).await;
         }
     }

@@ -77,6 +77,13 @@ const CALM: Duration = Duration::from_secs(3);
 pub(crate) const TARGETS: u32 = 5;
 pub(crate) const SHARDS: u32 = 3;
 
+impl Planned {
+    /// Whether a machine loses what it has synced.
+    fn loses_data(&self) -> bool {
+        matches!(self.fault, Fault::Wipe { .. } | Fault::Rot { .. })
+    }
+}
+
 impl Plan {
     /// The plan of a seed.
     pub fn from_seed(seed: u64) -> Self {
@@ -109,9 +116,10 @@ impl Plan {
             faults.push(Planned { at: whole_ms(at), lasts: CALM, fault: Fault::MoveSlot { target, shard } });
         }
         faults.extend(Self::moves_in_a_bad_net(&rng, machines, lasts, &faults));
+        one_spare_at_a_time(&mut faults);
         faults.extend(Self::second_thoughts(&rng, &faults));
         faults.sort_by_key(|planned| planned.at);
-        let local_retention = Duration::from_secs(10 * rng.below(3));
+        let local_retention = Duration::from_secs([0, 1, 3, 10, 20][rng.below(5) as usize]);
         Self { seed, machines, lasts, sync_latency, net_latency, local_retention, faults }
     }
 
@@ -127,8 +135,7 @@ impl Plan {
             faults.push(Planned { at: whole_ms(at), lasts: whole_ms(lasts), fault });
         };
         let machine = || rng.below(machines as u64) as usize;
-        let loses = |planned: &Planned| matches!(planned.fault, Fault::Wipe { .. } | Fault::Rot { .. });
-        if machines > 3 || !others.iter().any(loses) {
+        if machines > 3 || !others.iter().any(Planned::loses_data) {
             plan(Fault::Drain { machine: machine() });
         }
         for _ in 0..1 + rng.below(3) {
@@ -175,6 +182,20 @@ fn one_wrong_clock_at_a_time(faults: &mut [Planned]) {
                 *until = ends.max(*until);
             }
             _ => wrong = Some((*machine, ends)),
+        }
+    }
+}
+
+/// Where two nodes of four are emptied, two replicas are left of each shard. Where data are lost as well, it is always the same
+/// node that is emptied.
+fn one_spare_at_a_time(faults: &mut [Planned]) {
+    if !faults.iter().any(Planned::loses_data) {
+        return;
+    }
+    let mut spare = None;
+    for planned in faults {
+        if let Fault::Drain { machine } = &mut planned.fault {
+            *machine = *spare.get_or_insert(*machine);
         }
     }
 }

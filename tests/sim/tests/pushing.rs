@@ -66,7 +66,7 @@ type Floats = Vec<(Labels, Vec<(i64, f64)>)>;
 
 fn floats(value: Value) -> Floats {
     match value {
-        Value::Matrix(series) => series.into_iter().map(|series| (series.labels, series.floats)).collect(),
+        Value::Matrix(series) => series.iter().map(|series| (series.labels, series.floats)).collect(),
         other => panic!("{other:?} is no matrix"),
     }
 }

@@ -50,7 +50,7 @@ async fn ask(
     let request = QueryRequest { push_down: push_down.unwrap_or(request.push_down), ..request };
     let result = engine.run(engine.prepare(request).unwrap(), outsider.storage(Consistency::Strong)).await.unwrap();
     let Value::Matrix(series) = result.value else { panic!("a range query answers with a matrix") };
-    series.into_iter().map(|series| (series.labels, series.floats)).collect()
+    series.iter().map(|series| (series.labels, series.floats)).collect()
 }
 
 /// Every counter has counted evenly, whoever has which part of it.
