@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, RuntimeInfo, Scope, TargetStates, Targets};
+use api::{ApiConfig, Backend, MetadataByMetric, NotReady, RuntimeInfo, Scope, TargetStates, Targets};
 use axum::Router;
 use axum::body::Body;
 use divan::counter::ItemsCount;
@@ -14,7 +14,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use model::{Labels, TenantId};
 use promqltest::MemoryStorage;
-use series::{QueryError, Queryable, Samples};
+use series::{Consistency, QueryError, Queryable, Samples};
 use stdx::{Clock, CpuPool};
 use telemetry::Registry;
 use tower::ServiceExt;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use model::{Metadata, TenantId};
-use series::{QueryError, Queryable};
+use series::{Consistency, QueryError, Queryable};
 
 pub use status::{BuildInfo, HeadStats, RuntimeInfo};
 pub use targets::{ActiveTarget, DroppedTarget, Health, TargetMetadata, TargetStates, Targets};
@@ -131,30 +131,6 @@ pub enum Scope {
 pub trait QueryLog: Send + Sync {
     /// Takes a line of JSON, with its line break. Must not keep the caller waiting.
     fn write(&self, line: &[u8]);
-}
-
-/// How fresh an answer must be. Chosen by the header `X-Read-Consistency`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Consistency {
-    /// From replicas that are not far behind: `bounded`.
-    #[default]
-    Bounded,
-    /// With everything that was acknowledged before the request: `strong`.
-    Strong,
-    /// From any replica: `stale_ok`.
-    StaleOk,
-}
-
-impl Consistency {
-    /// The consistency with this name in the header.
-    pub fn find(name: &str) -> Option<Self> {
-        Some(match name {
-            "bounded" => Self::Bounded,
-            "strong" => Self::Strong,
-            "stale_ok" => Self::StaleOk,
-            _ => return None,
-        })
-    }
 }
 
 /// Why a process can't answer requests now.

@@ -4,8 +4,8 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
 use model::{TenantId, quote};
+use series::Consistency;
 
-use crate::backend::Consistency;
 use crate::error::ApiError;
 
 const TENANT_HEADER: &str = "x-scope-orgid";

@@ -66,8 +66,8 @@ mod status;
 mod targets;
 
 pub use backend::{
-    ActiveTarget, Backend, BuildInfo, Consistency, DroppedTarget, Features, HeadStats, Health, MetadataByMetric,
-    NotReady, QueryLog, RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
+    ActiveTarget, Backend, BuildInfo, DroppedTarget, Features, HeadStats, Health, MetadataByMetric, NotReady, QueryLog,
+    RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
 };
 pub use config::{ApiConfig, ServeConfig};
 pub use params::{parse_time, rfc3339};

@@ -100,7 +100,20 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the bytes end early, or the number does not.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Most have a byte or two.
+        let (value, rest) = match self.rest {
+            [low, rest @ ..] if *low < 0x80 => (u64::from(*low), rest),
+            [low, high, rest @ ..] if *high < 0x80 => (u64::from(*low & 0x7f) | u64::from(*high) << 7, rest),
+            _ => return self.long_varint(),
+        };
+        self.rest = rest;
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    ActiveTarget, Backend, Consistency, DroppedTarget, Features, HeadStats, Health, MetadataByMetric, NotReady,
-    QueryLog, RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
+    ActiveTarget, Backend, DroppedTarget, Features, HeadStats, Health, MetadataByMetric, NotReady, QueryLog,
+    RuntimeInfo, Scope, TargetMetadata, TargetStates, Targets,
 };
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, TryFutureExt};
@@ -15,7 +15,7 @@ use ingester::Ingester;
 use model::{TenantId, Timestamp};
 use querier::Querier;
 use scraper::PoolTargets;
-use series::{QueryError, Queryable};
+use series::{Consistency, QueryError, Queryable};
 use telemetry::Registry;
 
 use crate::ctl;
@@ -50,11 +50,6 @@ pub(crate) struct Parts {
 
 impl Backend for Parts {
     fn queryable(&self, tenant: &TenantId, consistency: Consistency) -> Arc<dyn Queryable> {
-        let consistency = match consistency {
-            Consistency::Bounded => querier::Consistency::Bounded,
-            Consistency::Strong => querier::Consistency::Strong,
-            Consistency::StaleOk => querier::Consistency::StaleOk,
-        };
         self.querier.as_ref().map_or_else(no_storage, |querier| querier.storage(tenant, consistency))
     }
 

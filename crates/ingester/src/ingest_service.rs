@@ -69,6 +69,13 @@ impl Ingest for IngestService {
         let request = request.into_inner();
         let replica = self.0.require(ShardId(request.shard))?;
         let wanted: BTreeSet<NodeId> = request.replicas.into_iter().map(NodeId).collect();
+        // A leader of meta that was replaced goes on with what it knew, for a moment.
+        if let Some(newer) = self.0.wanted_since(replica.shard, request.map_epoch)
+            && newer != wanted
+        {
+            let message = format!("shard {} is to be held by {newer:?} meanwhile", replica.shard);
+            return Err(RpcError::new(ErrorKind::Rejected, message).into());
+        }
         let reply = match replica.group.step_towards(&wanted).await.map_err(RpcError::from)? {
             Step::Done => ingest::ChangeReplicasReply { done: true, progress: String::new() },
             Step::Waiting(progress) => ingest::ChangeReplicasReply { done: false, progress },

@@ -450,12 +450,12 @@ fn give_slot(nodes: Nodes, clock: Clock) -> GiveSlot {
 }
 
 fn change_replicas(nodes: Nodes, clock: Clock) -> ChangeReplicas {
-    Arc::new(move |leader, shard, wanted| {
+    Arc::new(move |leader, shard, wanted, map_epoch| {
         let (client, clock) = (client_of(&nodes, leader), clock.clone());
         async move {
             let client = client?;
             let replicas = wanted.iter().map(|node| node.0).collect();
-            let request = ingest::ChangeReplicasRequest { shard: shard.0, replicas };
+            let request = ingest::ChangeReplicasRequest { shard: shard.0, replicas, map_epoch };
             let reply = deadline(&clock, STEP_LIMIT, IngestClient::new(client).change_replicas(request)).await?;
             Ok(if reply.done { Step::Done } else { Step::Waiting(reply.progress) })
         }

@@ -195,6 +195,7 @@ pub(crate) fn report(shard: ShardId, status: GroupStatus) -> meta::ReplicaStatus
         snapshot_count: status.snapshot_count,
         voters: status.voters.iter().map(|node| node.0).collect(),
         learners: status.learners.iter().map(|node| node.0).collect(),
+        is_joint: status.is_joint,
         ..Default::default()
     }
 }

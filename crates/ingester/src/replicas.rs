@@ -104,6 +104,13 @@ impl Replicas {
         self.open.read().values().cloned().collect()
     }
 
+    /// Who is to hold a shard, if this node knows a newer map than that of a version. 0: a version that nobody told.
+    pub(crate) fn wanted_since(&self, shard: ShardId, map_epoch: u64) -> Option<BTreeSet<NodeId>> {
+        let state = self.env.client.state();
+        let map = state.shard_map.as_ref().filter(|map| map_epoch != 0 && map.epoch > map_epoch)?;
+        Some(map.shards.get(&shard)?.wanted().into_iter().collect())
+    }
+
     /// What is found to be damaged here.
     pub(crate) fn damage(&self) -> &Damage {
         &self.env.damage

@@ -36,9 +36,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How many shards change their replicas at once, so that copies of snapshots leave room for what comes in.
 const MOVES: usize = 4;
 
-/// Asks a node that leads a shard to take the next step towards these replicas.
+/// Asks a node that leads a shard to take the next step towards these replicas, which the shard map of this version wants.
 pub type ChangeReplicas =
-    Arc<dyn Fn(NodeId, ShardId, Vec<NodeId>) -> BoxFuture<'static, Result<Step, RpcError>> + Send + Sync>;
+    Arc<dyn Fn(NodeId, ShardId, Vec<NodeId>, u64) -> BoxFuture<'static, Result<Step, RpcError>> + Send + Sync>;
 
 /// How the leader of meta reaches the leaders of data shards.
 pub struct ShardSteps {
@@ -260,29 +260,52 @@ impl Leader {
                 tracing::info!(shard = %id, from = ?shard.replicas, to = ?shard.wanted(), "replicas are to change");
             }
         }
-        for (id, shard) in map.shards.iter().filter(|(id, shard)| shard.is_moving() && !changes.contains_key(id)) {
+        for (id, shard) in map.shards.iter().filter(|(id, _)| !changes.contains_key(id)) {
+            // Steps take their time. Whoever leads by now goes by what it knows.
+            if self.group.standing() != Standing::Leader {
+                return;
+            }
             if shard.forced {
                 self.end_force(*id, shard).await;
-            } else if shard.joining.is_empty() && shard.leaving.is_empty() {
+            } else if shard.is_moving() && shard.joining.is_empty() && shard.leaving.is_empty() {
                 self.let_back(*id, shard).await;
-            } else {
-                self.step(*id, shard, leaders.get(id)).await;
+            } else if shard.is_moving() || self.has_strayed(*id, shard) {
+                self.step((*id, shard), leaders.get(id), map.epoch).await;
             }
         }
         self.rebuild_unreliable(state, MOVES.saturating_sub(moving + changes.len())).await;
     }
 
-    /// Takes the next step of a move.
-    async fn step(&self, id: ShardId, shard: &Shard, leader: Option<&NodeId>) {
+    /// Whether the group of a shard has other members than the map says, as far as its leader has said lately. A step that was
+    /// ordered before the map changed may be taken afterwards.
+    fn has_strayed(&self, id: ShardId, shard: &Shard) -> bool {
+        let wanted: BTreeSet<u64> = shard.replicas.iter().map(|node| node.0).collect();
+        if id == ShardId::META {
+            let status = self.group.status();
+            let voters: BTreeSet<u64> = status.voters.iter().map(|node| node.0).collect();
+            return status.is_joint || !status.learners.is_empty() || voters != wanted;
+        }
+        let heard = self.heard.lock();
+        let reports = heard.beats.values().flat_map(|beat| &beat.request.replicas);
+        let newest = reports.filter(|report| report.shard == id.0 && report.is_leader).max_by_key(|report| report.term);
+        newest.is_some_and(|report| {
+            let voters: BTreeSet<u64> = report.voters.iter().copied().collect();
+            report.is_joint || !report.learners.is_empty() || voters != wanted
+        })
+    }
+
+    /// Takes the next step of a move, or back to what the map says.
+    async fn step(&self, (id, shard): (ShardId, &Shard), leader: Option<&NodeId>, map_epoch: u64) {
         let wanted = shard.wanted();
         let stepped = match (id, leader) {
             (ShardId::META, _) => {
                 self.group.step_towards(&wanted.iter().copied().collect()).await.map_err(RpcError::from)
             }
-            (_, Some(leader)) => (self.steps.change_replicas)(*leader, id, wanted.clone()).await,
+            (_, Some(leader)) => (self.steps.change_replicas)(*leader, id, wanted.clone(), map_epoch).await,
             (_, None) => return,
         };
         match stepped {
+            Ok(Step::Done) if !shard.is_moving() => {}
             Ok(Step::Done) => {
                 let done = Shard { replicas: wanted, joining: Vec::new(), leaving: Vec::new(), ..shard.clone() };
                 if self.set_replicas(id, &done).await {

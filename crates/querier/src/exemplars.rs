@@ -6,10 +6,10 @@ use futures::future::try_join_all;
 use model::{Exemplar, Labels, ShardId, TenantId, Timestamp};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
-use series::{Budget, ExemplarQuery, QueryError, SeriesExemplars};
+use series::{Budget, Consistency, ExemplarQuery, QueryError, SeriesExemplars};
 
 use crate::shard_stream::matcher_to_wire;
-use crate::shards::{Consistency, Refused, Shards};
+use crate::shards::{Refused, Shards, to_wire};
 
 /// The largest answer of a shard that is read.
 pub(crate) const MESSAGE_BYTES: usize = 64 << 20;
@@ -29,7 +29,7 @@ pub(crate) async fn exemplars(
         selectors: query.selectors.iter().map(selector).collect(),
         start_ms: query.start.as_ms(),
         end_ms: query.end.as_ms(),
-        consistency: consistency.to_wire().into(),
+        consistency: to_wire(consistency).into(),
         limit_bytes: budget.limit().saturating_sub(budget.used()),
     };
     let answers = asked.into_iter().map(|shard| {

@@ -4,11 +4,11 @@ use futures::future::try_join_all;
 use model::{ShardId, TenantId};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
-use series::{LabelQuery, QueryError, Queryable, Texts};
+use series::{Consistency, LabelQuery, QueryError, Queryable, Texts};
 
 use crate::exemplars::MESSAGE_BYTES;
 use crate::shard_stream::{Held, held_of, matcher_to_wire};
-use crate::shards::{Consistency, Refused, Shards};
+use crate::shards::{Refused, Shards, to_wire};
 use crate::storage::{Querier, data_shards};
 
 /// The names of labels, or the values of one.
@@ -55,7 +55,7 @@ impl Asked<'_> {
             matchers: query.matchers.iter().map(matcher_to_wire).collect(),
             start_ms: query.range.start().as_ms(),
             end_ms: query.range.end().as_ms(),
-            consistency: self.consistency.to_wire().into(),
+            consistency: to_wire(self.consistency).into(),
             name: self.name.unwrap_or_default().to_owned(),
             limit: query.limit as u64,
             limit_bytes: query.limit_bytes,

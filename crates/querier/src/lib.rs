@@ -16,5 +16,4 @@ mod shards;
 mod storage;
 
 pub use blocks::CacheLimits;
-pub use shards::Consistency;
 pub use storage::{Querier, QuerierEnv};

@@ -8,11 +8,11 @@ use model::{Labels, Matcher, ShardId, TenantId, TimeRange};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
 use proto::select::select_frame::Frame;
-use series::{Budget, QueryError, Series, SeriesStream};
+use series::{Budget, Consistency, QueryError, Series, SeriesStream};
 use tonic::Streaming;
 
 use crate::batches::{self, Batches};
-use crate::shards::{Consistency, Refused, Shards};
+use crate::shards::{Refused, Shards, to_wire};
 
 /// A replica that is silent for longer in the middle of an answer is given up.
 pub(crate) const SILENCE: Duration = Duration::from_secs(10);
@@ -179,7 +179,7 @@ impl Question {
             matchers: self.matchers.iter().map(matcher_to_wire).collect(),
             start_ms: self.range.start().as_ms(),
             end_ms: self.range.end().as_ms(),
-            consistency: self.consistency.to_wire().into(),
+            consistency: to_wire(self.consistency).into(),
             labels_only: self.labels_only,
             limit_bytes: self.budget.limit().saturating_sub(self.budget.used()),
             fold: None,

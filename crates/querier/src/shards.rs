@@ -8,31 +8,18 @@ use meta::Client;
 use model::{NodeId, ShardId};
 use proto::select as wire;
 use proto::select::shard_error::Kind;
-use series::QueryError;
+use series::{Consistency, QueryError};
 use stdx::{Backoff, Clock, Rng};
 use transport::{Client as Connection, ErrorKind, Nodes, RpcError};
 
 use crate::metrics::Metrics;
 
-/// How old an answer may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Consistency {
-    /// At most 250 ms.
-    #[default]
-    Bounded,
-    /// It has everything that was acknowledged before the question.
-    Strong,
-    /// However old, as long as a replica answers.
-    StaleOk,
-}
-
-impl Consistency {
-    pub(crate) fn to_wire(self) -> wire::Consistency {
-        match self {
-            Self::Bounded => wire::Consistency::Bounded,
-            Self::Strong => wire::Consistency::Strong,
-            Self::StaleOk => wire::Consistency::StaleOk,
-        }
+/// How old an answer may be, as shards are told.
+pub(crate) fn to_wire(consistency: Consistency) -> wire::Consistency {
+    match consistency {
+        Consistency::Bounded => wire::Consistency::Bounded,
+        Consistency::Strong => wire::Consistency::Strong,
+        Consistency::StaleOk => wire::Consistency::StaleOk,
     }
 }
 

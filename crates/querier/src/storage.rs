@@ -12,8 +12,8 @@ use model::{BlockId, Metadata, ShardId, TenantId, TimeRange, Timestamp};
 use proto::select as wire;
 use proto::select::select_client::SelectClient;
 use series::{
-    Budget, ExemplarQuery, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesExemplars, SeriesStream,
-    Texts, merge,
+    Budget, Consistency, ExemplarQuery, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesExemplars,
+    SeriesStream, Texts, merge,
 };
 use stdx::{Clock, Rng};
 use telemetry::Registry;
@@ -24,7 +24,7 @@ use crate::exemplars::exemplars;
 use crate::labels::{self, Asked};
 use crate::metrics::Metrics;
 use crate::shard_stream::{Held, Question, ShardStream};
-use crate::shards::{Consistency, Refused, Shards};
+use crate::shards::{Refused, Shards};
 
 /// How long a query waits for the catalog to be as new as a shard says it must be.
 const CATALOG_LIMIT: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@
 //! are stored, and the [`Times`] of their rows are shared.
 
 mod budget;
+mod consistency;
 mod error;
 mod fold;
 mod merge;
@@ -16,6 +17,7 @@ mod texts;
 mod times;
 
 pub use budget::{Budget, Cancel, Charge};
+pub use consistency::Consistency;
 pub use error::QueryError;
 pub use fold::{Fold, FoldQuery, Folded, FoldedCounts, FoldedGroup, FoldedName, Foldings, NoCounter};
 pub use merge::merge;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::TimeRange;
-use querier::Consistency;
+use series::Consistency;
 
 pub(crate) use answers::check_answer;
 

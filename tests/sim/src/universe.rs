@@ -9,7 +9,7 @@ use meta::Birth;
 use model::{Matcher, NodeId, Slot, TimeRange, Timestamp};
 use parking_lot::Mutex;
 use proto::entry::{Outcome, Record};
-use querier::Consistency;
+use series::Consistency;
 use stdx::{Clock, Rng, Tasks};
 use tokio::runtime::{Builder, RngSeed};
 

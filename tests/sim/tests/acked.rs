@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meta::{Birth, ClusterState, NodeState};
 use model::{Matcher, NodeId, ShardId, TimeRange};
-use querier::Consistency;
+use series::Consistency;
 use sim::{FakeTarget, Outsider, World, is_stored, virtual_clock};
 
 /// When the tests begin: some time in 2026.

@@ -11,8 +11,7 @@ use futures::future::BoxFuture;
 use meta::Birth;
 use model::{Labels, STALE_NAN};
 use proto::entry::Outcome;
-use querier::Consistency;
-use series::{Budget, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesStream, Texts};
+use series::{Budget, Consistency, Fold, Foldings, LabelQuery, QueryError, Queryable, Select, SeriesStream, Texts};
 use sim::{FakeTarget, Outsider, World, virtual_clock};
 use stdx::{Clock, CpuPool, Rng};
 

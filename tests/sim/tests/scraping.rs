@@ -11,10 +11,9 @@ use discovery::{Discovered, TargetGroup};
 use futures::TryStreamExt;
 use meta::Birth;
 use model::{Labels, Matcher, TimeRange};
-use querier::Consistency;
 use scraper::Job;
 use serde_json::Value;
-use series::{Budget, Hints, Samples, Select};
+use series::{Budget, Consistency, Hints, Samples, Select};
 use sim::{Outsider, World, virtual_clock};
 use tokio::sync::watch;
 

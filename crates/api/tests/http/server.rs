@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use api::{
-    ApiConfig, Backend, Consistency, MetadataByMetric, NotReady, QueryLog, RuntimeInfo, TargetMetadata, TargetStates,
-    Targets,
+    ApiConfig, Backend, MetadataByMetric, NotReady, QueryLog, RuntimeInfo, TargetMetadata, TargetStates, Targets,
 };
 use axum::Router;
 use axum::body::Body;
@@ -17,7 +16,7 @@ use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use model::{Labels, TenantId};
 use promqltest::MemoryStorage;
-use series::{Budget, LabelQuery, QueryError, Queryable, Samples, Select, SeriesStream, Texts};
+use series::{Budget, Consistency, LabelQuery, QueryError, Queryable, Samples, Select, SeriesStream, Texts};
 use stdx::{Clock, CpuPool};
 use telemetry::Registry;
 use tower::ServiceExt;

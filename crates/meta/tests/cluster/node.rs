@@ -89,7 +89,9 @@ impl World {
         groups.insert(&group);
         // There are no data shards here.
         let steps = ShardSteps {
-            change_replicas: Arc::new(|_, _, _| async { Ok(Step::Waiting("nothing to wait for".to_owned())) }.boxed()),
+            change_replicas: Arc::new(|_, _, _, _| {
+                async { Ok(Step::Waiting("nothing to wait for".to_owned())) }.boxed()
+            }),
             give_slot: Arc::new(|_, _, _| async { Ok(()) }.boxed()),
         };
         let leader = Arc::new(Leader::new(group.clone(), clock.clone(), steps, Patience::default()));
