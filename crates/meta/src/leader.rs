@@ -78,6 +78,8 @@ struct Heard {
     /// Shards that take in far more than others, and since when.
     hot_since: BTreeMap<ShardId, Instant>,
     beats: BTreeMap<NodeId, Beat>,
+    /// Since when this node, as leader, has known of each ingester.
+    known_since: BTreeMap<NodeId, Instant>,
     leases: BTreeMap<String, Lease>,
     /// The newest version of the membership by which all scrapers of it have acted; 0: not known.
     settled_epoch: u64,
@@ -142,7 +144,7 @@ impl Leader {
             self.forget_the_gone(&state);
             self.heard.lock().ingesters = state.nodes.values().filter(|node| node.state != NodeState::Gone).count();
             self.expire_leases(&state, since).await;
-            self.end_the_lost(&state, since).await;
+            self.end_the_lost(&state).await;
             self.place_replicas(&state).await;
             self.raise_level(&state).await;
         }
@@ -226,12 +228,20 @@ impl Leader {
 
     /// Lets the identities end of nodes that were silent for too long, if others can take their place: without them a lost
     /// node is worth waiting for, and it must not come back to find that its data are not wanted.
-    async fn end_the_lost(&self, state: &ClusterState, since: Instant) {
+    async fn end_the_lost(&self, state: &ClusterState) {
         let Some(limit) = self.patience.replace_after else { return };
-        let (now, beats) = (self.clock.now(), self.beats());
+        let now = self.clock.now();
+        let (beats, known_since) = {
+            let mut heard = self.heard.lock();
+            for node in state.nodes.keys() {
+                heard.known_since.entry(*node).or_insert(now);
+            }
+            (heard.beats.clone(), heard.known_since.clone())
+        };
+        // One that has just joined has said nothing yet.
         let silence = |node: &NodeId| {
-            let last = beats.get(node).map_or(since, |beat| beat.at.max(since));
-            now.duration_since(last)
+            let last = beats.get(node).map(|beat| beat.at).max(known_since.get(node).copied());
+            last.map_or(Duration::ZERO, |last| now.duration_since(last))
         };
         let heard: BTreeSet<NodeId> =
             state.nodes_up().map(|(node, _)| node).filter(|node| silence(node) < LEASE).collect();

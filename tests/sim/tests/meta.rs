@@ -1,14 +1,17 @@
 //! Meta's log stays short, who comes late gets the state instead of all that led to it, a leader that is cut off is not waited
-//! for, and nothing is removed because of what a node has merely heard.
+//! for, nothing is removed because of what a node has merely heard, and groups have the members that the map names.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{GroupStatus, Standing};
 use meta::Birth;
 use model::{NodeId, ShardId, Slot};
+use proto::ingest::ChangeReplicasRequest;
+use proto::ingest::ingest_client::IngestClient;
 use proto::meta::LeaseRequest;
 use sim::{Node, Outsider, World, virtual_clock};
 
@@ -58,6 +61,13 @@ fn leads(node: &Node) -> bool {
 fn standing(node: &Node, shard: ShardId) -> Option<Standing> {
     let all = (node.ingester.observer())();
     all.into_iter().find(|(id, _)| *id == shard).map(|(_, status)| status.standing)
+}
+
+/// Who has a vote in the shard, as its leader says; nobody if there is none.
+fn voters(nodes: &[Node], shard: ShardId) -> BTreeSet<NodeId> {
+    let all = nodes.iter().flat_map(|node| (node.ingester.observer())());
+    let leader = all.filter(|(id, status)| *id == shard && status.standing == Standing::Leader && !status.is_joint);
+    leader.map(|(_, status)| status.voters).next().unwrap_or_default()
 }
 
 fn id(node: &Node) -> NodeId {
@@ -181,6 +191,37 @@ async fn a_replica_that_is_not_wanted_stays_until_the_leader_of_meta_says_so() {
         world.wires.mend(other, &emptied.name);
     }
     wait_until("it lets its replica go", || standing(emptied, SHARD).is_none()).await;
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_are_not_those_of_the_map_are_set_right() {
+    let birth = Birth { shards: 2, replication: 3, block_window_ms: 7_200_000 };
+    let world = World::new(&["a", "b", "c"], birth, virtual_clock(START_MS));
+    let nodes = world.start_all().await;
+    let outsider = world.outsider();
+    move_on(&outsider, Slot(7)).await;
+    wait_until("the shard has three members", || voters(&nodes, SHARD).len() == 3).await;
+    let leader = nodes.iter().find(|node| standing(node, SHARD) == Some(Standing::Leader)).unwrap();
+    let other = nodes.iter().find(|node| node.name != leader.name).unwrap();
+    let two = BTreeSet::from([id(leader), id(other)]);
+    let order = async |map_epoch| {
+        let mut client = IngestClient::new(outsider.nodes().client(id(leader)).unwrap());
+        let replicas = two.iter().map(|node| node.0).collect();
+        client.change_replicas(ChangeReplicasRequest { shard: SHARD.0, replicas, map_epoch }).await
+    };
+
+    // By a map that is old.
+    let refused = order(1).await.unwrap_err();
+    assert!(refused.message().contains("is to be held by"), "{refused}");
+    assert_eq!(voters(&nodes, SHARD).len(), 3);
+    // By nobody knows which.
+    order(0).await.unwrap();
+    assert_eq!(voters(&nodes, SHARD), two);
+    wait_until("the shard has the members of the map", || voters(&nodes, SHARD).len() == 3).await;
     for node in nodes {
         node.die().await;
     }
