@@ -5,9 +5,11 @@
 //! small ones come as often as the large ones.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use block::BlockReader;
@@ -211,10 +213,10 @@ impl Remains {
         let bit = rng.below(std::fs::metadata(path).unwrap().len() * 8);
         let before = (kind == Kind::Block).then(|| Bytes::from(std::fs::read(path).unwrap()));
         turn_over(path, bit);
-        let is_found = match kind {
+        let is_found = within_a_minute(&format!("look at bit {bit} of {}", path.display()), || match kind {
             Kind::Block | Kind::BlockMeta => self.is_found_in_bucket(path, bit),
             _ => self.is_found_in_node(kind, path, bit),
-        };
+        });
         if let Some(before) = before {
             let after = Bytes::from(std::fs::read(path).unwrap());
             assert_never_wrong(&before, after, path, bit);
@@ -273,6 +275,24 @@ fn everything(bytes: Bytes) -> Result<Vec<Read>, QueryError> {
         Ok((series.labels.to_string(), samples.float_times, bits))
     };
     block_on(selected)?.into_iter().flatten().map(read).collect()
+}
+
+/// Does something that must come to an end. Whoever hangs can't be told to stop: the process ends instead, and says what it
+/// was.
+fn within_a_minute<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (done, ended) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if ended.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+                // Around what the test runner keeps for later: there is no later.
+                let _ = writeln!(std::io::stderr(), "{what}: did not end within a minute");
+                std::process::abort();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 fn turn_over(path: &Path, bit: u64) {

@@ -22,6 +22,7 @@ use crate::rocks::synced::SyncedMark;
 use crate::rocks::writer::Writer;
 
 mod check;
+mod records;
 mod synced;
 mod writer;
 
@@ -236,6 +237,10 @@ fn spawn_writer(
 }
 
 fn open_db(path: &Path) -> Result<DB, OpenError> {
+    let failed = |source| OpenError::Io { folder: path.display().to_string(), source };
+    if let Some(damage) = records::find_endless(path).map_err(failed)? {
+        return Err(LogLost(damage).into());
+    }
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -246,13 +251,10 @@ fn open_db(path: &Path) -> Result<DB, OpenError> {
     options.set_max_background_jobs(2);
     let families = [(LOG, log_options()), (STATE, state_options())]
         .map(|(name, options)| ColumnFamilyDescriptor::new(name, options));
-    DB::open_cf_descriptors(&options, path, families).map_err(|error| {
-        let folder = path.display().to_string();
-        match error.kind() {
-            rocksdb::ErrorKind::Corruption => OpenError::Lost(LogLost(error.to_string())),
-            _ if error.to_string().contains("lock") => OpenError::InUse { folder },
-            _ => OpenError::Io { folder, source: to_io(error) },
-        }
+    DB::open_cf_descriptors(&options, path, families).map_err(|error| match error.kind() {
+        rocksdb::ErrorKind::Corruption => OpenError::Lost(LogLost(error.to_string())),
+        _ if error.to_string().contains("lock") => OpenError::InUse { folder: path.display().to_string() },
+        _ => failed(to_io(error)),
     })
 }
 

@@ -11,7 +11,7 @@ use rocksdb::{ColumnFamilyDescriptor, DB, DBRecoveryMode, IteratorMode, Options,
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::synced::SyncedMark;
-use super::{COMMITTED, LOG, PURGED, STATE, VOTE, handle, log_options, state_options, to_io};
+use super::{COMMITTED, LOG, PURGED, STATE, VOTE, handle, log_options, records, state_options, to_io};
 use crate::device::GroupState;
 use crate::wire::entry_from_proto;
 
@@ -69,6 +69,10 @@ pub fn check_log(folder: &Path, decodes: impl Fn(u32, Bytes) -> Result<(), Strin
     std::fs::metadata(&database)?;
     // Read before the database: what is synced meanwhile makes no difference then.
     let synced = check.synced(folder)?;
+    if let Some(damage) = records::find_endless(&database)? {
+        check.fault(DB_FOLDER, None, None, damage);
+        return Ok(check);
+    }
     let mut options = Options::default();
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     let families = [(LOG, log_options()), (STATE, state_options())]

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use telemetry::Registry;
 
 use super::*;
+use crate::LogLost;
 use crate::device::{LogDevice, Write};
-use crate::rocks::{Durability, LogMetrics, RocksDevice};
+use crate::rocks::{Durability, LogMetrics, OpenError, RocksDevice};
 
 /// A log with two groups, one of them purged up to its third entry. `flushed`: it lies in tables, too, not in the WAL alone.
 fn write_log(folder: &Path, flushed: bool) {
@@ -108,6 +109,26 @@ fn a_mark_that_is_damaged_is_a_fault() {
     bytes[3] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     assert_eq!(check(folder.path()).faults.len(), 1);
+}
+
+#[test]
+fn a_kind_that_rocksdb_would_read_for_ever_is_a_fault_and_ends_the_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path(), true);
+    let versions = files(folder.path()).into_iter().find(|(path, _)| path.to_str().unwrap().contains("MANIFEST"));
+    let (path, whole) = versions.unwrap();
+    let second = 7 + usize::from(u16::from_le_bytes([whole[4], whole[5]]));
+    let mut flipped = whole.clone();
+    flipped[second + 6] ^= 4;
+    std::fs::write(&path, &flipped).unwrap();
+    let [fault] = &check(folder.path()).faults[..] else { panic!("one fault") };
+    let said =
+        format!("the record at byte {second} of {} says that it is of kind 5, which is never written", path.display());
+    assert_eq!(fault.what, said);
+    let opened = RocksDevice::open(folder.path(), Durability::Fsync, LogMetrics::new(&Registry::new()));
+    assert!(matches!(opened, Err(OpenError::Lost(LogLost(what))) if what == said));
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(check(folder.path()).faults, []);
 }
 
 proptest! {
