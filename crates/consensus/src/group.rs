@@ -392,18 +392,19 @@ impl<S: StateMachine> Group<S> {
         if status.is_joint && stdx::makes_mistake("leave changes of members half done") {
             return Ok(Step::Waiting("two configurations are in force".to_owned()));
         }
+        let known = |node: &&NodeId| status.voters.contains(node) || status.learners.contains(node);
+        let newcomer = wanted.iter().find(|node| !known(node));
         if status.is_joint {
             // Whoever began the change may be gone. If it is at work still, this is refused. A newcomer can't vote before it
             // follows, which it does once a single configuration is left: that of all who have a vote now.
-            let are_known = wanted.iter().all(|node| status.voters.contains(node) || status.learners.contains(node));
-            self.set_voters(if are_known { wanted } else { &status.voters }.clone()).await?;
+            let next = if newcomer.is_none() { wanted } else { &status.voters };
+            self.set_voters(next.clone()).await?;
             return Ok(Step::Waiting("two configurations were in force".to_owned()));
         }
         if status.voters == *wanted && status.learners.is_empty() {
             return Ok(Step::Done);
         }
-        let known = |node: &&NodeId| status.voters.contains(node) || status.learners.contains(node);
-        if let Some(newcomer) = wanted.iter().find(|node| !known(node)) {
+        if let Some(newcomer) = newcomer {
             self.add_learner(*newcomer).await?;
             return Ok(Step::Waiting(format!("node {newcomer} begins to follow")));
         }

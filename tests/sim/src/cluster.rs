@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::universe::{Shared, id_of};
 use crate::{Event, Node};
 
-/// The pause between two looks whether nobody ends or starts a process.
+/// How long is waited for what somebody else is at work on, before a look elsewhere or another try.
 const BUSY: Duration = Duration::from_millis(10);
 
 /// Machines by number, and what runs on them.

@@ -57,6 +57,13 @@ fn leads(node: &Node) -> bool {
     status(node).standing == Standing::Leader
 }
 
+async fn end(nodes: Vec<Node>, outsider: Outsider) {
+    for node in nodes {
+        node.die().await;
+    }
+    outsider.stop().await;
+}
+
 /// What a replica is; `None` if the node has none.
 fn standing(node: &Node, shard: ShardId) -> Option<Standing> {
     let all = (node.ingester.observer())();
@@ -116,10 +123,7 @@ async fn a_newcomer_gets_the_state_of_meta_and_all_restart_from_theirs() {
     assert_eq!(again.last_move, map.last_move);
     assert!((0..7).all(|slot| again.shard_of(Slot(slot)) == map.shard_of(Slot(slot))));
     assert!(again.shards[&ShardId::META].replicas.contains(&own));
-    for node in nodes {
-        node.die().await;
-    }
-    outsider.stop().await;
+    end(nodes, outsider).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,10 +160,7 @@ async fn a_leader_that_is_cut_off_from_the_others_keeps_nobody_waiting() {
         }
         wait_until("only one leads", || nodes.iter().filter(|node| leads(node)).count() == 1).await;
     }
-    for node in nodes {
-        node.die().await;
-    }
-    outsider.stop().await;
+    end(nodes, outsider).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,10 +192,7 @@ async fn a_replica_that_is_not_wanted_stays_until_the_leader_of_meta_says_so() {
         world.wires.mend(other, &emptied.name);
     }
     wait_until("it lets its replica go", || standing(emptied, SHARD).is_none()).await;
-    for node in nodes {
-        node.die().await;
-    }
-    outsider.stop().await;
+    end(nodes, outsider).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,8 +220,5 @@ async fn members_that_are_not_those_of_the_map_are_set_right() {
     order(0).await.unwrap();
     assert_eq!(voters(&nodes, SHARD), two);
     wait_until("the shard has the members of the map", || voters(&nodes, SHARD).len() == 3).await;
-    for node in nodes {
-        node.die().await;
-    }
-    outsider.stop().await;
+    end(nodes, outsider).await;
 }

@@ -28,18 +28,14 @@ pub(super) struct Place {
 impl Floats {
     /// Begins a column of so many absent floats.
     pub(super) fn start(&mut self, len: usize) -> Place {
-        let at = self.block_with_room(len);
-        let block = &mut self.blocks[at];
-        let place = Place { block: at as u32, at: block.len() as u32 };
+        let (place, block) = self.room_for(len);
         block.resize(block.len() + len, ABSENT);
         place
     }
 
     /// Adds a copy of a column.
     pub(super) fn copy(&mut self, column: &[f64]) -> Place {
-        let at = self.block_with_room(column.len());
-        let block = &mut self.blocks[at];
-        let place = Place { block: at as u32, at: block.len() as u32 };
+        let (place, block) = self.room_for(column.len());
         block.extend_from_slice(column);
         place
     }
@@ -99,8 +95,9 @@ impl Floats {
         self.capacity * size_of::<f64>() + self.blocks.capacity() * size_of::<Vec<f64>>()
     }
 
-    /// A block that has room for so many floats. Blocks grow with what there is, so that a table of few series is small.
-    fn block_with_room(&mut self, len: usize) -> usize {
+    /// A block that has room for so many floats, and where they go. Blocks grow with what there is, so that a table of few
+    /// series is small.
+    fn room_for(&mut self, len: usize) -> (Place, &mut Vec<f64>) {
         let has_room = self.blocks.get(self.open).is_some_and(|block| block.capacity() - block.len() >= len);
         if !has_room {
             let columns =
@@ -110,6 +107,7 @@ impl Floats {
             self.open = self.blocks.len();
             self.blocks.push(block);
         }
-        self.open
+        let block = &mut self.blocks[self.open];
+        (Place { block: self.open as u32, at: block.len() as u32 }, block)
     }
 }
