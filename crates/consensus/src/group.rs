@@ -13,7 +13,7 @@ use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, InitializeError
 use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
 use openraft::{EmptyNode, Instant, Raft, RaftMetrics, ReadPolicy, ServerState};
-use raftlog::{Command, GroupLog, LogDevice, TypeConfig};
+use raftlog::{Command, GroupLog, LogDevice, LogId, TypeConfig};
 use stdx::{Clock, CpuPool, Disk, Tasks, Throttle};
 use tokio::sync::watch;
 
@@ -130,12 +130,15 @@ pub struct Group<S: StateMachine> {
     hand_overs: HandOvers,
     pace: Arc<Pace>,
     receiving: Throttle,
+    /// What this node had acknowledged when the group was removed from it.
+    promised: Option<LogId>,
 }
 
 impl<S: StateMachine> Clone for Group<S> {
     fn clone(&self) -> Self {
         let (raft, shared, receiving) = (self.raft.clone(), self.shared.clone(), self.receiving.clone());
-        Self { id: self.id, raft, shared, hand_overs: self.hand_overs.clone(), pace: self.pace.clone(), receiving }
+        let (hand_overs, pace) = (self.hand_overs.clone(), self.pace.clone());
+        Self { id: self.id, raft, shared, hand_overs, pace, receiving, promised: self.promised }
     }
 }
 
@@ -163,10 +166,10 @@ impl<S: StateMachine> Group<S> {
         let (network, clock, tasks) = (env.network, env.clock, env.tasks);
         let hand_overs = HandOvers::new(clock.clone(), tasks.clone());
         let peers = Peers { group: id, network, folder, clock, tasks };
-        let led = log.resign(env.node.0);
+        let (led, promised) = (log.resign(env.node.0), log.promised());
         let raft = Raft::new(env.node.0, Arc::new(config), peers, log, machine).await;
         let raft = raft.map_err(|error| fatal(error.to_string()))?;
-        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), receiving: env.receiving };
+        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), receiving: env.receiving, promised };
         if led && group.elect().await.is_err() {
             return Err(fatal("it stopped as soon as it was opened".to_owned()));
         }
@@ -183,12 +186,10 @@ impl<S: StateMachine> Group<S> {
         NodeId(*self.raft.node_id())
     }
 
-    /// Whether this node knows anything of the group: its first voters, a vote, or entries.
-    ///
-    /// # Errors
-    /// If the group has stopped.
-    pub async fn is_initialized(&self) -> Result<bool, GroupError> {
-        self.raft.is_initialized().await.map_err(|error| GroupError::Fatal(self.id, error.to_string()))
+    /// The last entry that this node had acknowledged when the group was removed from it. Its vote is not for anyone who
+    /// lacks that, although its own log may lack it yet.
+    pub fn promised(&self) -> Option<LogId> {
+        self.promised.filter(|_| !stdx::makes_mistake("forget what was promised"))
     }
 
     /// Makes these nodes the group's first voters. Done already, it does nothing: so every one of them may call it.

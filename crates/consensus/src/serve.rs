@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{FutureExt, stream};
 use openraft::errors::RaftError;
+use openraft::raft::{VoteRequest, VoteResponse};
 use proto::raft::{self, append_reply, call::Call as Ask, reply::Reply as Told, snapshot_reply};
 use raftlog::{TypeConfig, WireError, vote_to_proto};
 
@@ -29,11 +30,19 @@ impl<S: StateMachine> Serve for Group<S> {
         let answer = async move {
             let told = match ask {
                 Ask::Vote(request) => {
-                    let reply = self.raft().vote(wire::vote_request_from_proto(&request)?).await?;
+                    let request = wire::vote_request_from_proto(&request)?;
+                    let reply = match withheld_vote(self, &request).await? {
+                        Some(withheld) => withheld,
+                        None => self.raft().vote(request).await?,
+                    };
                     Told::Vote(wire::vote_reply_to_proto(&reply))
                 }
                 Ask::PreVote(request) => {
-                    let reply = self.raft().pre_vote(wire::vote_request_from_proto(&request)?).await?;
+                    let request = wire::vote_request_from_proto(&request)?;
+                    let reply = match withheld_vote(self, &request).await? {
+                        Some(withheld) => withheld,
+                        None => self.raft().pre_vote(request).await?,
+                    };
                     Told::Vote(wire::vote_reply_to_proto(&reply))
                 }
                 Ask::Heartbeat(request) => {
@@ -86,6 +95,20 @@ impl<S: StateMachine> Serve for Group<S> {
     fn step_timer(&self) -> BoxFuture<'_, ()> {
         Group::step_timer(self).boxed()
     }
+}
+
+/// The answer to a candidate that lacks entries which this replica had acknowledged before it was removed. Raft, which sees an
+/// empty log, would vote for anybody.
+async fn withheld_vote<S: StateMachine>(
+    group: &Group<S>,
+    request: &VoteRequest<TypeConfig>,
+) -> Result<Option<VoteResponse<TypeConfig>>, Refusal> {
+    let Some(promised) = group.promised().filter(|promised| request.last_log_id < Some(*promised)) else {
+        return Ok(None);
+    };
+    let own = group.raft().with_raft_state(|state| *state.vote_ref()).await;
+    let own = own.map_err(|fatal| Refusal(fatal.to_string()))?;
+    Ok(Some(VoteResponse::new(own, Some(promised), false)))
 }
 
 /// Where a snapshot transfer is.

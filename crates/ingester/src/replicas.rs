@@ -14,7 +14,7 @@ use futures::future::join_all;
 use meta::{Birth, Client};
 use model::{NodeId, ShardId};
 use parking_lot::{Mutex, RwLock};
-use raftlog::Write;
+use raftlog::{forget_group, remove_group};
 use ring::{Shard, ShardMap};
 use shard::ShardMachine;
 use stdx::{Clock, CpuPool, Tasks};
@@ -228,17 +228,8 @@ impl Replicas {
         let tasks = env.group.tasks.child();
         let folder = env.folder.join(id.to_string());
         let machine = ShardMachine::new(limits_of(birth));
+        let founders = self.founders_if_empty(id).await?;
         let group = Group::open(id, machine, folder, env.group.clone()).await?;
-        let founders = match group.is_initialized().await? {
-            true => Vec::new(),
-            false => match self.founders(id).await {
-                Ok(founders) => founders,
-                Err(error) => {
-                    group.shutdown().await;
-                    return Err(error.into());
-                }
-            },
-        };
         env.groups.insert(&group);
         if founders.contains(&self.node()) {
             group.initialize(founders).await?;
@@ -267,6 +258,21 @@ impl Replicas {
         Ok(())
     }
 
+    /// Who may set up a shard; nobody if this node has entries of it.
+    async fn founders_if_empty(&self, id: ShardId) -> Result<Vec<NodeId>, OpenError> {
+        let log = self.env.group.log.clone();
+        let state = self.env.group.saving.run(move || log.state(id.0)).await?;
+        if state.entries.is_some() || state.purged.is_some() {
+            return Ok(Vec::new());
+        }
+        let founders = self.founders(id).await?;
+        if state.promised.is_some() && founders.contains(&self.node()) {
+            // All who had it are lost for ever, and with them what was promised.
+            forget_group(&*self.env.group.log, id.0).await?;
+        }
+        Ok(founders)
+    }
+
     /// Who may set up a shard that is empty here. What the map was once must not be believed: a shard that lives elsewhere by
     /// now would be set up a second time, without its data.
     async fn founders(&self, id: ShardId) -> Result<Vec<NodeId>, RpcError> {
@@ -277,21 +283,23 @@ impl Replicas {
     /// Lets a shard go that the map no longer puts here: its data are on the nodes that took it over.
     async fn close(&self, replica: Arc<Replica>) {
         let id = replica.shard;
-        self.open.write().remove(&id);
-        self.env.groups.remove(id);
-        stop(&replica).await;
+        self.take_off(&replica).await;
         match self.remove(id).await {
             Ok(()) => tracing::info!(shard = %id, "replica closed and removed"),
             Err(error) => tracing::error!(shard = %id, %error, "the files of a replica can't be removed"),
         }
     }
 
-    /// Removes what the disk has of a shard that is not open.
+    /// Stops a replica, and finds it no more: the next look opens it again if it is wanted.
+    async fn take_off(&self, replica: &Replica) {
+        self.open.write().remove(&replica.shard);
+        self.env.groups.remove(replica.shard);
+        stop(replica).await;
+    }
+
+    /// Removes what the disk has of a shard that is not open, but for what its other replicas count on.
     async fn remove(&self, id: ShardId) -> io::Result<()> {
-        let (done, removed) = tokio::sync::oneshot::channel();
-        let write = Write::Remove { group: id.0 };
-        self.env.group.log.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
-        removed.await.map_err(|_| io::Error::other("the Raft log is closed"))??;
+        remove_group(&*self.env.group.log, id.0).await?;
         let (disk, folder) = (self.env.group.disk.clone(), self.env.folder.join(id.to_string()));
         self.env.group.saving.run(move || disk.remove_folder(&folder)).await?;
         self.damage().forget(id);
@@ -362,6 +370,9 @@ enum OpenError {
     /// Its disk.
     #[error(transparent)]
     Group(#[from] GroupError),
+    /// Its log.
+    #[error("look for the shard in the Raft log")]
+    Log(#[from] io::Error),
     /// Nobody says whether it is to be set up.
     #[error("learn whether the shard is new")]
     Meta(#[from] RpcError),

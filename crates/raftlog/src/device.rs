@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use proto::raft;
+use tokio::sync::oneshot;
 
 use crate::LogLost;
 
@@ -48,10 +49,14 @@ pub enum Write {
         /// The last entry that goes.
         upto: raft::LogId,
     },
-    /// Drops everything of a group.
+    /// Drops everything of a group but what is named here.
     Remove {
         /// The group.
         group: u32,
+        /// The vote that stays.
+        vote: Option<raft::Vote>,
+        /// What [`GroupState::promised`] is from now on.
+        promised: Option<raft::LogId>,
     },
 }
 
@@ -85,6 +90,8 @@ pub struct GroupState {
     pub committed: Option<raft::LogId>,
     /// The last purged entry.
     pub purged: Option<raft::LogId>,
+    /// The last entry that this node had acknowledged when the group was removed from it: whoever lacks it gets no vote.
+    pub promised: Option<raft::LogId>,
     /// The indexes of the first and the last entry, if there is an entry.
     pub entries: Option<(u64, u64)>,
 }
@@ -110,15 +117,27 @@ pub trait LogDevice: Send + Sync + 'static {
     /// If reading fails. Blocks.
     fn state(&self, group: u32) -> io::Result<GroupState>;
 
-    /// The groups that have a vote or entries, ascending.
-    ///
-    /// # Errors
-    /// If reading fails. Blocks.
-    fn groups(&self) -> io::Result<Vec<u32>>;
-
     /// Waits until everything submitted so far is written, then lets go of the files. Later writes fail.
     ///
     /// # Errors
     /// [`LogLost`] if the device had failed before.
     fn close(&self) -> Result<(), LogLost>;
+}
+
+impl dyn LogDevice {
+    /// Hands over a write and waits until it is as durable as it must be.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn write(&self, write: Write) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.submit(
+            write,
+            Box::new(move |result| {
+                // A caller that no longer waits no longer cares.
+                drop(sender.send(result));
+            }),
+        );
+        receiver.await.map_err(|_| io::Error::other("the log device dropped a write"))?
+    }
 }

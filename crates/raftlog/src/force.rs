@@ -4,9 +4,10 @@ use std::io;
 
 use prost::Message;
 use proto::raft;
-use tokio::sync::oneshot;
 
 use crate::device::{LogDevice, Write};
+use crate::group_log::last_log_id;
+use crate::wire::log_id_to_proto;
 
 /// Makes `node` the only voter of a group by an entry behind the last one that its log has here, in a term that no leader had
 /// as far as the log knows. The group must not be open; when it is opened again, the node elects itself, and everything in
@@ -19,10 +20,7 @@ use crate::device::{LogDevice, Write};
 /// If the device fails, or the last entry does not decode.
 pub async fn force_sole_voter(device: &dyn LogDevice, group: u32, node: u64) -> io::Result<()> {
     let state = device.state(group)?;
-    let last = match state.entries {
-        Some((_, last)) => Some(last_entry(device, group, last)?),
-        None => state.purged,
-    };
+    let last = last_log_id(device, group, &state)?.map(|last| log_id_to_proto(&last));
     let voted = state.vote.map_or(0, |vote| vote.term);
     let term = voted.max(last.as_ref().map_or(0, |last| last.term)) + 1;
     let log_index = last.map_or(0, |last| last.log_index + 1);
@@ -30,20 +28,6 @@ pub async fn force_sole_voter(device: &dyn LogDevice, group: u32, node: u64) -> 
     let membership = raft::Membership { configs: vec![config], learners: Vec::new() };
     let entry = raft::Entry { term, log_index, payload: Some(raft::entry::Payload::Membership(membership)) };
     // The vote comes first: an entry of a term that was never voted for would be one that nobody can explain.
-    write(device, Write::Vote { group, vote: raft::Vote { term, node_id: node, committed: false } }).await?;
-    write(device, Write::Append { group, first: log_index, entries: vec![entry.encode_to_vec().into()] }).await
-}
-
-fn last_entry(device: &dyn LogDevice, group: u32, log_index: u64) -> io::Result<raft::LogId> {
-    let damaged = |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("entry {log_index}: {what}"));
-    let entries = device.entries(group, log_index..log_index + 1, 0)?;
-    let bytes = entries.into_iter().next().ok_or_else(|| damaged("it is missing".to_owned()))?;
-    let entry = raft::Entry::decode(bytes).map_err(|error| damaged(error.to_string()))?;
-    Ok(raft::LogId { term: entry.term, log_index })
-}
-
-async fn write(device: &dyn LogDevice, write: Write) -> io::Result<()> {
-    let (done, written) = oneshot::channel();
-    device.submit(write, Box::new(move |outcome| drop(done.send(outcome))));
-    written.await.map_err(|_| io::Error::other("the Raft log is closed"))?
+    device.write(Write::Vote { group, vote: raft::Vote { term, node_id: node, committed: false } }).await?;
+    device.write(Write::Append { group, first: log_index, entries: vec![entry.encode_to_vec().into()] }).await
 }

@@ -14,9 +14,8 @@ use parking_lot::Mutex;
 use prost::Message;
 use proto::raft;
 use stdx::CpuPool;
-use tokio::sync::oneshot;
 
-use crate::device::{LogDevice, Write};
+use crate::device::{GroupState, LogDevice, Write};
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 use crate::wire::{
     entry_from_proto, entry_to_proto, log_id_from_proto, log_id_to_proto, vote_from_proto, vote_to_proto,
@@ -46,6 +45,7 @@ struct State {
     vote: Option<Vote>,
     committed: Option<LogId>,
     purged: Option<LogId>,
+    promised: Option<LogId>,
     /// The index of the first entry; meaningless while there is none.
     first: u64,
     last: Option<LogId>,
@@ -69,18 +69,12 @@ impl GroupLog {
     pub fn open(group: u32, device: Arc<dyn LogDevice>, reads: CpuPool) -> io::Result<Self> {
         let stored = device.state(group)?;
         let purged = stored.purged.as_ref().map(log_id_from_proto);
-        let last = match stored.entries {
-            None => purged,
-            Some((_, log_index)) => {
-                let entries = device.entries(group, log_index..log_index + 1, 0)?;
-                let bytes = entries.into_iter().next().ok_or_else(|| missing(group, log_index))?;
-                Some(decode(group, log_index, bytes)?.log_id)
-            }
-        };
+        let last = last_log_id(&*device, group, &stored)?;
         let state = State {
             vote: stored.vote.as_ref().map(vote_from_proto),
             committed: stored.committed.as_ref().map(log_id_from_proto),
             purged,
+            promised: stored.promised.as_ref().map(log_id_from_proto),
             first: stored.entries.map_or(0, |(first, _)| first),
             last,
             tail: Tail::default(),
@@ -101,17 +95,9 @@ impl GroupLog {
         true
     }
 
-    /// Hands a write to the device and waits until it is as durable as it must be.
-    async fn write(&self, write: Write) -> io::Result<()> {
-        let (sender, receiver) = oneshot::channel();
-        self.device.submit(
-            write,
-            Box::new(move |result| {
-                // A caller that no longer waits no longer cares.
-                drop(sender.send(result));
-            }),
-        );
-        receiver.await.map_err(|_| io::Error::other("the log device dropped a write"))?
+    /// The last entry that this node had acknowledged when the group was removed from it: whoever lacks it gets no vote.
+    pub fn promised(&self) -> Option<LogId> {
+        self.state.lock().promised
     }
 
     /// The entries in `range` that exist, in order; at least one if there is one, and about [`READ_BYTES`] at the most.
@@ -190,7 +176,7 @@ impl RaftLogStorage<TypeConfig> for GroupLog {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        self.write(Write::Vote { group: self.group, vote: vote_to_proto(vote) }).await?;
+        self.device.write(Write::Vote { group: self.group, vote: vote_to_proto(vote) }).await?;
         self.state.lock().vote = Some(*vote);
         Ok(())
     }
@@ -253,7 +239,7 @@ impl RaftLogStorage<TypeConfig> for GroupLog {
             state.tail.truncate(from);
             state.last = state.last.min(last_log_id).max(state.purged);
         }
-        self.write(Write::Truncate { group: self.group, from }).await
+        self.device.write(Write::Truncate { group: self.group, from }).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> io::Result<()> {
@@ -344,6 +330,14 @@ fn decode(group: u32, log_index: u64, bytes: Bytes) -> io::Result<Entry> {
         return Err(corrupt(format!("it says it is entry {}", message.log_index)));
     }
     entry_from_proto(message).map_err(|error| corrupt(error.to_string()))
+}
+
+/// The last entry that a device has of a group, or has purged.
+pub(crate) fn last_log_id(device: &dyn LogDevice, group: u32, stored: &GroupState) -> io::Result<Option<LogId>> {
+    let Some((_, log_index)) = stored.entries else { return Ok(stored.purged.as_ref().map(log_id_from_proto)) };
+    let entries = device.entries(group, log_index..log_index + 1, 0)?;
+    let bytes = entries.into_iter().next().ok_or_else(|| missing(group, log_index))?;
+    Ok(Some(decode(group, log_index, bytes)?.log_id))
 }
 
 fn missing(group: u32, log_index: u64) -> io::Error {

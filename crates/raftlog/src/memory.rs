@@ -67,10 +67,6 @@ impl LogDevice for MemoryDevice {
         Ok(GroupState { entries: ends.map(|((first, _), (last, _))| (*first, *last)), ..group.state.clone() })
     }
 
-    fn groups(&self) -> io::Result<Vec<u32>> {
-        Ok(self.groups.lock().keys().copied().collect())
-    }
-
     fn close(&self) -> Result<(), LogLost> {
         Ok(())
     }
@@ -96,8 +92,9 @@ impl Groups for BTreeMap<u32, Group> {
                 group.entries = group.entries.split_off(&(upto.log_index + 1));
                 group.state.purged = Some(upto);
             }
-            Write::Remove { group } => {
-                self.remove(&group);
+            Write::Remove { group, vote, promised } => {
+                let state = GroupState { vote, promised, ..GroupState::default() };
+                self.insert(group, Group { state, entries: BTreeMap::new() });
             }
         }
     }

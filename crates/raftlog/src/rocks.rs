@@ -12,7 +12,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message;
-use proto::raft;
 use rocksdb::{ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions};
 use telemetry::{Counter, Histogram, Registry, latency_histogram};
 
@@ -35,6 +34,7 @@ const STATE: &str = "state";
 const VOTE: u8 = b'v';
 const COMMITTED: u8 = b'c';
 const PURGED: u8 = b'p';
+const PROMISED: u8 = b'e';
 
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -193,21 +193,9 @@ impl LogDevice for RocksDevice {
             vote: self.message(group, VOTE)?,
             committed: self.message(group, COMMITTED)?,
             purged: self.message(group, PURGED)?,
+            promised: self.message(group, PROMISED)?,
             entries: self.end(group, Direction::Forward)?.zip(self.end(group, Direction::Reverse)?),
         })
-    }
-
-    fn groups(&self) -> io::Result<Vec<u32>> {
-        let mut groups = Vec::new();
-        for item in self.db.iterator_cf(handle(&self.db, STATE)?, IteratorMode::Start) {
-            let (key, _) = item.map_err(to_io)?;
-            if let Some(group) = key.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
-                && groups.last() != Some(&group)
-            {
-                groups.push(group);
-            }
-        }
-        Ok(groups)
     }
 
     fn close(&self) -> Result<(), LogLost> {
@@ -305,9 +293,4 @@ fn to_io(error: rocksdb::Error) -> io::Error {
 
 fn invalid(error: prost::DecodeError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// The purged mark of a group, as it is stored.
-fn purged_value(upto: &raft::LogId) -> Vec<u8> {
-    upto.encode_to_vec()
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proto::raft;
-use raftlog::{Durability, LogDevice, LogMetrics, MemoryDevice, OpenError, RocksDevice, Write};
+use raftlog::{Durability, GroupState, LogDevice, LogMetrics, MemoryDevice, OpenError, RocksDevice, Write};
 use telemetry::Registry;
 
 fn open(folder: &Path) -> Result<RocksDevice, OpenError> {
@@ -61,10 +61,12 @@ fn keeps_the_contract(device: &dyn LogDevice) {
     let state = device.state(3).unwrap();
     assert_eq!((state.purged, state.entries), (Some(log_id(2, 1)), Some((2, 3))));
 
-    write(device, Write::Vote { group: 4, vote }).unwrap();
-    assert_eq!(device.groups().unwrap(), [3, 4]);
-    write(device, Write::Remove { group: 3 }).unwrap();
-    assert_eq!(device.state(3).unwrap(), Default::default());
+    let (kept, promised) = (Some(vote), Some(log_id(2, 3)));
+    write(device, Write::Remove { group: 3, vote: kept, promised }).unwrap();
+    assert_eq!(device.state(3).unwrap(), GroupState { vote: kept, promised, ..GroupState::default() });
+    assert_eq!(device.entries(3, 2..9, 1 << 20).unwrap(), Vec::<Bytes>::new());
+    write(device, Write::Remove { group: 3, vote: None, promised: None }).unwrap();
+    assert_eq!(device.state(3).unwrap(), GroupState::default());
     assert_eq!(device.state(4).unwrap().entries, Some((7, 7)));
 }
 

@@ -241,7 +241,8 @@ impl State {
     fn settle(&mut self, write: Write) {
         match &write {
             Write::Append { group, first, .. } => self.check_append(*group, *first),
-            Write::Remove { group } => drop(self.terms.remove(group)),
+            // Of one that begins anew. A replica that is only taken away stays in its term.
+            Write::Remove { group, vote: None, .. } => drop(self.terms.remove(group)),
             _ => {}
         }
         if !self.mistake.forgets(&write) {
@@ -283,10 +284,6 @@ impl LogDevice for Handle {
 
     fn state(&self, group: u32) -> io::Result<GroupState> {
         self.read(|seen| seen.state(group))
-    }
-
-    fn groups(&self) -> io::Result<Vec<u32>> {
-        self.read(|seen| seen.groups())
     }
 
     fn close(&self) -> Result<(), LogLost> {

@@ -26,6 +26,7 @@ const CODE: &[&str] = &[
     "close on hearsay",
     "drop before the catalog knows",
     "drop by an old catalog",
+    "forget what was promised",
     "forget who was to join",
     "found again",
     "give before the adoption",

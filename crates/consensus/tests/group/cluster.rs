@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt};
 use model::{NodeId, ShardId};
 use parking_lot::Mutex;
 use proto::raft;
-use raftlog::MemoryDevice;
+use raftlog::{LogDevice, MemoryDevice, remove_group};
 use stdx::{Clock, CpuPool, RealDisk, Tasks, Throttle};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -177,6 +177,18 @@ impl Cluster {
         let at = self.nodes.iter().position(|node| node.id == id).unwrap();
         self.nodes[at].group.shutdown().await;
         let (log, folder) = (self.nodes[at].log.clone(), self.nodes[at].folder.clone());
+        self.nodes[at].group = self.open(id, log, folder).await;
+    }
+
+    /// Has a node let the group go, and opens it there again.
+    pub(crate) async fn empty(&mut self, id: NodeId) {
+        let at = self.nodes.iter().position(|node| node.id == id).unwrap();
+        self.nodes[at].group.shutdown().await;
+        let (log, folder) = (self.nodes[at].log.clone(), self.nodes[at].folder.clone());
+        remove_group(&*log as &dyn LogDevice, SHARD.0).await.unwrap();
+        // It has a snapshot, or never had one.
+        let removed = std::fs::remove_dir_all(&folder);
+        assert!(removed.is_ok() || !folder.exists(), "{removed:?}");
         self.nodes[at].group = self.open(id, log, folder).await;
     }
 

@@ -128,6 +128,35 @@ async fn a_change_of_members_that_was_left_half_done_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_was_removed_and_is_back_does_not_help_one_that_slept_through_it_to_lead() {
+    let mut cluster = Cluster::new(3).await;
+    cluster.say(&["one"], None).await;
+    let leader = cluster.leader(None).await.id;
+    let others: Vec<_> = cluster.nodes.iter().map(|node| node.id).filter(|id| *id != leader).collect();
+    let (sleeper, emptied) = (others[0], others[1]);
+    cluster.wires.set_down(sleeper, true);
+    cluster.say(&["two"], None).await;
+    let newcomer = cluster.add_node().await;
+    let wanted = BTreeSet::from([leader, sleeper, newcomer]);
+    while cluster.node(leader).group.step_towards(&wanted).await != Ok(Step::Done) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    cluster.empty(emptied).await;
+    // The sleeper counts itself and the emptied node among three that have a vote.
+    for (node, down) in [(leader, true), (newcomer, true), (sleeper, false)] {
+        cluster.wires.set_down(node, down);
+    }
+    let leads = cluster.node(sleeper).group.wait_for(|status| status.standing == Standing::Leader);
+    assert!(tokio::time::timeout(Duration::from_secs(60), leads).await.is_err());
+    for node in [leader, newcomer] {
+        cluster.wires.set_down(node, false);
+    }
+    cluster.say(&["three"], None).await;
+    let leader = cluster.leader(None).await;
+    assert_eq!(words(cluster.node(sleeper), leader).await, ["one", "two", "three"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn members_do_not_change_to_such_as_are_mostly_silent() {
     let cluster = Cluster::new(3).await;
     let leader = cluster.leader(None).await;

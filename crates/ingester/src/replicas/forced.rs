@@ -4,7 +4,7 @@ use consensus::Standing;
 use raftlog::force_sole_voter;
 use ring::{Shard, ShardMap};
 
-use super::{Replicas, stop};
+use super::Replicas;
 use crate::replica::Replica;
 
 impl Replicas {
@@ -23,9 +23,7 @@ impl Replicas {
             if is_alone || !self.is_surely(*id, still).await {
                 continue;
             }
-            self.open.write().remove(id);
-            self.env.groups.remove(*id);
-            stop(&replica).await;
+            self.take_off(&replica).await;
             match force_sole_voter(&*self.env.group.log, id.0, self.node().0).await {
                 Ok(()) => tracing::warn!(shard = %id, "going on without the other replicas"),
                 Err(error) => tracing::error!(shard = %id, %error, "the shard can't go on"),
@@ -46,9 +44,15 @@ impl Replicas {
                 return;
             }
         };
-        if founders.contains(&self.node())
-            && let Err(error) = replica.group.initialize(founders).await
-        {
+        if !founders.contains(&self.node()) {
+            return;
+        }
+        if replica.group.promised().is_some() {
+            // That was in an earlier life of the shard. Opened again, it begins without.
+            self.take_off(replica).await;
+            return;
+        }
+        if let Err(error) = replica.group.initialize(founders).await {
             tracing::error!(shard = %replica.shard, %error, "the shard can't be set up");
         }
     }

@@ -11,7 +11,7 @@ use rocksdb::{ColumnFamilyDescriptor, DB, DBRecoveryMode, IteratorMode, Options,
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::synced::SyncedMark;
-use super::{COMMITTED, LOG, PURGED, STATE, VOTE, handle, log_options, records, state_options, to_io};
+use super::{COMMITTED, LOG, PROMISED, PURGED, STATE, VOTE, handle, log_options, records, state_options, to_io};
 use crate::device::GroupState;
 use crate::wire::entry_from_proto;
 
@@ -151,6 +151,7 @@ impl LogCheck {
                 VOTE => raft::Vote::decode(&*value).map(|vote| state.vote = Some(vote)),
                 COMMITTED => raft::LogId::decode(&*value).map(|committed| state.committed = Some(committed)),
                 PURGED => raft::LogId::decode(&*value).map(|purged| state.purged = Some(purged)),
+                PROMISED => raft::LogId::decode(&*value).map(|promised| state.promised = Some(promised)),
                 _ => continue,
             };
             if let Err(error) = read {

@@ -8,9 +8,7 @@ use prost::Message;
 use rocksdb::{DB, WriteBatch, WriteOptions};
 
 use super::synced::SyncedMark;
-use super::{
-    COMMITTED, Durability, LOG, LogMetrics, PURGED, STATE, VOTE, handle, log_key, purged_value, state_key, to_io,
-};
+use super::{COMMITTED, Durability, LOG, LogMetrics, PROMISED, PURGED, STATE, VOTE, handle, log_key, state_key, to_io};
 use crate::device::{Completion, Write};
 use crate::identity::LogLost;
 
@@ -98,12 +96,17 @@ impl Writer {
             }
             Write::Purge { group, upto } => {
                 batch.delete_range_cf(log, log_key(*group, 0), log_key(*group, upto.log_index + 1));
-                batch.put_cf(state, state_key(*group, PURGED), purged_value(upto));
+                batch.put_cf(state, state_key(*group, PURGED), upto.encode_to_vec());
             }
-            Write::Remove { group } => {
+            Write::Remove { group, vote, promised } => {
                 batch.delete_range_cf(log, log_key(*group, 0), log_key(*group, u64::MAX));
-                for kind in [VOTE, COMMITTED, PURGED] {
-                    batch.delete_cf(state, state_key(*group, kind));
+                let vote = vote.as_ref().map(Message::encode_to_vec);
+                let promised = promised.as_ref().map(Message::encode_to_vec);
+                for (kind, kept) in [(VOTE, vote), (COMMITTED, None), (PURGED, None), (PROMISED, promised)] {
+                    match kept {
+                        Some(kept) => batch.put_cf(state, state_key(*group, kind), kept),
+                        None => batch.delete_cf(state, state_key(*group, kind)),
+                    }
                 }
             }
         }
