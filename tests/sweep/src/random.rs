@@ -77,10 +77,13 @@ pub fn wander(pair: &Pair, requests: &[Request], time: i64, seed: u64, count: us
     let mut tally = Tally::default();
     for _ in 0..count {
         let mut request = if rng.bool() { favourite(&mut rng, time) } else { changed(&mut rng, requests, time) };
-        if request.route() == "/api/v1/query" && !request.params().iter().any(|(name, _)| name == "time") {
-            // Now is never the same twice.
-            let mark = if request.path.contains('?') { '&' } else { '?' };
-            request.path += &format!("{mark}time={time}");
+        if request.route() == "/api/v1/query" && request.param("time").is_empty() {
+            // Now is never the same twice. Of several values the first one counts.
+            match (&mut request.body, request.path.split_once('?')) {
+                (Some(body), _) => *body = format!("time={time}&{body}"),
+                (None, Some((route, query))) => request.path = format!("{route}?time={time}&{query}"),
+                (None, None) => request.path += &format!("?time={time}"),
+            }
         }
         tally.ask(pair, &request);
     }

@@ -190,7 +190,7 @@ impl Reader<'_> {
 
     fn word(&mut self, word: &str) -> Result<(), ReadError> {
         for expected in word.bytes().skip(1) {
-            let byte = self.next()?;
+            let byte = self.next_or_blank();
             if byte != expected {
                 return Err(unexpected(byte, &format!("in literal {word} (expecting '{}')", char::from(expected))));
             }
@@ -220,7 +220,7 @@ impl Reader<'_> {
     }
 
     fn digit(&mut self, context: &str) -> Result<u8, ReadError> {
-        match self.next()? {
+        match self.next_or_blank() {
             digit if digit.is_ascii_digit() => Ok(digit),
             byte => Err(unexpected(byte, context)),
         }
@@ -237,11 +237,11 @@ impl Reader<'_> {
         loop {
             match self.next()? {
                 b'"' => return Ok(()),
-                b'\\' => match self.next()? {
+                b'\\' => match self.next_or_blank() {
                     b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"' => {}
                     b'u' => {
                         for _ in 0..4 {
-                            let byte = self.next()?;
+                            let byte = self.next_or_blank();
                             if !byte.is_ascii_hexdigit() {
                                 return Err(unexpected(byte, "in \\u hexadecimal character escape"));
                             }
@@ -303,6 +303,11 @@ impl Reader<'_> {
         self.at += 1;
         Ok(byte)
     }
+
+    /// As [`Self::next`] where a blank is a mistake: Go sees one behind the end.
+    fn next_or_blank(&mut self) -> u8 {
+        self.next().unwrap_or(b' ')
+    }
 }
 
 /// The characters that a run of escapes stands for.
@@ -363,6 +368,13 @@ mod tests {
             ("[1 é", "invalid character 'Ã' after array element"),
             ("{\"a\":[1,]}", "invalid character ']' looking for beginning of value"),
             ("trux", "invalid character 'x' in literal true (expecting 'e')"),
+            ("tru", "invalid character ' ' in literal true (expecting 'e')"),
+            ("-", "invalid character ' ' in numeric literal"),
+            ("[1.", "invalid character ' ' after decimal point in numeric literal"),
+            ("1e+", "invalid character ' ' in exponent of numeric literal"),
+            (r#""\"#, "invalid character ' ' in string escape code"),
+            (r#""\u0"#, r"invalid character ' ' in \u hexadecimal character escape"),
+            (r#""a"#, "unexpected end of JSON input"),
             ("-x", "invalid character 'x' in numeric literal"),
             ("1.x", "invalid character 'x' after decimal point in numeric literal"),
             ("1e+x", "invalid character 'x' in exponent of numeric literal"),
