@@ -13,7 +13,7 @@ use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, InitializeError
 use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
 use openraft::{EmptyNode, Instant, Raft, RaftMetrics, ReadPolicy, ServerState};
-use raftlog::{Command, GroupLog, LogDevice, LogId, TypeConfig};
+use raftlog::{Command, GroupLog, LogDevice, TypeConfig};
 use stdx::{Clock, CpuPool, Disk, Tasks, Throttle};
 use tokio::sync::watch;
 
@@ -21,6 +21,7 @@ use crate::handover::HandOvers;
 use crate::machine::{Machine, Shared};
 use crate::network::Peers;
 use crate::pace::Pace;
+use crate::promise::Promise;
 use crate::{GroupError, Network, ProposeError, SnapshotFolder, StateMachine, Timing};
 
 /// What a group needs of its node.
@@ -130,15 +131,14 @@ pub struct Group<S: StateMachine> {
     hand_overs: HandOvers,
     pace: Arc<Pace>,
     receiving: Throttle,
-    /// What this node had acknowledged when the group was removed from it.
-    promised: Option<LogId>,
+    promise: Promise,
 }
 
 impl<S: StateMachine> Clone for Group<S> {
     fn clone(&self) -> Self {
         let (raft, shared, receiving) = (self.raft.clone(), self.shared.clone(), self.receiving.clone());
-        let (hand_overs, pace) = (self.hand_overs.clone(), self.pace.clone());
-        Self { id: self.id, raft, shared, hand_overs, pace, receiving, promised: self.promised }
+        let (hand_overs, pace, promise) = (self.hand_overs.clone(), self.pace.clone(), self.promise.clone());
+        Self { id: self.id, raft, shared, hand_overs, pace, receiving, promise }
     }
 }
 
@@ -162,14 +162,17 @@ impl<S: StateMachine> Group<S> {
         let log = env.saving.run(move || GroupLog::open(id.0, device, reads)).await;
         let log = log.map_err(|error| GroupError::Io(id, error))?;
         let fatal = |error: String| GroupError::Fatal(id, error);
-        let config = env.timing.to_openraft(env.log_tail).validate().map_err(|error| fatal(error.to_string()))?;
+        let promise = Promise::new(log.promised());
+        let mut config = env.timing.to_openraft(env.log_tail);
+        config.enable_elect = promise.get().is_none();
+        let config = config.validate().map_err(|error| fatal(error.to_string()))?;
         let (network, clock, tasks) = (env.network, env.clock, env.tasks);
         let hand_overs = HandOvers::new(clock.clone(), tasks.clone());
         let peers = Peers { group: id, network, folder, clock, tasks };
-        let (led, promised) = (log.resign(env.node.0), log.promised());
+        let led = log.resign(env.node.0);
         let raft = Raft::new(env.node.0, Arc::new(config), peers, log, machine).await;
         let raft = raft.map_err(|error| fatal(error.to_string()))?;
-        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), receiving: env.receiving, promised };
+        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), receiving: env.receiving, promise };
         if led && group.elect().await.is_err() {
             return Err(fatal("it stopped as soon as it was opened".to_owned()));
         }
@@ -184,12 +187,6 @@ impl<S: StateMachine> Group<S> {
     /// Which replica of it this is.
     pub(crate) fn own_id(&self) -> NodeId {
         NodeId(*self.raft.node_id())
-    }
-
-    /// The last entry that this node had acknowledged when the group was removed from it. Its vote is not for anyone who
-    /// lacks that, although its own log may lack it yet.
-    pub fn promised(&self) -> Option<LogId> {
-        self.promised.filter(|_| !stdx::makes_mistake("forget what was promised"))
     }
 
     /// Makes these nodes the group's first voters. Done already, it does nothing: so every one of them may call it.
@@ -341,11 +338,15 @@ impl<S: StateMachine> Group<S> {
         self.raft.trigger().transfer_leader(to.0).await.map_err(|_| ProposeError::Stopped(self.id))
     }
 
-    /// Stands for election, in two steps: the first only asks whether it would be won.
+    /// Stands for election, in two steps: the first only asks whether it would be won. Not as long as this replica lacks what it
+    /// [promised](Self::promised).
     ///
     /// # Errors
     /// If the group has stopped.
     pub async fn elect(&self) -> Result<(), ProposeError> {
+        if self.promised().is_some() {
+            return Ok(());
+        }
         self.raft.trigger().elect(true).await.map_err(|_| ProposeError::Stopped(self.id))
     }
 
@@ -458,6 +459,10 @@ impl<S: StateMachine> Group<S> {
 
     pub(crate) fn raft(&self) -> &Raft<TypeConfig, Machine<S>> {
         &self.raft
+    }
+
+    pub(crate) fn promise(&self) -> &Promise {
+        &self.promise
     }
 
     pub(crate) fn pace(&self) -> &Arc<Pace> {

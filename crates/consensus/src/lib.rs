@@ -17,6 +17,7 @@ mod handover;
 mod machine;
 mod network;
 mod pace;
+mod promise;
 mod receive;
 mod serve;
 mod snapshot;

@@ -64,6 +64,7 @@ impl Pace {
 impl<S: StateMachine> Group<S> {
     /// Takes a step of the node's timer.
     pub(crate) async fn step_timer(&self) {
+        self.look_at_promise().await;
         let (is_heard, standing) = (self.pace().step(), self.standing());
         let leads = standing == Standing::Leader;
         let sleeps = leads || (is_heard && matches!(standing, Standing::Follower | Standing::Learner));

@@ -3,8 +3,7 @@
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{FutureExt, stream};
-use openraft::errors::RaftError;
-use openraft::raft::{VoteRequest, VoteResponse};
+use openraft::errors::{Fatal, RaftError};
 use proto::raft::{self, append_reply, call::Call as Ask, reply::Reply as Told, snapshot_reply};
 use raftlog::{TypeConfig, WireError, vote_to_proto};
 
@@ -31,7 +30,7 @@ impl<S: StateMachine> Serve for Group<S> {
             let told = match ask {
                 Ask::Vote(request) => {
                     let request = wire::vote_request_from_proto(&request)?;
-                    let reply = match withheld_vote(self, &request).await? {
+                    let reply = match self.withheld_vote(&request).await? {
                         Some(withheld) => withheld,
                         None => self.raft().vote(request).await?,
                     };
@@ -39,7 +38,7 @@ impl<S: StateMachine> Serve for Group<S> {
                 }
                 Ask::PreVote(request) => {
                     let request = wire::vote_request_from_proto(&request)?;
-                    let reply = match withheld_vote(self, &request).await? {
+                    let reply = match self.withheld_vote(&request).await? {
                         Some(withheld) => withheld,
                         None => self.raft().pre_vote(request).await?,
                     };
@@ -51,6 +50,9 @@ impl<S: StateMachine> Serve for Group<S> {
                     let reply = wire::append_reply_to_proto(reply, prev);
                     self.pace().answer(&reply);
                     Told::Append(reply)
+                }
+                Ask::Transfer(_) if self.promised().is_some() => {
+                    return Err(Refusal("this replica lacks entries that it had acknowledged once".to_owned()));
                 }
                 Ask::Transfer(request) => {
                     let request = wire::transfer_from_proto(&request)?;
@@ -95,20 +97,6 @@ impl<S: StateMachine> Serve for Group<S> {
     fn step_timer(&self) -> BoxFuture<'_, ()> {
         Group::step_timer(self).boxed()
     }
-}
-
-/// The answer to a candidate that lacks entries which this replica had acknowledged before it was removed. Raft, which sees an
-/// empty log, would vote for anybody.
-async fn withheld_vote<S: StateMachine>(
-    group: &Group<S>,
-    request: &VoteRequest<TypeConfig>,
-) -> Result<Option<VoteResponse<TypeConfig>>, Refusal> {
-    let Some(promised) = group.promised().filter(|promised| request.last_log_id < Some(*promised)) else {
-        return Ok(None);
-    };
-    let own = group.raft().with_raft_state(|state| *state.vote_ref()).await;
-    let own = own.map_err(|fatal| Refusal(fatal.to_string()))?;
-    Ok(Some(VoteResponse::new(own, Some(promised), false)))
 }
 
 /// Where a snapshot transfer is.
@@ -173,6 +161,12 @@ async fn receive<S: StateMachine>(
 
 /// Why a message was not taken up, in words for the other side.
 struct Refusal(String);
+
+impl From<Fatal<TypeConfig>> for Refusal {
+    fn from(fatal: Fatal<TypeConfig>) -> Self {
+        Self(fatal.to_string())
+    }
+}
 
 impl From<WireError> for Refusal {
     fn from(error: WireError) -> Self {

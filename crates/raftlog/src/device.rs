@@ -90,7 +90,8 @@ pub struct GroupState {
     pub committed: Option<raft::LogId>,
     /// The last purged entry.
     pub purged: Option<raft::LogId>,
-    /// The last entry that this node had acknowledged when the group was removed from it: whoever lacks it gets no vote.
+    /// The last entry that this node had acknowledged when the group was removed from it. Until its log has come so far again,
+    /// it stands for no election, and whoever lacks that entry gets no vote.
     pub promised: Option<raft::LogId>,
     /// The indexes of the first and the last entry, if there is an entry.
     pub entries: Option<(u64, u64)>,

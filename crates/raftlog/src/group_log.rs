@@ -95,9 +95,10 @@ impl GroupLog {
         true
     }
 
-    /// The last entry that this node had acknowledged when the group was removed from it: whoever lacks it gets no vote.
+    /// The last entry that this node had acknowledged when the group was removed from it; `None` if the log has it again.
     pub fn promised(&self) -> Option<LogId> {
-        self.state.lock().promised
+        let state = self.state.lock();
+        state.promised.filter(|promised| state.last < Some(*promised))
     }
 
     /// The entries in `range` that exist, in order; at least one if there is one, and about [`READ_BYTES`] at the most.

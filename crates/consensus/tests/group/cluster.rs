@@ -164,8 +164,13 @@ impl Cluster {
 
     /// A node that takes part in nothing yet.
     pub(crate) async fn add_node(&mut self) -> NodeId {
+        self.add_node_on(MemoryDevice::new()).await
+    }
+
+    /// A node that has such a log.
+    pub(crate) async fn add_node_on(&mut self, log: MemoryDevice) -> NodeId {
         let id = NodeId(self.nodes.len() as u64 + 1);
-        let log = Arc::new(MemoryDevice::new());
+        let log = Arc::new(log);
         let folder = self.temporary.path().join(id.to_string());
         let group = self.open(id, log.clone(), folder.clone()).await;
         self.nodes.push(Node { id, log, folder, group });

@@ -8,8 +8,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cluster::{Cluster, words};
+use cluster::{Cluster, SHARD, words};
 use consensus::{ProposeError, Standing, Step, Timing};
+use prost::Message;
+use proto::raft;
+use raftlog::{LogDevice, MemoryDevice, Write};
 use stdx::Clock;
 
 #[tokio::test(start_paused = true)]
@@ -154,6 +157,29 @@ async fn a_node_that_was_removed_and_is_back_does_not_help_one_that_slept_throug
     cluster.say(&["three"], None).await;
     let leader = cluster.leader(None).await;
     assert_eq!(words(cluster.node(sleeper), leader).await, ["one", "two", "three"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_back_does_not_lead_before_it_has_what_it_had() {
+    for (promised, may_lead) in [(None, true), (Some(0), true), (Some(1), false)] {
+        let log = MemoryDevice::new();
+        let device: &dyn LogDevice = &log;
+        let promised = promised.map(|log_index| raft::LogId { term: 1, log_index });
+        let vote = Some(raft::Vote { term: 1, node_id: 9, committed: false });
+        device.write(Write::Remove { group: SHARD.0, vote, promised }).await.unwrap();
+        // So far it is the only member.
+        let config = raft::membership::Config { voters: vec![1] };
+        let membership = raft::Membership { configs: vec![config], learners: Vec::new() };
+        let payload = Some(raft::entry::Payload::Membership(membership));
+        let entry = raft::Entry { term: 1, log_index: 0, payload }.encode_to_vec().into();
+        device.write(Write::Append { group: SHARD.0, first: 0, entries: vec![entry] }).await.unwrap();
+        let mut cluster = Cluster::new(0).await;
+        let id = cluster.add_node_on(log).await;
+        let group = &cluster.node(id).group;
+        group.elect().await.unwrap();
+        let leads = group.wait_for(|status| status.standing == Standing::Leader);
+        assert_eq!(tokio::time::timeout(Duration::from_secs(60), leads).await.is_ok(), may_lead, "{promised:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
