@@ -121,4 +121,4 @@ upgrade: ## Let yesterday's binary and today's work in one cluster, and replace 
 
 chaos: release s3-server ## Strike clusters, disks, nets and buckets, and check after each blow: make chaos ROUNDS=500 ONLY=hardware.
 	CHAOS_ROUNDS=$${ROUNDS:-100} cargo test --release --package ringwood-cli --test cluster -- --nocapture --test-threads=1 \
-		--include-ignored $${ONLY:-chaos:: hardware:: buckets:: elastic:: flips:: growth:: hot::}
+		--include-ignored $${ONLY:-chaos:: hardware:: buckets:: elastic:: zones:: flips:: growth:: hot::}

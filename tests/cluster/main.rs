@@ -27,6 +27,7 @@ mod pages;
 mod queries;
 mod store;
 mod upgrade;
+mod zones;
 
 use std::time::Duration;
 
