@@ -93,6 +93,44 @@ fn shards_go_on_with_less_than_their_majority_when_an_operator_says_so() {
 }
 
 #[test]
+fn shards_whose_replicas_are_all_lost_begin_anew_where_they_were_before() {
+    let fleet = Fleet::start(8);
+    let mut cluster = Cluster::start(&fleet, Options::default());
+    let newcomers = [("ingester-4", "a"), ("ingester-5", "b"), ("ingester-6", "c")];
+    for (name, zone) in newcomers {
+        cluster.add_ingester(name, zone);
+    }
+    cluster.wait_for_scrapes(8);
+    let lost = wait_until("the newcomers have joined", Duration::from_secs(60), || {
+        newcomers.iter().map(|(name, _)| cluster.joined(name)).collect::<Option<Vec<_>>>()
+    });
+
+    // All shards but meta leave their first members, zone by zone.
+    for (place, to) in lost.iter().enumerate() {
+        let from = cluster.node_of(&format!("ingester-{}", place + 1));
+        for shard in 1..=4 {
+            let order = ["move", &shard.to_string(), "--from", &from.to_string(), "--to", &to.to_string()];
+            // One that is on its way there has to arrive first.
+            wait_until("a shard has moved", Duration::from_secs(60), || {
+                (cluster.holders(shard).contains(to) || cluster.ctl(&order).0 == 0).then_some(())
+            });
+        }
+    }
+    cluster.wait_until_settled();
+    newcomers.iter().for_each(|(name, _)| cluster.kill(name));
+    wait_until_silent(&cluster, &lost);
+    for node in &lost {
+        cluster.order(&["remove", &node.to_string(), "--force"]);
+    }
+    // Their first members owe nothing to those that are gone.
+    for shard in 1..=4 {
+        let recovered = cluster.order(&["recover", "shard", &shard.to_string(), "--empty", "--yes"]);
+        assert!(recovered["leader"].as_u64().is_some_and(|leader| !lost.contains(&leader)), "{recovered}");
+    }
+    cluster.wait_for_more_scrapes(10 * 8);
+}
+
+#[test]
 fn damage_is_found_and_a_new_cluster_takes_over_what_the_bucket_has() {
     let fleet = Fleet::start(8);
     let options = Options { block_window: "20s", local_retention: "0s", snapshot_bytes: "4KiB", ..Options::default() };

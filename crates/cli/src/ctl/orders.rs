@@ -91,12 +91,16 @@ pub(super) async fn transfer_leader(cluster: &Cluster, shard: ShardId, node: Nod
     ))
 }
 
-/// Who leads a shard, as far as nodes say.
+/// Who leads a shard, as far as nodes say. Those whose identity has ended have said it before, and of others the last elected
+/// one counts.
 pub(super) fn leader_of(status: &Value, shard: ShardId) -> Option<NodeId> {
-    let nodes = status["nodes"].as_array().into_iter().flatten();
-    let leads = |replica: &Value| replica["shard"] == shard.0 && replica["isLeader"] == true;
-    let mut led = nodes.filter(|node| node["replicas"].as_array().into_iter().flatten().any(leads));
-    led.find_map(|node| node["id"].as_u64()).map(NodeId)
+    let nodes = status["nodes"].as_array().into_iter().flatten().filter(|node| node["state"] != "gone");
+    let leads = |replica: &&Value| replica["shard"] == shard.0 && replica["isLeader"] == true;
+    let claims = nodes.filter_map(|node| {
+        let replica = node["replicas"].as_array()?.iter().find(leads)?;
+        Some((replica["term"].as_u64(), node["id"].as_u64()?))
+    });
+    claims.max().map(|(_, node)| NodeId(node))
 }
 
 /// Moves a replica, and tells how far that is.
@@ -205,5 +209,12 @@ mod tests {
         check(&[], &[], &[2], "node 2 drops what it has");
         check(&[], &[], &[], "");
         assert_eq!((leader_of(&status, ShardId(3)), leader_of(&status, ShardId(4))), (Some(NodeId(1)), None));
+    }
+
+    #[test]
+    fn the_last_elected_of_those_that_are_left_leads() {
+        let node = |id: u64, state: &str, term: u64| json!({"id": id, "state": state, "replicas": [{"shard": 3, "isLeader": true, "term": term}]});
+        let status = json!({"nodes": [node(4, "gone", 9), node(1, "up", 5), node(2, "up", 6), node(3, "draining", 5)]});
+        assert_eq!(leader_of(&status, ShardId(3)), Some(NodeId(2)));
     }
 }

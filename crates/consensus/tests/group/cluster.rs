@@ -225,6 +225,15 @@ impl Cluster {
         group
     }
 
+    /// Asks a node to lead, as node 9 would that led in a term and has entries up to an index.
+    pub(crate) async fn hand_over_to(&self, id: NodeId, (term, log_index): (u64, u64)) -> raft::reply::Reply {
+        let from_leader = Some(raft::Vote { term, node_id: 9, committed: true });
+        let request = raft::TransferRequest { from_leader, to: id.0, last: Some(raft::LogId { term, log_index }) };
+        let call = raft::Call { id: 0, group: SHARD.0, call: Some(raft::call::Call::Transfer(request)) };
+        let groups = self.wires.nodes.lock()[&id].clone();
+        groups.call(call).await.reply.unwrap()
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         self.nodes.iter().find(|node| node.id == id).unwrap()
     }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cluster::{Cluster, SHARD, words};
 use consensus::{ProposeError, Standing, Step, Timing};
 use prost::Message;
-use proto::raft;
+use proto::raft::{self, reply::Reply};
 use raftlog::{LogDevice, MemoryDevice, Write};
 use stdx::Clock;
 
@@ -176,6 +176,10 @@ async fn a_replica_that_is_back_does_not_lead_before_it_has_what_it_had() {
         let mut cluster = Cluster::new(0).await;
         let id = cluster.add_node_on(log).await;
         let group = &cluster.node(id).group;
+        // Who leads hands over to it, and knows no better.
+        let handed_over = cluster.hand_over_to(id, (1, 0)).await;
+        let is_refused = matches!(&handed_over, Reply::Refused(why) if why.contains("lacks entries"));
+        assert_eq!(is_refused, !may_lead, "{promised:?}: {handed_over:?}");
         group.elect().await.unwrap();
         let leads = group.wait_for(|status| status.standing == Standing::Leader);
         assert_eq!(tokio::time::timeout(Duration::from_secs(60), leads).await.is_ok(), may_lead, "{promised:?}");
