@@ -21,7 +21,7 @@ use crate::times::Directory;
 /// A batch is full once it has so many series, or the bytes that [`Reads`] allows.
 const BATCH_SERIES: usize = 1024;
 /// So many series of a batch are made at a time.
-const PART_SERIES: usize = 128;
+const PART_SERIES: usize = 32;
 /// About what a column of timestamps takes once it is decoded: 120 rows and what holds them.
 const COLUMN_BYTES: u64 = 1 << 10;
 

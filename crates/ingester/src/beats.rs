@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consensus::{Group, GroupStatus};
+use consensus::{Group, GroupStatus, Standing};
 use futures::future::join_all;
 use meta::{Client, MetaMachine, MetaService};
 use model::{NodeId, ShardId};
@@ -117,9 +117,11 @@ impl Beats {
 
     /// Sums up what the heads take, in bytes.
     async fn measure(&self, replicas: &Arc<Replicas>) -> u64 {
+        let all = replicas.all();
+        let led = all.iter().filter(|replica| replica.group.status().standing == Standing::Leader).count();
+        self.budget.holds(all.len(), led);
         let promised = self.budget.begin();
-        let views =
-            join_all(replicas.all().into_iter().map(|replica| async move { replica.group.view().await.1 })).await;
+        let views = join_all(all.into_iter().map(|replica| async move { replica.group.view().await.1 })).await;
         let series = views.iter().map(|view| view.series_count()).sum();
         let measured =
             replicas.reading().run(move || views.iter().map(|view| view.memory().total() as u64).sum::<u64>());

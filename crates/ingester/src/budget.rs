@@ -11,7 +11,8 @@ const SERIES_BYTES: u64 = 600;
 /// Decides whether new series are let in. Cheap to clone.
 ///
 /// The heads are measured every few seconds, for that takes a walk over all of them. In between ten times as many series as
-/// there is room for may come in one scrape, so each is counted, by an estimate, from the moment it is let in.
+/// there is room for may come in one scrape, so each is counted, by an estimate, from the moment it is let in; and so are those
+/// that are let in meanwhile by the leaders of the other shards of this node.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryBudget(Arc<Inner>);
 
@@ -22,6 +23,8 @@ struct Inner {
     needed_bytes: AtomicU64,
     /// For series that were let in and are not measured yet.
     promised_bytes: AtomicU64,
+    /// How many series come to this node for each that it lets in.
+    copies: AtomicU64,
     /// Whether series were refused since the last measurement, and whether that was told.
     has_refused: AtomicBool,
     is_told: AtomicBool,
@@ -37,6 +40,7 @@ impl MemoryBudget {
             limit_bytes,
             needed_bytes: AtomicU64::new(0),
             promised_bytes: AtomicU64::new(0),
+            copies: AtomicU64::new(1),
             has_refused: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
         }))
@@ -50,7 +54,7 @@ impl MemoryBudget {
     ///
     /// A record whose series may all be known asks for none; what is new in it all the same is refused while memory is over.
     pub(crate) fn admit(&self, new_series: u32) -> Result<(), String> {
-        let wanted = u64::from(new_series) * SERIES_BYTES;
+        let wanted = u64::from(new_series) * SERIES_BYTES * self.0.copies.load(Ordering::Relaxed);
         let (needed, limit) = (self.0.needed_bytes.load(Ordering::Relaxed), self.0.limit_bytes);
         // Never promised for a moment and taken back: a measurement that began in between would count it as found.
         let promise = |promised| Some(promised + wanted).filter(|promised| needed.saturating_add(*promised) <= limit);
@@ -68,6 +72,12 @@ impl MemoryBudget {
     /// To be called before the heads are measured.
     pub(crate) fn begin(&self) -> Promised {
         Promised(self.0.promised_bytes.load(Ordering::Relaxed))
+    }
+
+    /// Takes down that this node has so many shards, of which it leads some. Leaders elsewhere see their own nodes: of what comes
+    /// to all shards alike, this node lets in only its part.
+    pub(crate) fn holds(&self, shards: usize, led: usize) {
+        self.0.copies.store(shards.div_ceil(led.max(1)).max(1) as u64, Ordering::Relaxed);
     }
 
     /// Takes down what the heads take and how many series they have, as it was measured since [`Self::begin`].
@@ -107,5 +117,17 @@ mod tests {
         let found = budget.begin();
         budget.measured(101 * SERIES_BYTES, 10, found);
         budget.admit(0).unwrap_err();
+    }
+
+    #[test]
+    fn room_is_left_for_what_other_leaders_let_in() {
+        let budget = MemoryBudget::new(100 * SERIES_BYTES);
+        for (shards, led, fitting) in [(0, 0, 100), (1, 1, 100), (3, 1, 33), (4, 3, 50), (2, 0, 50)] {
+            budget.holds(shards, led);
+            budget.admit(fitting + 1).unwrap_err();
+            budget.admit(fitting).unwrap();
+            let found = budget.begin();
+            budget.measured(0, 0, found);
+        }
     }
 }
