@@ -88,8 +88,9 @@ pub(crate) struct ServerFlags {
     /// How much memory the recent data of this process may take before new series are refused.
     #[arg(long = "storage.memory-limit", env = "RINGWOOD_STORAGE_MEMORY_LIMIT", default_value = "8GiB")]
     pub(crate) storage_memory_limit: ByteSize,
-    /// A shard is saved, and its log cut, after so many bytes of entries; meta after 4 MiB at most.
-    #[arg(long = "storage.snapshot-bytes", env = "RINGWOOD_STORAGE_SNAPSHOT_BYTES", default_value = "64MiB")]
+    /// Shards are saved, and their logs cut, so often that all shards of this process have about so many bytes of entries to
+    /// replay when it starts again; meta is after 4 MiB at most.
+    #[arg(long = "storage.snapshot-bytes", env = "RINGWOOD_STORAGE_SNAPSHOT_BYTES", default_value = "128MiB")]
     pub(crate) storage_snapshot_bytes: ByteSize,
     /// When a write counts: fsync (it survives a loss of power) or memory (it survives the death of the process).
     #[arg(long = "durability", env = "RINGWOOD_DURABILITY", default_value = "fsync")]

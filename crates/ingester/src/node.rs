@@ -35,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::replicas::{Replicas, ReplicasEnv};
 use crate::select_service::SelectService;
 use crate::ship::Shipper;
-use crate::snapshots::take_snapshots;
+use crate::snapshots::{ReplayLimit, take_snapshots};
 use crate::time::ClusterTime;
 
 /// How long the registration with meta may take before it is tried again.
@@ -68,8 +68,8 @@ pub struct IngesterConfig {
     pub local_retention: Duration,
     /// What the heads may take in memory, in bytes, before new series are refused.
     pub memory_limit_bytes: u64,
-    /// A shard takes a snapshot when so many bytes of entries were applied since the last one. So does meta, but after at most
-    /// 4 MiB.
+    /// Shards take snapshots so often that together they have about so many bytes of entries to replay at most. Meta does so
+    /// after as many of its own, or 4 MiB.
     pub snapshot_bytes: u64,
     /// How many entries logs keep of those that a snapshot has as well.
     pub log_tail: u64,
@@ -183,8 +183,8 @@ impl Ingester {
         let ends = Ends::new();
         ends.watch(&meta_group, &env.tasks);
         let metrics = Metrics::new(&env.registry);
-        let every_bytes = config.snapshot_bytes.min(META_SNAPSHOT_BYTES);
-        let snapshots = take_snapshots(meta_group.clone(), every_bytes, env.clock.clone(), metrics.clone());
+        let own = ReplayLimit::new(config.snapshot_bytes.min(META_SNAPSHOT_BYTES)).share();
+        let snapshots = take_snapshots(meta_group.clone(), own, env.clock.clone(), metrics.clone());
         env.tasks.spawn_until_stopped("meta-snapshots", snapshots);
         let steps = shard_steps(&env.nodes, &env.clock);
         let patience = Patience { replace_after: config.replace_after, move_slots_after: config.move_slots_after };
@@ -214,7 +214,7 @@ impl Ingester {
             ends: ends.clone(),
             digest_every: config.digest_every,
             scrub_every: config.scrub_every,
-            snapshot_bytes: config.snapshot_bytes,
+            replay_limit: ReplayLimit::new(config.snapshot_bytes),
             max_exemplars: config.max_exemplars.clone(),
         });
         late.set(IngestService(replicas.clone()), SelectService(replicas.clone()));

@@ -32,7 +32,7 @@ use crate::metrics::Metrics;
 use crate::replica::Replica;
 use crate::scrub::scrub;
 use crate::ship::Shipper;
-use crate::snapshots::take_snapshots;
+use crate::snapshots::{ReplayLimit, take_snapshots};
 use crate::time::ClusterTime;
 
 /// A shard that the map no longer puts here is kept for so long, for reads that are under way.
@@ -67,8 +67,7 @@ pub(crate) struct ReplicasEnv {
     pub(crate) scrub_every: Duration,
     /// The cluster's time.
     pub(crate) time: ClusterTime,
-    /// A snapshot is taken when so many bytes of entries were applied since the last one.
-    pub(crate) snapshot_bytes: u64,
+    pub(crate) replay_limit: ReplayLimit,
     /// How many exemplars all shards keep together; `None` as long as that is not known.
     pub(crate) max_exemplars: watch::Receiver<Option<u64>>,
 }
@@ -240,7 +239,12 @@ impl Replicas {
         let replica = Replica::new(group, batcher, env.nodes.clone(), clock, tasks.clone());
         tasks.spawn_until_stopped(
             "shard-snapshots",
-            take_snapshots(replica.group.clone(), env.snapshot_bytes, replica.clock().clone(), env.metrics.clone()),
+            take_snapshots(
+                replica.group.clone(),
+                env.replay_limit.share(),
+                replica.clock().clone(),
+                env.metrics.clone(),
+            ),
         );
         tasks.spawn_until_stopped("shard-preferred", hand_over(replica.clone(), env.client.clone(), self.node()));
         env.ends.watch(&replica.group, &tasks);

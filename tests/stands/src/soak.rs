@@ -23,7 +23,7 @@ const CHURN_SECONDS: u64 = 20;
 /// How many more targets there are for a while.
 const FLOOD: usize = 10;
 /// The limit is for letting series in: samples of those that are in go on to need room, until their frames are closed.
-const SAMPLES: f64 = 1.5;
+const SAMPLES: f64 = 1.25;
 /// Memory goes up and down with each window: by so much at the end it may be more than before.
 const GROWTH: f64 = 1.15;
 

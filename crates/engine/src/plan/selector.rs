@@ -64,6 +64,7 @@ impl Builder {
         let (first, last) = reader.time_range(reference, (grid.start(), grid.end()));
         let (earliest, latest) = reader.time_range(reference, self.around.times);
         let (first, last) = (first.max(earliest), last.min(latest));
+        let last = last.saturating_add(self.reach_behind(selector, reader));
         let range = TimeRange::inclusive(Timestamp(first), Timestamp(last));
         let known = |selection: &Selection| *selection.matchers == *selector.matchers && selection.range == range;
         // At its only step an instant selector looks at the newest sample up to then.
@@ -78,6 +79,13 @@ impl Builder {
         let (matchers, text) = (selector.matchers.clone().into(), selector.to_string());
         self.plan.selections.push(Selection { matchers, range, hints, text });
         self.plan.selections.len() - 1
+    }
+
+    /// How much more Prometheus selects behind the time of a `smoothed` selector whose samples' times are wanted, in ms: where
+    /// it forgets an offset, it comes upon them.
+    fn reach_behind(&self, selector: &VectorSelector, reader: &Reader) -> i64 {
+        let is_smoothed = selector.extension == Some(Extension::Smoothed);
+        if is_smoothed && matches!(reader, Reader::Instant { .. }) { self.settings.lookback } else { 0 }
     }
 
     /// Plans a range selector outside of any function.
