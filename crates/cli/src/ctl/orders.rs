@@ -213,7 +213,10 @@ mod tests {
 
     #[test]
     fn the_last_elected_of_those_that_are_left_leads() {
-        let node = |id: u64, state: &str, term: u64| json!({"id": id, "state": state, "replicas": [{"shard": 3, "isLeader": true, "term": term}]});
+        let node = |id: u64, state: &str, term: u64| {
+            let replica = json!({"shard": 3, "isLeader": true, "term": term});
+            json!({"id": id, "state": state, "replicas": [replica]})
+        };
         let status = json!({"nodes": [node(4, "gone", 9), node(1, "up", 5), node(2, "up", 6), node(3, "draining", 5)]});
         assert_eq!(leader_of(&status, ShardId(3)), Some(NodeId(2)));
     }
