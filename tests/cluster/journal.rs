@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ use crate::http::{get, get_json};
 const CHECKED: Minutes = Minutes(50);
 /// So much of the end of a journal tells what is going on now, in bytes.
 const TAIL: u64 = 64 << 10;
+
+/// A query may lack what was acknowledged so shortly before it.
+const MAY_LACK: Duration = Duration::from_millis(250);
 
 /// A time to look back.
 #[derive(Clone, Copy)]
@@ -31,6 +35,14 @@ pub(crate) fn acknowledged(journals: &str) -> BTreeSet<(usize, i64)> {
         Some((target, line["timestamp_ms"].as_i64()?))
     })
     .collect()
+}
+
+/// What was acknowledged so long ago that no query may lack it any more.
+fn must_be_readable(cluster: &Cluster) -> BTreeSet<(usize, i64)> {
+    let acknowledged = acknowledged(&cluster.journals());
+    #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+    std::thread::sleep(MAY_LACK);
+    acknowledged
 }
 
 /// Asks for all samples of the fleet since then, and a little longer: what was acknowledged last is older than the question.
@@ -59,9 +71,7 @@ pub(crate) fn readable(cluster: &Cluster) -> Samples {
 /// What of the fleet can be read now of the last minutes.
 pub(crate) fn readable_since(cluster: &Cluster, since: Minutes) -> Samples {
     let path = everything(since);
-    let answer = wait_until("the query is answered", std::time::Duration::from_secs(60), || {
-        get_json(cluster.querier_port, &path)
-    });
+    let answer = wait_until("the query is answered", Duration::from_secs(60), || get_json(cluster.querier_port, &path));
     samples_of(&answer)
 }
 
@@ -81,7 +91,7 @@ fn samples_of(answer: &Value) -> Samples {
 /// The value of an instant query with one result; the expression is percent-encoded.
 pub(crate) fn query_value(cluster: &Cluster, expression: &str) -> f64 {
     let path = format!("/api/v1/query?query={expression}");
-    wait_until("the query has a result", std::time::Duration::from_secs(60), || {
+    wait_until("the query has a result", Duration::from_secs(60), || {
         let answer = get_json(cluster.querier_port, &path)?;
         answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
     })
@@ -94,13 +104,13 @@ pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
 
 /// The same of the last minutes only.
 pub(crate) fn check_since(cluster: &Cluster, fleet: &Fleet, since: Minutes) {
-    let acknowledged = acknowledged(&cluster.journals());
+    let acknowledged = must_be_readable(cluster);
     compare(&acknowledged, &readable_since(cluster, since), (fleet, since));
 }
 
 /// Asks for everything once. An answer must be whole; else the error is returned that stands in its place.
 pub(crate) fn check_once(cluster: &Cluster, fleet: &Fleet) -> Result<(), String> {
-    let acknowledged = acknowledged(&cluster.journals());
+    let acknowledged = must_be_readable(cluster);
     let (status, body) =
         get(cluster.querier_port, &everything(CHECKED)).expect("a querier says what it lacks, and soon");
     let answer: Value = serde_json::from_str(&body).unwrap();

@@ -17,6 +17,7 @@ use raftlog::{Command, GroupLog, LogDevice, TypeConfig};
 use stdx::{Clock, CpuPool, Disk, Tasks, Throttle};
 use tokio::sync::watch;
 
+use crate::following::Known;
 use crate::handover::HandOvers;
 use crate::machine::{Machine, Shared};
 use crate::network::Peers;
@@ -93,7 +94,8 @@ pub struct GroupStatus {
     pub replicated_count: Vec<(NodeId, u64)>,
     /// On the leader: how long ago each other replica last answered, as far as it ever did.
     pub answered_age: BTreeMap<NodeId, Duration>,
-    /// On the leader: how long ago a quorum last acknowledged it.
+    /// On the leader: how long ago a quorum last acknowledged it with openraft. Where nothing is written that is a second; see
+    /// [`Group::committed_lately`].
     pub quorum_age: Option<Duration>,
     /// Whether two configurations are in force.
     pub is_joint: bool,
@@ -130,6 +132,7 @@ pub struct Group<S: StateMachine> {
     shared: Arc<Shared<S>>,
     hand_overs: HandOvers,
     pace: Arc<Pace>,
+    known: Arc<Known>,
     receiving: Throttle,
     promise: Promise,
 }
@@ -137,8 +140,9 @@ pub struct Group<S: StateMachine> {
 impl<S: StateMachine> Clone for Group<S> {
     fn clone(&self) -> Self {
         let (raft, shared, receiving) = (self.raft.clone(), self.shared.clone(), self.receiving.clone());
-        let (hand_overs, pace, promise) = (self.hand_overs.clone(), self.pace.clone(), self.promise.clone());
-        Self { id: self.id, raft, shared, hand_overs, pace, receiving, promise }
+        let (hand_overs, promise) = (self.hand_overs.clone(), self.promise.clone());
+        let (pace, known) = (self.pace.clone(), self.known.clone());
+        Self { id: self.id, raft, shared, hand_overs, pace, known, receiving, promise }
     }
 }
 
@@ -168,11 +172,13 @@ impl<S: StateMachine> Group<S> {
         let config = config.validate().map_err(|error| fatal(error.to_string()))?;
         let (network, clock, tasks) = (env.network, env.clock, env.tasks);
         let hand_overs = HandOvers::new(clock.clone(), tasks.clone());
+        let known = Arc::new(Known::new(clock.clone()));
         let peers = Peers { group: id, network, folder, clock, tasks };
         let led = log.resign(env.node.0);
         let raft = Raft::new(env.node.0, Arc::new(config), peers, log, machine).await;
         let raft = raft.map_err(|error| fatal(error.to_string()))?;
-        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), receiving: env.receiving, promise };
+        let receiving = env.receiving;
+        let group = Self { id, raft, shared, hand_overs, pace: Arc::default(), known, receiving, promise };
         if led && group.elect().await.is_err() {
             return Err(fatal("it stopped as soon as it was opened".to_owned()));
         }
@@ -469,6 +475,10 @@ impl<S: StateMachine> Group<S> {
         &self.pace
     }
 
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
+    }
+
     pub(crate) fn folder(&self) -> &SnapshotFolder {
         &self.shared.folder
     }
@@ -482,7 +492,7 @@ impl<S: StateMachine> Group<S> {
     }
 }
 
-fn standing_of(metrics: &RaftMetrics<TypeConfig>) -> Standing {
+pub(crate) fn standing_of(metrics: &RaftMetrics<TypeConfig>) -> Standing {
     match (&metrics.running_state, metrics.state) {
         (Err(_), _) | (_, ServerState::Shutdown) => Standing::Stopped,
         (_, ServerState::Leader) => Standing::Leader,

@@ -4,38 +4,47 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use model::ShardId;
-use parking_lot::RwLock;
-use proto::raft::{self, append_reply, reply, snapshot_frame, snapshot_reply};
+use model::{NodeId, ShardId};
+use parking_lot::{Mutex, RwLock};
+use proto::raft::{self, append_reply, call::Call as Ask, reply, snapshot_frame, snapshot_reply};
+use stdx::Clock;
 
+use crate::pulse::Echoes;
 use crate::serve::Serve;
 use crate::{Group, StateMachine};
 
 /// Finds the group that a message from another node is for.
 ///
 /// Messages for groups that this node does not have are refused with words, never lost without an answer.
-#[derive(Clone, Default)]
-pub struct Groups(Arc<RwLock<BTreeMap<u32, Arc<dyn Serve>>>>);
+#[derive(Clone)]
+pub struct Groups(Arc<Inner>);
+
+struct Inner {
+    groups: RwLock<BTreeMap<u32, Arc<dyn Serve>>>,
+    echoes: Mutex<BTreeMap<NodeId, Echoes>>,
+    clock: Clock,
+}
 
 impl Groups {
     /// No groups.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(clock: Clock) -> Self {
+        Self(Arc::new(Inner { groups: RwLock::default(), echoes: Mutex::default(), clock }))
     }
 
     /// From now on messages for this group reach it.
     pub fn insert<S: StateMachine>(&self, group: &Group<S>) {
-        self.0.write().insert(group.id().0, Arc::new(group.clone()));
+        self.0.groups.write().insert(group.id().0, Arc::new(group.clone()));
     }
 
     /// From now on messages for this group are refused.
     pub fn remove(&self, group: ShardId) {
-        self.0.write().remove(&group.0);
+        self.0.groups.write().remove(&group.0);
     }
 
     /// Answers a call.
     pub async fn call(&self, call: raft::Call) -> raft::Reply {
         let told = match (self.find(call.group), call.call) {
+            (_, Some(Ask::Pulses(said))) => reply::Reply::Following(self.hear(&said)),
             (Some(group), Some(ask)) => group.call(ask).await,
             (None, _) => reply::Reply::Refused(unknown(call.group)),
             (_, None) => reply::Reply::Refused("the call asks nothing".to_owned()),
@@ -86,13 +95,22 @@ impl Groups {
         }
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> Vec<Arc<dyn Serve>> {
-        self.0.read().values().cloned().collect()
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
-    fn find(&self, group: u32) -> Option<Arc<dyn Serve>> {
-        self.0.read().get(&group).cloned()
+    /// When pulses of each node were answered.
+    pub(crate) fn echoes(&self) -> &Mutex<BTreeMap<NodeId, Echoes>> {
+        &self.0.echoes
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Serve>> {
+        self.0.groups.read().values().cloned().collect()
+    }
+
+    pub(crate) fn find(&self, group: u32) -> Option<Arc<dyn Serve>> {
+        self.0.groups.read().get(&group).cloned()
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a group answers to its other replicas.
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{FutureExt, stream};
+use model::NodeId;
 use openraft::errors::{Fatal, RaftError};
 use proto::raft::{self, append_reply, call::Call as Ask, reply::Reply as Told, snapshot_reply};
 use raftlog::{TypeConfig, WireError, vote_to_proto};
+use tokio::time::Instant;
 
 use crate::receive::Receiving;
 use crate::wire;
@@ -20,8 +24,16 @@ pub(crate) trait Serve: Send + Sync {
         offer: raft::SnapshotOffer,
         frames: BoxStream<'static, raft::SnapshotFrame>,
     ) -> BoxStream<'static, raft::SnapshotReply>;
-    /// Takes a step of the node's timer.
-    fn step_timer(&self) -> BoxFuture<'_, ()>;
+    /// Takes a step of the node's timer, of this length.
+    fn step_timer(&self, length: Duration) -> BoxFuture<'_, ()>;
+    /// See [`Group::pulse`].
+    fn pulse(&self) -> Option<(Vec<NodeId>, raft::Pulse)>;
+    /// See [`Group::hear`].
+    fn hear(&self, from: NodeId, pulse: &raft::Pulse, since: Option<Instant>) -> bool;
+    /// See [`Group::note_following`].
+    fn note_following(&self, node: NodeId, term: u64, asked: Instant);
+    /// See [`Group::was_asked`].
+    fn was_asked(&self, limit: Duration) -> bool;
 }
 
 impl<S: StateMachine> Serve for Group<S> {
@@ -51,6 +63,7 @@ impl<S: StateMachine> Serve for Group<S> {
                     self.pace().answer(&reply);
                     Told::Append(reply)
                 }
+                Ask::Pulses(_) => return Err(Refusal("pulses are for a node, not for a group".to_owned())),
                 Ask::Transfer(_) if self.promised().is_some() => {
                     return Err(Refusal("this replica lacks entries that it had acknowledged once".to_owned()));
                 }
@@ -94,8 +107,24 @@ impl<S: StateMachine> Serve for Group<S> {
         steps.boxed()
     }
 
-    fn step_timer(&self) -> BoxFuture<'_, ()> {
-        Group::step_timer(self).boxed()
+    fn step_timer(&self, length: Duration) -> BoxFuture<'_, ()> {
+        Group::step_timer(self, length).boxed()
+    }
+
+    fn pulse(&self) -> Option<(Vec<NodeId>, raft::Pulse)> {
+        Group::pulse(self)
+    }
+
+    fn hear(&self, from: NodeId, pulse: &raft::Pulse, since: Option<Instant>) -> bool {
+        Group::hear(self, from, pulse, since)
+    }
+
+    fn note_following(&self, node: NodeId, term: u64, asked: Instant) {
+        Group::note_following(self, node, term, asked);
+    }
+
+    fn was_asked(&self, limit: Duration) -> bool {
+        Group::was_asked(self, limit)
     }
 }
 

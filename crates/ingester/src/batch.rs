@@ -116,8 +116,12 @@ struct Batching {
 
 impl Batching {
     async fn run(self, mut requests: mpsc::UnboundedReceiver<Request>) {
+        let mut led = false;
         while let Some(first) = requests.recv().await {
-            let due = self.clock.now() + LINGER;
+            let leads = self.group.standing() == Standing::Leader;
+            // What comes first to a new leader has waited for it already; who does not lead says so at once.
+            let due = self.clock.now() + if led && leads { LINGER } else { Duration::ZERO };
+            led = leads;
             let mut bytes = first.bytes;
             let mut batch = vec![first];
             while bytes < ENTRY_BYTES

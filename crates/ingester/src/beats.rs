@@ -1,6 +1,6 @@
 //! What a node says to others about itself, again and again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,57 +9,21 @@ use consensus::{Group, GroupStatus, Standing};
 use futures::future::join_all;
 use meta::{Client, MetaMachine, MetaService};
 use model::{NodeId, ShardId};
-use parking_lot::Mutex;
-use proto::ingest::ingest_client::IngestClient;
-use proto::{ingest, meta as wire};
+use proto::meta as wire;
 use stdx::Throttle;
-use transport::{ErrorKind, Nodes, deadline};
+use transport::ErrorKind;
 
 use crate::budget::MemoryBudget;
 use crate::replica::report;
 use crate::replicas::Replicas;
 use crate::time::ClusterTime;
 
-/// The pause between two pulses: followers answer bounded reads by them.
-const PULSE: Duration = Duration::from_millis(100);
-/// A pulse that takes longer is of no use.
-const PULSE_LIMIT: Duration = Duration::from_secs(1);
 /// The pause between two beats.
 const BEAT: Duration = Duration::from_millis(500);
 /// How long a beat may take.
 const BEAT_LIMIT: Duration = Duration::from_secs(2);
 /// Memory is measured once in so many beats: it takes a walk over the heads.
 const BEATS_PER_MEASURE: u32 = 10;
-
-/// Tells the other nodes how far the shards are committed that this one leads, for ever.
-pub(crate) async fn pulse(replicas: Arc<Replicas>, nodes: Nodes, own: NodeId) {
-    let busy: Arc<Mutex<BTreeSet<NodeId>>> = Arc::default();
-    loop {
-        replicas.clock().sleep(PULSE).await;
-        let mut by_node: BTreeMap<NodeId, Vec<ingest::ShardPulse>> = BTreeMap::new();
-        for (members, pulse) in replicas.all().iter().filter_map(|replica| replica.pulse()) {
-            for member in members.into_iter().filter(|member| *member != own) {
-                by_node.entry(member).or_default().push(pulse);
-            }
-        }
-        for (node, shards) in by_node {
-            let Some(client) = nodes.client(node) else { continue };
-            // A node that is slow to answer gets the next one when it has answered.
-            if !busy.lock().insert(node) {
-                continue;
-            }
-            let (busy, clock) = (busy.clone(), replicas.clock().clone());
-            replicas.tasks().spawn_until_stopped("pulse", async move {
-                let request = ingest::PulseRequest { from: own.0, shards };
-                let sent = deadline(&clock, PULSE_LIMIT, IngestClient::new(client).pulse(request)).await;
-                if let Err(error) = sent {
-                    tracing::debug!(%node, %error, "a pulse did not arrive");
-                }
-                busy.lock().remove(&node);
-            });
-        }
-    }
-}
 
 /// What beats say beside the shards.
 pub(crate) struct Beats {
@@ -110,7 +74,7 @@ impl Beats {
                 Err(error) if error.kind == ErrorKind::Rejected => return error.message,
                 Err(error) => tracing::debug!(%error, "a beat was not heard"),
             }
-            replicas.clock().sleep(BEAT).await;
+            replicas.clock().sleep_about(BEAT).await;
         }
         String::new()
     }

@@ -31,7 +31,7 @@ pub(crate) async fn keep(replica: Arc<Replica>, every: Duration, hashing: CpuPoo
     let clock = replica.clock().clone();
     let (mut due, mut asked_at) = (clock.now() + every, 0);
     loop {
-        clock.sleep(LOOK.min(every)).await;
+        clock.sleep_about(LOOK.min(every)).await;
         let (applied, view) = replica.group.view().await;
         if let Some(mark) = view.take_mark() {
             drop(view);

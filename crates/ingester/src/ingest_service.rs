@@ -44,15 +44,6 @@ impl Ingest for IngestService {
         Ok(Response::new(Box::pin(ReceiverStream::new(replies))))
     }
 
-    async fn pulse(&self, request: Request<ingest::PulseRequest>) -> Result<Response<ingest::PulseReply>, Status> {
-        for pulse in &request.into_inner().shards {
-            if let Some(replica) = self.0.get(ShardId(pulse.shard)) {
-                replica.hear(pulse);
-            }
-        }
-        Ok(Response::new(ingest::PulseReply {}))
-    }
-
     async fn read_index(
         &self,
         request: Request<ingest::ReadIndexRequest>,

@@ -65,10 +65,6 @@ impl Ingest for LateService<IngestService> {
         self.get()?.append(request).await
     }
 
-    async fn pulse(&self, request: Request<ingest::PulseRequest>) -> Result<Response<ingest::PulseReply>, Status> {
-        self.get()?.pulse(request).await
-    }
-
     async fn read_index(
         &self,
         request: Request<ingest::ReadIndexRequest>,

@@ -47,7 +47,7 @@ pub(crate) async fn keep_limits(replica: Arc<Replica>, mut max_exemplars: watch:
         if let Some(wanted) = wanted.map(|wanted| share(wanted, shards))
             && !write(&replica, wanted).await
         {
-            replica.clock().sleep(PAUSE).await;
+            replica.clock().sleep_about(PAUSE).await;
             continue;
         }
         let left = replica.group.wait_for(|status| status.standing != Standing::Leader || status.term != led.term);

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
 use transport::{Listener, Nodes, RaftNetwork, RaftService, RpcError, deadline, serve};
 
-use crate::beats::{Beats, pulse};
+use crate::beats::Beats;
 use crate::budget::MemoryBudget;
 use crate::damage::Damage;
 use crate::end::{End, Ends};
@@ -160,7 +160,7 @@ impl Ingester {
         let env = IngesterEnv { clock: time.clock(), ..env };
         let bootstrap = bootstrap_of(&config, &env);
         let service = MetaService::new(&bootstrap, env.tasks.clone());
-        let groups = Groups::new();
+        let groups = Groups::new(env.clock.clone());
         let (losses, lost) = mpsc::unbounded_channel();
         let late = Late::new();
         let routes = Routes::new(RaftService::new(groups.clone(), losses))
@@ -179,7 +179,7 @@ impl Ingester {
         let folder = config.folder.join(ShardId::META.to_string());
         let meta_group = Group::open(ShardId::META, MetaMachine::new(), folder, group_env.clone()).await?;
         groups.insert(&meta_group);
-        pace(&groups, config.timing, &env);
+        pace(&groups, &group_env);
         let ends = Ends::new();
         ends.watch(&meta_group, &env.tasks);
         let metrics = Metrics::new(&env.registry);
@@ -220,7 +220,6 @@ impl Ingester {
         late.set(IngestService(replicas.clone()), SelectService(replicas.clone()));
         env.tasks.spawn_until_stopped("lost-connections", succeed(lost, meta_group.clone(), replicas.clone()));
         env.tasks.spawn_until_stopped("shard-map", replicas.clone().follow_map());
-        env.tasks.spawn_until_stopped("pulses", pulse(replicas.clone(), env.nodes.clone(), identity.node));
         let beats = Beats {
             own: identity.node,
             incarnation: bootstrap.incarnation,
@@ -340,10 +339,12 @@ fn bootstrap_of(config: &IngesterConfig, env: &IngesterEnv) -> Bootstrap {
     }
 }
 
-/// Lets the groups of a node live by one timer.
-fn pace(groups: &Groups, timing: Timing, env: &IngesterEnv) {
-    let (groups, clock) = (groups.clone(), env.clock.clone());
-    env.tasks.spawn_until_stopped("raft-pace", async move { groups.pace(timing.heartbeat, &clock).await });
+/// Lets the groups of a node live by one timer, and speak to other nodes in one message.
+fn pace(groups: &Groups, env: &GroupEnv) {
+    let (paced, heartbeat) = (groups.clone(), env.timing.heartbeat);
+    env.tasks.spawn_until_stopped("raft-pace", async move { paced.pace(heartbeat).await });
+    let (speaking, own, network, tasks) = (groups.clone(), env.node, env.network.clone(), env.tasks.clone());
+    env.tasks.spawn_until_stopped("pulses", async move { speaking.pulse(own, network, &tasks).await });
 }
 
 fn group_env(config: &IngesterConfig, env: &IngesterEnv, node: NodeId) -> GroupEnv {

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use consensus::{Group, GroupStatus, Standing};
-use model::{NodeId, ShardId};
+use model::ShardId;
 use parking_lot::Mutex;
 use proto::ingest::ingest_client::IngestClient;
 use proto::{ingest, meta};
 use shard::{ShardMachine, ShardView};
 use stdx::{Clock, Tasks};
-use tokio::time::Instant;
 use transport::{ErrorKind, Nodes, RpcError, deadline};
 
 use crate::batch::Batcher;
@@ -36,21 +35,11 @@ pub(crate) struct Replica {
     pub(crate) shard: ShardId,
     pub(crate) group: Group<ShardMachine>,
     pub(crate) batcher: Batcher,
-    /// What the leader said last about how far the shard is committed.
-    pulse: Mutex<Option<Pulse>>,
     digest: Mutex<Option<Digest>>,
     nodes: Nodes,
     clock: Clock,
     /// The replica's own tasks; they stop when the shard leaves the node.
     pub(crate) tasks: Tasks,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pulse {
-    term: u64,
-    committed_count: u64,
-    /// The moment, by this node's clock, of which it speaks.
-    of: Instant,
 }
 
 impl Replica {
@@ -61,16 +50,7 @@ impl Replica {
         clock: Clock,
         tasks: Tasks,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            shard: group.id(),
-            group,
-            batcher,
-            pulse: Mutex::default(),
-            digest: Mutex::default(),
-            nodes,
-            clock,
-            tasks,
-        })
+        Arc::new(Self { shard: group.id(), group, batcher, digest: Mutex::default(), nodes, clock, tasks })
     }
 
     pub(crate) fn leads(&self) -> bool {
@@ -86,23 +66,13 @@ impl Replica {
         *self.digest.lock() = Some(digest);
     }
 
-    /// Notes what the leader said.
-    pub(crate) fn hear(&self, pulse: &ingest::ShardPulse) {
-        let age = Duration::from_millis(pulse.age_ms);
-        let Some(of) = self.clock.now().checked_sub(age) else { return };
-        let mut last = self.pulse.lock();
-        if last.is_none_or(|last| (last.term, last.of) < (pulse.term, of)) {
-            *last = Some(Pulse { term: pulse.term, committed_count: pulse.committed_count, of });
-        }
-    }
-
     /// A view that is fresh enough, and how many entries are in it.
     pub(crate) async fn view(&self, consistency: Consistency) -> Result<(u64, ShardView), RpcError> {
         let needed = match consistency {
             Consistency::StaleOk => 0,
             Consistency::Strong if stdx::makes_mistake("read without the index") => 0,
             Consistency::Strong => self.read_index().await?,
-            Consistency::Bounded(bound) => match self.recent(bound) {
+            Consistency::Bounded(bound) => match self.group.committed_lately(bound) {
                 Some(count) => count,
                 None => self.read_index().await?,
             },
@@ -112,17 +82,6 @@ impl Replica {
             return Err(RpcError::new(ErrorKind::Unavailable, message));
         }
         Ok(self.group.view().await)
-    }
-
-    /// How many entries had been committed at some moment within the bound, if that is known here.
-    fn recent(&self, bound: Duration) -> Option<u64> {
-        let status = self.group.status();
-        if status.standing == Standing::Leader && status.quorum_age.is_some_and(|age| age <= bound) {
-            return Some(status.committed_count);
-        }
-        let pulse = (*self.pulse.lock())?;
-        (pulse.term == status.term && self.clock.now().duration_since(pulse.of) <= bound)
-            .then_some(pulse.committed_count)
     }
 
     /// How many entries must be applied to see everything that was acknowledged before this call.
@@ -138,21 +97,6 @@ impl Replica {
         let mut client = IngestClient::new(client);
         let request = ingest::ReadIndexRequest { shard: self.shard.0 };
         Ok(deadline(&self.clock, CATCH_UP_LIMIT, client.read_index(request)).await?.count)
-    }
-
-    /// What the leader says to others about the shard; `None` if this node does not lead, or can't be sure that it does.
-    pub(crate) fn pulse(&self) -> Option<(Vec<NodeId>, ingest::ShardPulse)> {
-        if !self.leads() {
-            return None;
-        }
-        let status = self.group.status();
-        let pulse = ingest::ShardPulse {
-            shard: self.shard.0,
-            term: status.term,
-            committed_count: status.committed_count,
-            age_ms: status.quorum_age?.as_millis() as u64,
-        };
-        Some((status.voters.union(&status.learners).copied().collect(), pulse))
     }
 
     /// Samples per second that come in, and the slots that have most of them; nothing if this node does not lead.

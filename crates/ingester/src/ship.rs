@@ -76,7 +76,7 @@ impl Shipper {
     pub(crate) async fn run(self, replica: Arc<Replica>) {
         let mut backoff = stdx::Backoff::new(LOOK, LONGEST_PAUSE, self.rng.fork());
         loop {
-            self.clock.sleep(self.rng.duration(LOOK / 2, LOOK)).await;
+            self.clock.sleep_about(self.rng.duration(LOOK / 2, LOOK)).await;
             if !replica.leads() {
                 continue;
             }

@@ -71,7 +71,7 @@ pub(crate) async fn take_snapshots<S: StateMachine>(
                 return;
             }
         }
-        clock.sleep(LOOK).await;
+        clock.sleep_about(LOOK).await;
     }
 }
 

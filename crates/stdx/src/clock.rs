@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A point on the monotonic time line.
@@ -19,7 +19,16 @@ pub trait TimeSource: Send + Sync {
 /// Two times exist: the wall clock, for what users see and store, and a monotonic one for deadlines and ages.
 /// The monotonic one and all sleeping are tokio's, which a paused runtime turns into virtual time.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn TimeSource>);
+pub struct Clock(Arc<Inner>);
+
+struct Inner {
+    source: Box<dyn TimeSource>,
+    /// Where the grid of [`Clock::sleep_about`] begins.
+    began: OnceLock<Instant>,
+}
+
+/// The distance of the moments at which everybody wakes who does not mind when.
+const GRID: Duration = Duration::from_millis(100);
 
 impl Clock {
     /// The machine's own time.
@@ -29,12 +38,12 @@ impl Clock {
 
     /// A clock whose wall time is that of `source`.
     pub fn new(source: impl TimeSource + 'static) -> Self {
-        Self(Arc::new(source))
+        Self(Arc::new(Inner { source: Box::new(source), began: OnceLock::new() }))
     }
 
     /// Milliseconds since the Unix epoch by this node's wall clock.
     pub fn wall_ms(&self) -> i64 {
-        self.0.wall_ms()
+        self.0.source.wall_ms()
     }
 
     /// A point on the monotonic time line.
@@ -46,6 +55,16 @@ impl Clock {
     /// Waits for `duration`.
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    /// Waits for `duration`, up to 50 ms more or less: what many do again and again wakes the processor once for all of them.
+    pub async fn sleep_about(&self, duration: Duration) {
+        let now = self.now();
+        let began = *self.0.began.get_or_init(|| now);
+        let wanted = now.duration_since(began) + duration;
+        let steps = (wanted + GRID / 2).as_millis() / GRID.as_millis();
+        let until = began + GRID * u32::try_from(steps).unwrap_or(u32::MAX);
+        self.sleep_until(if until > now { until } else { until + GRID }).await;
     }
 
     /// Waits until `deadline`; returns at once when it has passed.
@@ -76,5 +95,31 @@ impl TimeSource for SystemTime {
             Ok(since) => since.as_millis() as i64,
             Err(before) => -(before.duration().as_millis() as i64),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_mind_when_wakes_together() {
+        let clock = Clock::system();
+        let began = clock.now();
+        let woken = async |after: u64, duration: u64| {
+            clock.sleep(Duration::from_millis(after)).await;
+            clock.sleep_about(Duration::from_millis(duration)).await;
+            began.elapsed().as_millis()
+        };
+        clock.sleep_about(Duration::ZERO).await;
+        let others =
+            futures::future::join_all([(30, 1000), (49, 1000), (130, 900), (7, 1010)].map(|(a, d)| woken(a, d)));
+        assert_eq!(others.await, [1100, 1100, 1100, 1100], "a step of the grid after the first sleep");
+        assert_eq!(woken(13, 0).await, 1200, "later in any case");
+        let mut woken_at = Vec::new();
+        for _ in 0..3 {
+            woken_at.push(woken(1, 200).await);
+        }
+        assert_eq!(woken_at, [1400, 1600, 1800], "the time between two sleeps is not added up");
     }
 }

@@ -76,7 +76,7 @@ async fn start(id: u64, net: Arc<dyn Net>, address: &str, folder: &std::path::Pa
     };
     let group = Group::open(ShardId(1), Count::default(), folder.join(id.to_string()), env).await.unwrap();
     let (losses, lost) = unbounded_channel();
-    let groups = Groups::new();
+    let groups = Groups::new(Clock::system());
     groups.insert(&group);
     serve(listener, Routes::new(RaftService::new(groups, losses)), hello, &Clock::system(), &tasks);
     Node { id, group, nodes, address, tasks, lost }

@@ -58,9 +58,15 @@ impl Cluster {
 
     /// All other names, those of clients too.
     pub(crate) fn others(&self, machines: &[usize]) -> Vec<String> {
+        let mut others = self.other_machines(machines);
+        others.push("outsider".to_owned());
+        others
+    }
+
+    /// The names of all machines of the cluster but these.
+    pub(crate) fn other_machines(&self, machines: &[usize]) -> Vec<String> {
         let inside: Vec<&str> = machines.iter().map(|machine| self.name(*machine)).collect();
-        let names = self.names.iter().map(String::as_str).filter(|name| !inside.contains(name));
-        names.chain(["outsider"]).map(str::to_owned).collect()
+        self.names.iter().filter(|name| !inside.contains(&name.as_str())).cloned().collect()
     }
 
     /// All replicas of machines that run: the machine, the node, the group and how the replica sees it.

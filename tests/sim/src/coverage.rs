@@ -30,6 +30,8 @@ pub enum Event {
     Split,
     /// A link was slow.
     SlowLink,
+    /// A link was slow in one direction.
+    OneWaySlowLink,
     /// Connections were reset.
     Reset,
     /// A wall clock jumped.

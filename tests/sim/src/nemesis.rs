@@ -55,7 +55,10 @@ impl Nemesis {
                 let (a, b) = (cluster.name(*a), cluster.name(*b));
                 self.cut(&[(a, b), (b, a)], lasts).await;
             }
-            Fault::Slow { machine, delay } => self.slow(*machine, *delay, lasts).await,
+            Fault::Slow { machine, one_way, delay } => {
+                cluster.note(if *one_way { Event::OneWaySlowLink } else { Event::SlowLink });
+                self.slow(*machine, *one_way, *delay, lasts).await;
+            }
             Fault::Reset { machine } => {
                 cluster.note(Event::Reset);
                 world.wires.reset(cluster.name(*machine));
@@ -127,19 +130,17 @@ impl Nemesis {
         links.iter().for_each(|(from, to)| wires.mend(from, to));
     }
 
-    async fn slow(&self, machine: usize, delay: Duration, lasts: Duration) {
+    async fn slow(&self, machine: usize, one_way: bool, delay: Duration, lasts: Duration) {
         let (wires, cluster) = (&self.shared.world.wires, &self.cluster);
-        cluster.note(Event::SlowLink);
-        let (name, others) = (cluster.name(machine), cluster.others(&[machine]));
-        for other in &others {
-            wires.slow(name, other, delay);
-            wires.slow(other, name, delay);
+        let name = cluster.name(machine);
+        let others = if one_way { cluster.other_machines(&[machine]) } else { cluster.others(&[machine]) };
+        let mut links: Vec<(&str, &str)> = others.iter().map(|other| (&**other, name)).collect();
+        if !one_way {
+            links.extend(links.clone().into_iter().map(|(other, name)| (name, other)));
         }
+        links.iter().for_each(|(from, to)| wires.slow(from, to, delay));
         self.shared.clock.sleep(lasts).await;
-        for other in &others {
-            wires.speed_up(name, other);
-            wires.speed_up(other, name);
-        }
+        links.iter().for_each(|(from, to)| wires.speed_up(from, to));
     }
 
     /// A process whose disk fails is there for a while, and then ends.

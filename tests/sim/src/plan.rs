@@ -28,8 +28,9 @@ pub enum Fault {
     Partition { machines: Vec<usize>, one_way: bool },
     /// These two can't speak with each other, and both can with everybody else.
     Split { machines: [usize; 2] },
-    /// All links of a machine are slow.
-    Slow { machine: usize, delay: Duration },
+    /// All links of a machine are slow; with `one_way` only what it hears from the other ones is late, and whoever asks it is
+    /// answered at once.
+    Slow { machine: usize, one_way: bool, delay: Duration },
     /// All connections of a machine are reset.
     Reset { machine: usize },
     /// The clock of a machine jumps, and back again afterwards.
@@ -217,7 +218,10 @@ impl Fault {
                 }
                 Self::Partition { machines, one_way: rng.below(3) == 0 }
             }
-            13..=14 => Self::Slow { machine, delay: Duration::from_millis(50 + rng.below(1500)) },
+            13..=14 => {
+                let delay = Duration::from_millis(50 + rng.below(1500));
+                Self::Slow { machine, one_way: rng.below(2) == 0, delay }
+            }
             15..=16 => Self::Reset { machine },
             17..=18 => {
                 let far = rng.below(2) == 0;

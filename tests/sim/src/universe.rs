@@ -265,14 +265,32 @@ async fn read_on(shared: Shared) {
                 TimeRange::new(Timestamp(start), Timestamp(end))
             }
         };
-        let consistency = if shared.rng.below(3) == 0 { Consistency::StaleOk } else { Consistency::Strong };
-        read_and_check(&shared, range, consistency).await;
+        match shared.rng.below(4) {
+            0 => drop(read_and_check(&shared, range, Consistency::StaleOk).await),
+            1 => read_bounded(&shared, range).await,
+            _ => drop(read_and_check(&shared, range, Consistency::Strong).await),
+        }
     }
 }
+
+/// Asks for the same several times within a second: what a replica believes to know changes from one pulse to the next.
+async fn read_bounded(shared: &Shared, range: TimeRange) {
+    let reads = (0..8).map(|_| async {
+        shared.clock.sleep(shared.rng.duration(Duration::ZERO, Duration::from_secs(1))).await;
+        read_and_check(shared, range, Consistency::Bounded).await
+    });
+    futures::future::join_all(reads).await;
+}
+
+/// What a bounded read may lack: it has all that was acknowledged so long before.
+const MAY_LACK: Duration = Duration::from_millis(250);
 
 /// Whether an answer came.
 pub(crate) async fn read_and_check(shared: &Shared, range: TimeRange, consistency: Consistency) -> bool {
     let moment = shared.oracle.now();
+    if consistency == Consistency::Bounded {
+        shared.clock.sleep(MAY_LACK).await;
+    }
     let limit = Duration::from_secs(20);
     let read = shared.outsider.read(Matcher::equal("job", "fake"), range, consistency);
     let answer = match shared.clock.timeout(limit, read).await {
@@ -290,9 +308,11 @@ pub(crate) async fn read_and_check(shared: &Shared, range: TimeRange, consistenc
     };
     shared.world.coverage.note(Event::ReadCompared);
     let checked = crate::invariants::check_answer(&shared.oracle, answer, |read| match consistency {
-        Consistency::Strong => shared.oracle.all_readable(moment, (range.start().as_ms(), range.end().as_ms()), read),
+        Consistency::Strong | Consistency::Bounded => {
+            shared.oracle.all_readable(moment, (range.start().as_ms(), range.end().as_ms()), read)
+        }
         // Such an answer may be old, but must not be wrong.
-        Consistency::StaleOk | Consistency::Bounded => Ok(()),
+        Consistency::StaleOk => Ok(()),
     });
     match checked {
         Ok(count) => shared.trace.note(format!("{count} samples were read ({consistency:?})")),

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use model::{NodeId, ShardId};
 use parking_lot::Mutex;
-use proto::raft;
+use proto::raft::{self, call::Call as Ask};
 use raftlog::{LogDevice, MemoryDevice, remove_group};
 use stdx::{Clock, CpuPool, RealDisk, Tasks, Throttle};
 use tokio::sync::mpsc;
@@ -69,6 +69,12 @@ pub(crate) struct Wires {
     nodes: Mutex<BTreeMap<NodeId, Groups>>,
     down: Mutex<BTreeSet<NodeId>>,
     pub(crate) snapshot_bytes: Arc<Mutex<usize>>,
+    /// How many heartbeats were sent.
+    pub(crate) heartbeats: Mutex<usize>,
+    /// Nodes that know no pulses.
+    pub(crate) deaf: Mutex<BTreeSet<NodeId>>,
+    /// How long pulses are on their way.
+    pub(crate) delay: Mutex<Duration>,
     /// What nodes that are opened from now on take in of snapshots.
     pub(crate) bytes_per_second: Mutex<Option<NonZeroU64>>,
 }
@@ -96,7 +102,23 @@ struct Ends(NodeId, Arc<Wires>);
 
 impl Network for Ends {
     fn call(&self, to: NodeId, call: raft::Call, _: Duration) -> BoxFuture<'_, Result<raft::Reply, Unreachable>> {
-        async move { Ok(self.1.find(self.0, to)?.call(call).await) }.boxed()
+        async move {
+            let (wires, id) = (&self.1, call.id);
+            match call.call {
+                Some(Ask::Heartbeat(_)) => *wires.heartbeats.lock() += 1,
+                Some(Ask::Pulses(_)) if wires.deaf.lock().contains(&to) => {
+                    let refused = raft::reply::Reply::Refused("the call asks nothing".to_owned());
+                    return Ok(raft::Reply { id, reply: Some(refused) });
+                }
+                Some(Ask::Pulses(_)) => {
+                    let delay = *wires.delay.lock();
+                    tokio::time::sleep(delay).await;
+                }
+                _ => {}
+            }
+            Ok(wires.find(self.0, to)?.call(call).await)
+        }
+        .boxed()
     }
 
     fn append(&self, to: NodeId) -> BoxFuture<'_, Result<AppendStream, Unreachable>> {
@@ -201,13 +223,14 @@ impl Cluster {
 
     async fn open(&self, node: NodeId, log: Arc<MemoryDevice>, folder: PathBuf) -> Group<Words> {
         let tasks = Tasks::new();
+        let network: Arc<dyn Network> = Arc::new(Ends(node, self.wires.clone()));
         let env = GroupEnv {
             node,
             timing: Timing::default(),
             log_tail: LOG_TAIL,
             log,
             disk: Arc::new(RealDisk),
-            network: Arc::new(Ends(node, self.wires.clone())),
+            network: network.clone(),
             clock: Clock::system(),
             tasks: tasks.clone(),
             applying: CpuPool::inline(),
@@ -215,12 +238,12 @@ impl Cluster {
             receiving: Throttle::new(Clock::system(), *self.wires.bytes_per_second.lock()),
         };
         let group = Group::open(SHARD, Words::default(), folder, env).await.unwrap();
-        let groups = Groups::new();
+        let groups = Groups::new(Clock::system());
         groups.insert(&group);
         let paced = groups.clone();
-        tasks.spawn_until_stopped("raft-pace", async move {
-            paced.pace(Timing::default().heartbeat, &Clock::system()).await;
-        });
+        tasks.spawn_until_stopped("raft-pace", async move { paced.pace(Timing::default().heartbeat).await });
+        let (speaking, spawner) = (groups.clone(), tasks.clone());
+        tasks.spawn_until_stopped("pulses", async move { speaking.pulse(node, network, &spawner).await });
         self.wires.nodes.lock().insert(node, groups);
         group
     }

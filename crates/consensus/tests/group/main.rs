@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 mod cluster;
+mod pulses;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -190,10 +190,6 @@ impl Ingest for FakeNode {
         Ok(Response::new(Box::pin(UnboundedReceiverStream::new(replies))))
     }
 
-    async fn pulse(&self, _: Request<ingest::PulseRequest>) -> Result<Response<ingest::PulseReply>, Status> {
-        Err(Status::unimplemented("not needed here"))
-    }
-
     async fn read_index(
         &self,
         _: Request<ingest::ReadIndexRequest>,

@@ -64,7 +64,7 @@ impl World {
             rng: rng.clone(),
         };
         let service = MetaService::new(&bootstrap, tasks.clone());
-        let groups = Groups::new();
+        let groups = Groups::new(clock.clone());
         let (losses, _) = tokio::sync::mpsc::unbounded_channel();
         let routes = Routes::new(RaftService::new(groups.clone(), losses)).add_service(service.clone().into_server());
         serve(net.listen(name).await.unwrap(), routes, hello.clone(), &clock, &tasks);
