@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, wait_until};
 use crate::fleet::Fleet;
-use crate::http::{get, get_json};
+use crate::http::{get_json, get_with};
 
 /// What is older is not asked for.
 const CHECKED: Minutes = Minutes(50);
@@ -37,12 +38,34 @@ pub(crate) fn acknowledged(journals: &str) -> BTreeSet<(usize, i64)> {
     .collect()
 }
 
-/// What was acknowledged so long ago that no query may lack it any more.
-fn must_be_readable(cluster: &Cluster) -> BTreeSet<(usize, i64)> {
-    let acknowledged = acknowledged(&cluster.journals());
-    #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
-    std::thread::sleep(MAY_LACK);
-    acknowledged
+/// How old an answer may be, as the header `X-Read-Consistency` says it.
+#[derive(Clone, Copy)]
+enum Freshness {
+    /// Nothing is lacking that was acknowledged before the question.
+    Strong,
+    /// What was acknowledged in the last [`MAY_LACK`] may be lacking, as in any answer unless something else is asked for.
+    Bounded,
+}
+
+impl Freshness {
+    const ALL: [Self; 2] = [Self::Strong, Self::Bounded];
+
+    fn header(self) -> (&'static str, &'static str) {
+        let name = match self {
+            Self::Strong => "strong",
+            Self::Bounded => "bounded",
+        };
+        ("X-Read-Consistency", name)
+    }
+
+    /// Waits until an answer must have what has been acknowledged by now.
+    fn wait(self) {
+        match self {
+            Self::Strong => {}
+            #[expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+            Self::Bounded => std::thread::sleep(MAY_LACK),
+        }
+    }
 }
 
 /// Asks for all samples of the fleet since then, and a little longer: what was acknowledged last is older than the question.
@@ -70,9 +93,21 @@ pub(crate) fn readable(cluster: &Cluster) -> Samples {
 
 /// What of the fleet can be read now of the last minutes.
 pub(crate) fn readable_since(cluster: &Cluster, since: Minutes) -> Samples {
-    let path = everything(since);
-    let answer = wait_until("the query is answered", Duration::from_secs(60), || get_json(cluster.querier_port, &path));
+    read(cluster, since, Freshness::Bounded)
+}
+
+fn read(cluster: &Cluster, since: Minutes, freshness: Freshness) -> Samples {
+    let answer = wait_until("the query is answered", Duration::from_secs(60), || {
+        let (status, body) = ask(cluster, since, freshness)?;
+        (status == 200).then(|| serde_json::from_str(&body).unwrap())
+    });
     samples_of(&answer)
+}
+
+/// The status and body of the answer to a query for everything; `None` if nobody answers.
+fn ask(cluster: &Cluster, since: Minutes, freshness: Freshness) -> Option<(u16, String)> {
+    let querier = SocketAddr::from((Ipv4Addr::LOCALHOST, cluster.querier_port));
+    get_with(querier, &everything(since), &[freshness.header()])
 }
 
 fn samples_of(answer: &Value) -> Samples {
@@ -104,19 +139,24 @@ pub(crate) fn check(cluster: &Cluster, fleet: &Fleet) {
 
 /// The same of the last minutes only.
 pub(crate) fn check_since(cluster: &Cluster, fleet: &Fleet, since: Minutes) {
-    let acknowledged = must_be_readable(cluster);
-    compare(&acknowledged, &readable_since(cluster, since), (fleet, since));
+    let acknowledged = acknowledged(&cluster.journals());
+    for freshness in Freshness::ALL {
+        freshness.wait();
+        compare(&acknowledged, &read(cluster, since, freshness), (fleet, since));
+    }
 }
 
-/// Asks for everything once. An answer must be whole; else the error is returned that stands in its place.
+/// Asks for everything once, in each way. An answer must be whole; else the error is returned that stands in its place.
 pub(crate) fn check_once(cluster: &Cluster, fleet: &Fleet) -> Result<(), String> {
-    let acknowledged = must_be_readable(cluster);
-    let (status, body) =
-        get(cluster.querier_port, &everything(CHECKED)).expect("a querier says what it lacks, and soon");
-    let answer: Value = serde_json::from_str(&body).unwrap();
-    match status {
-        200 => compare(&acknowledged, &samples_of(&answer), (fleet, CHECKED)),
-        _ => return Err(answer["error"].as_str().unwrap().to_owned()),
+    let acknowledged = acknowledged(&cluster.journals());
+    for freshness in Freshness::ALL {
+        freshness.wait();
+        let (status, body) = ask(cluster, CHECKED, freshness).expect("a querier says what it lacks, and soon");
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        if status != 200 {
+            return Err(answer["error"].as_str().unwrap().to_owned());
+        }
+        compare(&acknowledged, &samples_of(&answer), (fleet, CHECKED));
     }
     Ok(())
 }

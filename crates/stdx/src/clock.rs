@@ -58,6 +58,7 @@ impl Clock {
     }
 
     /// Waits for `duration`, up to 50 ms more or less: what many do again and again wakes the processor once for all of them.
+    /// Less than 50 ms may take up to 100, so that nobody goes round without waiting.
     pub async fn sleep_about(&self, duration: Duration) {
         let now = self.now();
         let began = *self.0.began.get_or_init(|| now);

@@ -74,6 +74,8 @@ pub(crate) struct World {
     limits: HeadLimits,
     tenant: TenantId,
     samples: BTreeMap<Labels, Plain>,
+    /// Every series that was on a stored page, even if each sample of it had the time of another row.
+    named: BTreeSet<Labels>,
     targets: BTreeMap<u8, PlainTarget>,
     newest: Option<i64>,
     pub(crate) owner_epoch: u64,
@@ -116,6 +118,7 @@ impl World {
             limits,
             tenant: TenantId::default(),
             samples: BTreeMap::new(),
+            named: BTreeSet::new(),
             targets: BTreeMap::new(),
             newest: None,
             owner_epoch: 1,
@@ -295,6 +298,7 @@ impl World {
     }
 
     fn apply_scrape(&mut self, target: u8, time: i64, page: &Page, told: Option<BTreeMap<u8, i64>>) {
+        self.named.extend(page.series.iter().map(|(number, _)| labels(target, *number)));
         let plain = self.targets.get_mut(&target).unwrap();
         let starts = told.clone().unwrap_or_else(|| plain.starts.clone());
         if let Some(told) = told.filter(|_| plain.starts_tick.is_none_or(|newest| time >= newest)) {
@@ -521,7 +525,7 @@ impl World {
         for labels in found.iter().filter(|(_, samples)| has_values(samples)).map(|(labels, _)| labels) {
             assert!(sets.binary_search(labels).is_ok(), "{labels} has samples from {from} on");
         }
-        let known: BTreeSet<Labels> = self.samples.keys().map(without_mark).collect();
+        let known: BTreeSet<Labels> = self.samples.keys().map(without_mark).chain(self.named.iter().cloned()).collect();
         assert!(sets.iter().all(|labels| known.contains(labels)));
 
         let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -567,8 +571,10 @@ impl World {
         for (labels, samples) in &found {
             for (time, sample) in samples {
                 let known = expected.get(labels).and_then(|samples| samples.get(time));
-                // Below what is held, a marker may have outlived the value that beats it; the block still has that.
-                let outlived = *time < held_from && is_stale(f64::from_bits(sample.1));
+                // Below what is held, what was beaten may have outlived what beat it; the block still has both.
+                let is_beaten = |key: &Labels| self.samples.get(key).and_then(|own| own.get(time)) == Some(sample);
+                let was_beaten = || is_beaten(labels) || is_beaten(&with_mark(labels));
+                let outlived = *time < held_from && (is_stale(f64::from_bits(sample.1)) || was_beaten());
                 assert!(outlived || known == Some(sample), "{labels} at {time}: {sample:?} instead of {known:?}");
             }
         }
